@@ -1,0 +1,216 @@
+//! Identifiers: what a line calls them, how they compare, and which values can name a thing by themselves.
+//!
+//! Guarantees: an id is text, never a number (an id beyond 2^53 keeps its digits); hex and UUID values compare without case and
+//! dashes; everything else is exact. Never decides a link: that is `reconstruct`.
+
+use std::borrow::Cow;
+
+/// What kind of thing an id names, judged by the name it is written under (`reconstruction.md` 2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdKind {
+    /// A request or correlation id.
+    Request,
+    /// A trace id.
+    Trace,
+    /// A span id.
+    Span,
+    /// A task, job, run or message handed to a worker.
+    Task,
+    /// A model or provider call, or a response of one.
+    Call,
+    /// A tool call.
+    Tool,
+    /// User, tenant, session, batch, order, host …: findable, never a link.
+    Group,
+    /// Shaped like an id, under a name that says nothing.
+    Other,
+}
+
+/// How the id stands to the thing the line is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdRelation {
+    /// The line's own unit, or a unit it names without saying how (decided by rule L4).
+    Own,
+    /// The label says parent: `parent_span_id`, `caused_by`, `reply_to`.
+    Parent,
+    /// The label says child or target: `child_task_id`, `children`, `webhook_job`.
+    Child,
+    /// The label says this is the attempt or the id before: `retry_of`, `original_id`.
+    RetryOf,
+}
+
+/// One id candidate of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdRef {
+    /// What it names.
+    pub kind: IdKind,
+    /// How it stands to the line.
+    pub relation: IdRelation,
+    /// The name it is written under: dotted JSON path (last two parts), or the word before it in text.
+    pub label: Box<str>,
+    /// The value as written, without surrounding quotes or brackets.
+    pub value: Box<str>,
+    /// For weak ids: what makes it unique, as `queue=mail`, `run_id=…`, `service=…`.
+    pub scope: Option<Box<str>>,
+    /// It was written as an element of a list or beside others under one label (rule L5).
+    pub listed: bool,
+}
+
+/// Longest canonical id kept as it is; longer ones keep their head and a hash.
+pub const ID_MAX_BYTES: usize = 512;
+
+/// The form under which two spellings of one id are equal: hex of 16 or 32 digits and UUIDs lose case and dashes, a 32-hex whose
+/// upper half is zero equals its lower half, 15 hex digits get their leading zero back (Jaeger, B3). Everything else is exact.
+pub fn canonical(value: &str) -> Cow<'_, str> {
+    let bytes = value.as_bytes();
+    match bytes.len() {
+        36 if is_uuid(bytes) => Cow::Owned(fold_zero_half(value.replace('-', "").to_ascii_lowercase())),
+        32 if is_hex(bytes) => Cow::Owned(fold_zero_half(value.to_ascii_lowercase())),
+        16 if is_hex(bytes) => {
+            if bytes.iter().any(u8::is_ascii_uppercase) {
+                Cow::Owned(value.to_ascii_lowercase())
+            } else {
+                Cow::Borrowed(value)
+            }
+        }
+        n if n > ID_MAX_BYTES => Cow::Owned(shorten(value)),
+        _ => Cow::Borrowed(value),
+    }
+}
+
+fn fold_zero_half(hex: String) -> String {
+    if hex.starts_with("0000000000000000") { hex[16..].to_owned() } else { hex }
+}
+
+fn shorten(value: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let mut head = 256;
+    while !value.is_char_boundary(head) {
+        head -= 1;
+    }
+    let digest = Sha256::digest(value.as_bytes());
+    let hash = digest.iter().take(16).fold(String::new(), |mut out, byte| {
+        use std::fmt::Write;
+        let _ = write!(out, "{byte:02x}");
+        out
+    });
+    format!("{}…{hash}", &value[..head])
+}
+
+/// Exactly the shape `8-4-4-4-12` of hex digits.
+pub fn is_uuid(bytes: &[u8]) -> bool {
+    bytes.len() == 36
+        && bytes.iter().enumerate().all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() })
+}
+
+fn is_hex(bytes: &[u8]) -> bool {
+    bytes.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Values that mean "none": empty, dashes, words for nothing, all zeros, all `f` (`reconstruction.md` 2.1).
+pub fn is_nil(value: &str) -> bool {
+    let trimmed = value.trim();
+    if trimmed.is_empty() {
+        return true;
+    }
+    let lower = trimmed.to_ascii_lowercase();
+    if matches!(lower.as_str(), "-" | "--" | "none" | "null" | "nil" | "undefined" | "n/a" | "na" | "???" | "unknown" | "nan" | "<nil>" | "(null)") {
+        return true;
+    }
+    let digits = lower.trim_start_matches("0x").replace('-', "");
+    digits.len() >= 8 && (digits.bytes().all(|b| b == b'0') || digits.bytes().all(|b| b == b'f'))
+}
+
+/// Whether a value names a thing by itself, whatever the field (`reconstruction.md` 2.1). `id_label`: the name it is written under
+/// says that it is an id, which lets the rarer shapes count.
+pub fn is_strong(value: &str, id_label: bool) -> bool {
+    let b = value.as_bytes();
+    if is_nil(value) || b.len() < 12 {
+        return false;
+    }
+    if is_uuid(b) || (matches!(b.len(), 16 | 24 | 32) && is_hex(b) && has_mixed_hex(b)) || is_prefixed(b) || is_ulid(b) || is_ksuid(b) {
+        return true;
+    }
+    if !id_label {
+        return false;
+    }
+    let all_digits = b.iter().all(u8::is_ascii_digit);
+    // Snowflakes have 15 to 19 digits; an epoch in milliseconds has 13 and stays weak.
+    (all_digits && (15..=20).contains(&b.len()))
+        || (b.len() == 15 && is_hex(b))
+        || (matches!(b.len(), 16 | 32) && is_hex(b))
+        // Anything long and mixed that the label calls an id: nanoid, base64 ids, `host-1/ddb793-000381`, `0HN4:00000004`.
+        || (!all_digits && b.len() >= 12 && b.iter().any(u8::is_ascii_digit) && !b.iter().any(u8::is_ascii_whitespace) && entropy_enough(b))
+}
+
+fn has_mixed_hex(b: &[u8]) -> bool {
+    b.iter().any(u8::is_ascii_digit) && b.iter().any(u8::is_ascii_alphabetic)
+}
+
+fn entropy_enough(b: &[u8]) -> bool {
+    let mut seen = [false; 256];
+    b.iter().for_each(|c| seen[*c as usize] = true);
+    seen.iter().filter(|s| **s).count() >= 6
+}
+
+/// `req_…`, `chatcmpl-…`: a short word, one `_` or `-`, then at least 16 id characters of which one is a digit.
+fn is_prefixed(b: &[u8]) -> bool {
+    let Some(cut) = b.iter().position(|c| matches!(c, b'_' | b'-')) else { return false };
+    let (prefix, rest) = (&b[..cut], &b[cut + 1..]);
+    (2..=12).contains(&prefix.len())
+        && prefix.iter().all(u8::is_ascii_alphabetic)
+        && rest.len() >= 16
+        && rest.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'))
+        && rest.iter().any(u8::is_ascii_digit)
+        && rest.split(|c| matches!(c, b'-' | b'_')).any(|part| part.len() >= 12)
+}
+
+fn is_ulid(b: &[u8]) -> bool {
+    b.len() == 26 && matches!(b[0], b'0'..=b'7') && b.iter().all(|c| c.is_ascii_digit() || (c.is_ascii_uppercase() && !matches!(c, b'I' | b'L' | b'O' | b'U')))
+}
+
+fn is_ksuid(b: &[u8]) -> bool {
+    b.len() == 27 && b.iter().all(u8::is_ascii_alphanumeric) && b.iter().any(u8::is_ascii_digit) && b.iter().any(u8::is_ascii_uppercase) && b.iter().any(u8::is_ascii_lowercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_uuid_or_trace_are_equal() {
+        assert_eq!(canonical("71A4C14F-D176-41B3-861E-90B6C24633AD"), canonical("71a4c14fd17641b3861e90b6c24633ad"));
+        assert_eq!(canonical("0000000000000000e5d31520f92c574f"), "e5d31520f92c574f");
+        assert_eq!(canonical("Host-1/AB"), "Host-1/AB");
+    }
+
+    #[test]
+    fn a_long_id_keeps_its_head_and_a_hash() {
+        let long = "x".repeat(10_000);
+        let folded = canonical(&long);
+        assert!(folded.len() < ID_MAX_BYTES && folded.starts_with("xxxx"));
+        assert_ne!(folded, canonical(&format!("{long}y")));
+    }
+
+    #[test]
+    fn words_for_nothing_are_no_ids() {
+        for nil in ["", "-", "None", "null", "???", "00000000-0000-0000-0000-000000000000", "0x0000000000000000", "ffffffffffffffff"] {
+            assert!(is_nil(nil), "{nil}");
+        }
+        assert!(!is_nil("req_1"));
+    }
+
+    #[test]
+    fn strong_values_are_told_from_weak_ones() {
+        for strong in ["req_01M83WT0DZ45MFFQTM87H1GNQZ", "chatcmpl-677857c5b5d84c238a807cb3", "01KJMA0Q25F55B5THN9TME5KSY", "e5d31520f92c574f", "b4a577edbccf1d805744efa2"] {
+            assert!(is_strong(strong, false), "{strong}");
+        }
+        for weak in ["17", "1795427205", "1795423719749", "worker-1", "gpt-4.1-mini", "T-10403", "2026-11-23", "text-embedding-3-small", "postgres-primary-db"] {
+            assert!(!is_strong(weak, false), "{weak}");
+        }
+        assert!(is_strong("175928847299117063", true));
+        assert!(!is_strong("175928847299117063", false));
+    }
+}

@@ -1,0 +1,13 @@
+//! The nouns: pure data with OpenTelemetry's names where it has one.
+//!
+//! Guarantees: no IO, no clock, no async; every length is integer nanoseconds and says so in its name. Never knows how a thing
+//! was read, stored or shown.
+
+pub mod checkpoint;
+pub mod entry;
+pub mod id;
+pub mod profile;
+pub mod status;
+pub mod summary;
+pub mod time;
+pub mod trace;

@@ -1,0 +1,70 @@
+//! What was learned from many lines and is applied when a path is rebuilt: zones of sources, units of bare durations, roles of
+//! id fields. Built from order-free mergeable statistics, so it does not depend on the order of files or batches.
+//!
+//! Never changes what a line said: documents keep the written digits.
+
+use crate::model::id::IdKind;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything learned.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Grows when anything below changes.
+    pub version: u64,
+    /// By source name: offset of naive times from UTC, seconds east. Absent: unknown, read as UTC.
+    pub zones: BTreeMap<String, Zone>,
+    /// By `source\u{1f}step`: nanoseconds of one unit of a bare duration.
+    pub units: BTreeMap<String, f64>,
+    /// By `service\u{1f}label`: the role the data gave the field, when it differs from what the name says or there is a finding.
+    pub roles: BTreeMap<String, RoleDecision>,
+    /// By `host\u{1f}against`: offset bounds in nanoseconds of clocks.
+    pub skew: BTreeMap<String, SkewBounds>,
+    /// By route: what is typical.
+    pub typical: BTreeMap<String, crate::model::summary::Typical>,
+}
+
+/// A learned zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zone {
+    /// Seconds east of UTC.
+    pub offset_s: i32,
+    /// How many observations agree.
+    pub votes: u64,
+}
+
+/// The decision on an id field with the numbers that decided it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoleDecision {
+    /// Service or source that writes the field.
+    pub service: String,
+    /// Label.
+    pub label: String,
+    /// What its name says.
+    pub by_name: IdKind,
+    /// What is used.
+    pub kind: IdKind,
+    /// Why, in words.
+    pub why: String,
+    /// Lines that carry the field.
+    pub lines: u64,
+    /// Distinct values, estimated.
+    pub distinct: u64,
+    /// Values sampled.
+    pub sampled: u64,
+    /// Share of sampled values that meet two or more values of a covering request field.
+    pub many_requests: f64,
+    /// Median times the first step recurs for one value.
+    pub first_step_repeat: f64,
+}
+
+/// Bounds on the difference of two clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkewBounds {
+    /// Lower bound of `host - against`.
+    pub min_ns: Option<i64>,
+    /// Upper bound.
+    pub max_ns: Option<i64>,
+    /// Hand-overs that say so.
+    pub hand_overs: u64,
+}

@@ -1,0 +1,60 @@
+//! Instants as they were written, and lengths.
+//!
+//! An [`Instant`] keeps the digits of the line: a time without a zone stays *naive* (digits read as if UTC) until a source
+//! profile says which zone it is in. It guarantees nanosecond arithmetic in `i64` (years 1678 to 2261); times outside that range
+//! never become an `Instant`. It never reads the clock.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize, Serializer};
+
+/// Nanoseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize)]
+#[serde(transparent)]
+pub struct UnixNanos(pub i64);
+
+impl UnixNanos {
+    /// RFC 3339 in UTC with nine decimals: `2026-11-20T09:12:44.120000000Z`.
+    pub fn to_rfc3339(self) -> String {
+        DateTime::<Utc>::from_timestamp_nanos(self.0).to_rfc3339_opts(SecondsFormat::Nanos, true)
+    }
+}
+
+impl Serialize for UnixNanos {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_rfc3339())
+    }
+}
+
+/// A point in time as one line states it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instant {
+    /// The written digits in nanoseconds, in UTC when the zone is known, else as if they were UTC.
+    pub unix_ns: i64,
+    /// The resolution of the digits seen: 1 s, 1 ms, 1 µs, 1 ns … in nanoseconds, at least 1.
+    pub quantum_ns: u64,
+    /// No zone was written.
+    pub naive: bool,
+}
+
+/// A length of time as one line states it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Length {
+    /// Nanoseconds when the unit is known (by name, value, or convention), else `None`.
+    pub ns: Option<i64>,
+    /// The bare number as written, when the unit is unknown.
+    pub bare: f64,
+    /// Resolution of the digits in nanoseconds (1 when unknown).
+    pub quantum_ns: u64,
+}
+
+impl Length {
+    /// A length whose unit is known.
+    pub fn known(ns: i64, quantum_ns: u64) -> Self {
+        Self { ns: Some(ns), bare: 0.0, quantum_ns: quantum_ns.max(1) }
+    }
+
+    /// A number whose unit nobody states.
+    pub fn bare(number: f64) -> Self {
+        Self { ns: None, bare: number, quantum_ns: 1 }
+    }
+}

@@ -1,0 +1,743 @@
+//! A request's path as it was reconstructed: spans, links, breakdown, verdict. Serialised, it is the public path document
+//! (schema 1): instants in RFC 3339 UTC with nanoseconds, lengths as integer nanoseconds ending in `_ns`, unknown keys absent.
+//!
+//! Guarantees held by the builder (`reconstruct`): the segments of a breakdown are disjoint, ordered and add up to `total_ns`
+//! exactly; every id but the root's names the line that proves it. Never holds raw text: a [`LogLine`] carries what a page shows.
+
+use crate::model::{
+    entry::{At, Severity},
+    time::UnixNanos,
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+/// `file:line`: the path as shown and the 1-based number of the record's first physical line.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LineRef {
+    /// Path as shown on pages.
+    pub file: Arc<str>,
+    /// 1-based line number.
+    pub line: u64,
+}
+
+impl fmt::Display for LineRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+impl Serialize for LineRef {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for LineRef {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let (file, line) = text.rsplit_once(':').ok_or_else(|| serde::de::Error::custom("expected file:line"))?;
+        Ok(Self { file: file.into(), line: line.parse().map_err(serde::de::Error::custom)? })
+    }
+}
+
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum $name { $($(#[$vmeta])* #[serde(rename = $word)] $variant),+ }
+        impl $name {
+            /// Every value, in declaration order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            /// The word used in JSON and on pages.
+            pub fn word(self) -> &'static str { match self { $(Self::$variant => $word),+ } }
+            /// The value with this word.
+            pub fn from_word(word: &str) -> Option<Self> { match word { $($word => Some(Self::$variant),)+ _ => None } }
+        }
+    };
+}
+
+words! {
+    /// What a span is (OpenTelemetry would say its kind and operation).
+    SpanKind {
+        /// The request as the edge saw it.
+        Edge = "edge",
+        /// The request as the application saw it.
+        App = "app",
+        /// Between enqueue and take.
+        QueueWait = "queue_wait",
+        /// A stated delay before it may run.
+        ScheduledDelay = "scheduled_delay",
+        /// One execution of a task.
+        Task = "task",
+        /// One attempt of a model call.
+        ModelCall = "model_call",
+        /// Between a failed attempt and the next.
+        RetryWait = "retry_wait",
+        /// A tool call.
+        Tool = "tool",
+        /// A downstream write.
+        DbWrite = "db_write",
+        /// An outgoing call that is none of the above.
+        HttpCall = "http_call",
+        /// Anything else with an interval.
+        Other = "other",
+    }
+}
+
+words! {
+    /// A part of a breakdown.
+    SegmentKind {
+        /// The edge's own time.
+        Edge = "edge",
+        /// The application's own time.
+        App = "app",
+        /// A task's own time.
+        Task = "task",
+        /// A model call without a known first token.
+        ModelCall = "model_call",
+        /// Call begin to first token.
+        ModelFirstToken = "model_first_token",
+        /// First token to end.
+        ModelStream = "model_stream",
+        /// Waiting for a connection or pool slot, when a line states it.
+        ConnectWait = "connect_wait",
+        /// Tool time.
+        Tool = "tool",
+        /// Write time.
+        DbWrite = "db_write",
+        /// Outgoing call time.
+        HttpCall = "http_call",
+        /// Waiting in a queue.
+        QueueWait = "queue_wait",
+        /// Waiting for a stated delay.
+        ScheduledDelay = "scheduled_delay",
+        /// Waiting between attempts.
+        RetryWait = "retry_wait",
+        /// Anything else.
+        Other = "other",
+        /// No line vouches for it.
+        Unaccounted = "unaccounted",
+    }
+}
+
+words! {
+    /// A stage of the path: fixed colour and letter everywhere.
+    Stage {
+        /// E
+        Edge = "edge",
+        /// A
+        App = "app",
+        /// Q
+        Queue = "queue",
+        /// W
+        Worker = "worker",
+        /// M
+        Model = "model",
+        /// T
+        Tool = "tool",
+        /// D
+        Write = "write",
+        /// H
+        Http = "http",
+        /// O
+        Other = "other",
+    }
+}
+
+impl Stage {
+    /// The stage's letter.
+    pub fn letter(self) -> char {
+        match self {
+            Self::Edge => 'E',
+            Self::App => 'A',
+            Self::Queue => 'Q',
+            Self::Worker => 'W',
+            Self::Model => 'M',
+            Self::Tool => 'T',
+            Self::Write => 'D',
+            Self::Http => 'H',
+            Self::Other => 'O',
+        }
+    }
+}
+
+impl SpanKind {
+    /// The stage a span of this kind belongs to.
+    pub fn stage(self) -> Stage {
+        match self {
+            Self::Edge => Stage::Edge,
+            Self::App => Stage::App,
+            Self::QueueWait | Self::ScheduledDelay | Self::RetryWait => Stage::Queue,
+            Self::Task => Stage::Worker,
+            Self::ModelCall => Stage::Model,
+            Self::Tool => Stage::Tool,
+            Self::DbWrite => Stage::Write,
+            Self::HttpCall => Stage::Http,
+            Self::Other => Stage::Other,
+        }
+    }
+
+    /// Waiting, not working: drawn hatched.
+    pub fn is_wait(self) -> bool {
+        matches!(self, Self::QueueWait | Self::ScheduledDelay | Self::RetryWait)
+    }
+}
+
+impl SegmentKind {
+    /// The stage of a segment; `None` for unaccounted time.
+    pub fn stage(self) -> Option<Stage> {
+        Some(match self {
+            Self::Edge => Stage::Edge,
+            Self::App => Stage::App,
+            Self::Task => Stage::Worker,
+            Self::ModelCall | Self::ModelFirstToken | Self::ModelStream | Self::ConnectWait => Stage::Model,
+            Self::Tool => Stage::Tool,
+            Self::DbWrite => Stage::Write,
+            Self::HttpCall => Stage::Http,
+            Self::QueueWait | Self::ScheduledDelay | Self::RetryWait => Stage::Queue,
+            Self::Other => Stage::Other,
+            Self::Unaccounted => return None,
+        })
+    }
+
+    /// Waiting, not working: drawn hatched.
+    pub fn is_wait(self) -> bool {
+        matches!(self, Self::QueueWait | Self::ScheduledDelay | Self::RetryWait)
+    }
+}
+
+words! {
+    /// How a span's interval is known.
+    Evidence {
+        /// A duration or both ends are written.
+        Stated = "stated",
+        /// A start and an end line.
+        Paired = "paired",
+        /// First to last line: a lower bound.
+        Observed = "observed",
+        /// One end inferred.
+        Assumed = "assumed",
+    }
+}
+
+words! {
+    /// How a span ended.
+    Outcome {
+        /// It worked.
+        Ok = "ok",
+        /// It failed.
+        Error = "error",
+        /// It ran out of time.
+        Timeout = "timeout",
+        /// It was cancelled, or its caller left.
+        Cancelled = "cancelled",
+        /// No line says.
+        Unknown = "unknown",
+    }
+}
+
+words! {
+    /// Transient failures may be retried; semantic ones only hide a problem when retried.
+    FailureClass {
+        /// Timeout, rate limit, network.
+        Transient = "transient",
+        /// Invalid input, missing state, policy.
+        Semantic = "semantic",
+        /// No rule decides.
+        Unknown = "unknown",
+    }
+}
+
+words! {
+    /// The class of all retries of a path.
+    RetryClass {
+        /// Nothing was retried.
+        None = "none",
+        /// Only transient failures were retried.
+        Transient = "transient",
+        /// Only semantic failures were retried.
+        Semantic = "semantic",
+        /// Unknown failures were retried.
+        Unknown = "unknown",
+        /// Both kinds.
+        Mixed = "mixed",
+    }
+}
+
+words! {
+    /// The state of a request.
+    State {
+        /// Answered.
+        Ok = "ok",
+        /// 4xx: the caller's fault.
+        Rejected = "rejected",
+        /// 5xx, or a task that failed for good.
+        Failed = "failed",
+        /// Ran out of time.
+        Timeout = "timeout",
+        /// The client left.
+        ClientDisconnect = "client_disconnect",
+        /// Work ended in the dead letters.
+        DeadLetter = "dead_letter",
+        /// Something began and no end was seen.
+        Unfinished = "unfinished",
+    }
+}
+
+words! {
+    /// Which model answered, and how.
+    Serving {
+        /// The requested one, first try.
+        Primary = "primary",
+        /// The requested one, after retries.
+        Retried = "retried",
+        /// Another one, with evidence.
+        Fallback = "fallback",
+        /// Another one, and no line says why.
+        DifferentUnexplained = "different_unexplained",
+        /// The answer was cut.
+        Truncated = "truncated",
+        /// From a cache.
+        Cached = "cached",
+        /// No model call, or no line says.
+        Unknown = "unknown",
+    }
+}
+
+words! {
+    /// Why an id belongs to the path.
+    LinkRule {
+        /// The same id on both lines (L1).
+        SameId = "same_id",
+        /// A stated parent (L2).
+        StatedParent = "stated_parent",
+        /// A request id beside a lower id (L3).
+        StatedRoot = "stated_root",
+        /// A line of one unit names another (L4).
+        HandOver = "hand_over",
+        /// A batch (L5).
+        Batch = "batch",
+        /// A retry or fallback (L6).
+        Retry = "retry",
+    }
+}
+
+/// Why an id belongs: the rule, the id it hangs on, and the lines that carry both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The rule.
+    pub rule: LinkRule,
+    /// `kind:value` of the id it hangs on.
+    pub parent: String,
+    /// The proving lines.
+    pub lines: Vec<LineRef>,
+}
+
+/// An id of the path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathId {
+    /// `request`, `trace`, `task`, `job`, `call`, `tool`, `message`, `span`.
+    pub kind: String,
+    /// As written.
+    pub value: String,
+    /// For weak ids only: `queue=embed`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub scope: Option<String>,
+    /// Absent for the root's own id.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub proof: Option<Proof>,
+}
+
+/// The error of a span.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpanError {
+    /// Class name or code.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none", default)]
+    pub kind: Option<String>,
+    /// Text.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub message: Option<String>,
+    /// Transient, semantic or unknown.
+    pub class: FailureClass,
+    /// The rule that decided, in words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rule: Option<String>,
+}
+
+/// What a model call says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SpanModel {
+    /// Requested model.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub requested: Option<String>,
+    /// Served model.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub served: Option<String>,
+    /// Provider.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub provider: Option<String>,
+    /// Prompt name.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub prompt: Option<String>,
+    /// Prompt version.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub prompt_version: Option<String>,
+    /// Configuration version.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub config_version: Option<String>,
+    /// Input tokens.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub input_tokens: Option<u64>,
+    /// Output tokens.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub output_tokens: Option<u64>,
+    /// Cached tokens.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cached_tokens: Option<u64>,
+    /// Logged cost.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cost_usd: Option<f64>,
+    /// Begin to first token.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub first_token_ns: Option<i64>,
+    /// Why it stopped.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub finish_reason: Option<String>,
+}
+
+/// One step of the path.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Span {
+    /// Unique within the document: `s1`, `s2` … in order of start, the root first.
+    pub id: String,
+    /// The span it hangs under.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub parent: Option<String>,
+    /// What it is.
+    pub kind: SpanKind,
+    /// Its name.
+    pub name: String,
+    /// Service.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub service: Option<String>,
+    /// Host.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub host: Option<String>,
+    /// Begin.
+    pub start: UnixNanos,
+    /// End; absent when unfinished and nothing bounds it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub end: Option<UnixNanos>,
+    /// How the interval is known.
+    pub evidence: Evidence,
+    /// It began and no end was seen.
+    pub unfinished: bool,
+    /// Attempt number from 1.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub attempt: Option<u32>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub error: Option<SpanError>,
+    /// `kind:value` of its ids.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub ids: Vec<String>,
+    /// The lines it stands on.
+    pub lines: Vec<LineRef>,
+    /// The response waited for it.
+    pub blocking: bool,
+    /// HTTP status, when one is stated.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub status: Option<u16>,
+    /// Queue it waited in or was taken from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub queue: Option<String>,
+    /// A stated back-off or delay, shown beside the measured wait.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stated_wait_ns: Option<i64>,
+    /// Model call facts.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub model: Option<SpanModel>,
+}
+
+impl Span {
+    /// End, or start when no end is known.
+    pub fn end_or_start(&self) -> UnixNanos {
+        self.end.unwrap_or(self.start)
+    }
+
+    /// Length; 0 when no end is known.
+    pub fn duration_ns(&self) -> i64 {
+        self.end_or_start().0 - self.start.0
+    }
+}
+
+/// One piece of a breakdown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// What the time was spent on.
+    pub kind: SegmentKind,
+    /// The span it belongs to; absent for unaccounted time between units.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub span: Option<String>,
+    /// Begin.
+    pub start: UnixNanos,
+    /// Length, above zero.
+    pub ns: i64,
+}
+
+/// A partition of an interval: segments are disjoint, ordered and add up to `total_ns`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Breakdown {
+    /// Whole length.
+    pub total_ns: i64,
+    /// The pieces.
+    pub segments: Vec<Segment>,
+    /// Sums by kind.
+    pub by_kind_ns: BTreeMap<SegmentKind, i64>,
+}
+
+/// What became of the request, in one sentence and in fields.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// One plain sentence or two.
+    pub sentence: String,
+    /// The same sentence in pieces, some of which point at a span. Not part of the public document.
+    #[serde(skip)]
+    pub parts: Vec<VerdictPart>,
+    /// How many retries.
+    pub retries: u32,
+    /// Their class.
+    pub retry_class: RetryClass,
+    /// Which model answered.
+    pub serving: Serving,
+    /// Model that was left.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fallback_from: Option<String>,
+    /// Model taken instead.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fallback_to: Option<String>,
+    /// Inside the team's envelope; absent when no envelope is configured.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub inside_envelope: Option<bool>,
+    /// The answer is worse than asked for.
+    pub degraded: bool,
+    /// Work ended in the dead letters.
+    pub dead_lettered: bool,
+    /// One message was executed more than once without being a retry.
+    pub duplicate_delivery: bool,
+}
+
+/// A piece of the verdict sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerdictPart {
+    /// Text, with its spaces.
+    pub text: String,
+    /// The span that proves it.
+    pub span: Option<String>,
+    /// Drawn strong (a figure).
+    pub strong: bool,
+}
+
+/// A stage that should be there and was not seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// Stage.
+    pub stage: Stage,
+    /// `kind:value` of the id that was handed over.
+    pub id: String,
+    /// `not_seen` (the source covers the time) or `outside_coverage`.
+    pub reason: String,
+    /// Words.
+    pub text: String,
+}
+
+/// A neighbour that is not part of this path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Neighbour {
+    /// `kind:value`.
+    pub to: String,
+    /// `batch`, `shared`, `poll`, `retry_of`.
+    pub rule: String,
+    /// The lines that show it.
+    pub lines: Vec<LineRef>,
+}
+
+/// What is known of the difference between two clocks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skew {
+    /// Host or service whose clock is judged.
+    pub host: String,
+    /// Against which.
+    pub against: String,
+    /// Lower bound of `host - against`.
+    pub min_ns: Option<i64>,
+    /// Upper bound.
+    pub max_ns: Option<i64>,
+    /// How many hand-overs say so.
+    pub hand_overs: u64,
+    /// The times shown were shifted by it.
+    pub applied: bool,
+}
+
+/// A source of the path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceCount {
+    /// Path as shown.
+    pub file: String,
+    /// Lines used.
+    pub lines: u64,
+}
+
+/// Something odd that the reader should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anomaly {
+    /// Which oddity.
+    pub kind: AnomalyKind,
+    /// Words.
+    pub text: String,
+    /// The lines that show it.
+    pub lines: Vec<LineRef>,
+}
+
+words! {
+    /// The oddities a path can have.
+    AnomalyKind {
+        /// Clocks disagree.
+        ClockSkew = "clock_skew",
+        /// A root names a parent that no line shows.
+        Orphan = "orphan",
+        /// Links formed a circle; one was cut.
+        Cycle = "cycle",
+        /// A begin without an end.
+        MissingEnd = "missing_end",
+        /// An id belongs to two requests and is expanded in neither.
+        SharedId = "shared_id",
+        /// An id stands on too many lines to be one unit of work.
+        HubRefused = "hub_refused",
+        /// A stated duration and a pair of lines disagree.
+        DurationConflict = "duration_conflict",
+        /// An id names two things at different times.
+        ReusedId = "reused_id",
+        /// A cap bit: something was left out, with its number.
+        Capped = "capped",
+        /// A zone was assumed.
+        ZoneAssumed = "zone_assumed",
+        /// A line could not be read.
+        UnreadableLine = "unreadable_line",
+        /// Times are missing or cannot be held.
+        NoTime = "no_time",
+        /// A semantic failure was retried.
+        SemanticRetry = "semantic_retry",
+        /// The same message was executed twice.
+        DuplicateDelivery = "duplicate_delivery",
+    }
+}
+
+/// Tokens of all model calls together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tokens {
+    /// Input.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub input: Option<u64>,
+    /// Output.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub output: Option<u64>,
+}
+
+/// A request's path: the public document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trace {
+    /// Version of this shape: 1.
+    pub schema: u32,
+    /// The id shown; `null` when the request never logged one.
+    pub request_id: Option<String>,
+    /// Every id of the path.
+    pub ids: Vec<PathId>,
+    /// `POST /summarize`, a job name, or absent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub route: Option<String>,
+    /// Begin of the root.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub start: Option<UnixNanos>,
+    /// Time to response.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub response_ns: Option<i64>,
+    /// Time until the last work was done.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub completion_ns: Option<i64>,
+    /// State.
+    pub state: State,
+    /// HTTP status the caller saw.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub status: Option<u16>,
+    /// The steps, the root first, then by start.
+    pub spans: Vec<Span>,
+    /// Time to response, in parts.
+    pub breakdown: Breakdown,
+    /// Time to completion, in parts.
+    pub completion: Breakdown,
+    /// Wall time covered by each span kind (union); parallel kinds may overlap.
+    pub busy_ns: BTreeMap<SpanKind, i64>,
+    /// 1 - unaccounted / response.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub coverage: Option<f64>,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Models that served.
+    pub models: Vec<String>,
+    /// `name@version`.
+    pub prompt_versions: Vec<String>,
+    /// Configuration versions.
+    pub config_versions: Vec<String>,
+    /// Tokens.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tokens: Option<Tokens>,
+    /// Logged cost.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cost_usd: Option<f64>,
+    /// Every line of the path, in order.
+    pub lines: Vec<LineRef>,
+    /// Lines that carry an id of the path and fit no step.
+    pub unplaced: Vec<LineRef>,
+    /// May belong, not proved.
+    pub possible: Vec<LineRef>,
+    /// Stages handed over to and never seen.
+    pub missing: Vec<Missing>,
+    /// Neighbours.
+    pub links: Vec<Neighbour>,
+    /// Clocks.
+    pub skew: Vec<Skew>,
+    /// Sources used.
+    pub sources: Vec<SourceCount>,
+    /// `slow`, `incomplete`, `open`.
+    pub marks: Vec<String>,
+    /// Oddities.
+    pub anomalies: Vec<Anomaly>,
+}
+
+/// One line of the merged log of a request, as a page shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogLine {
+    /// Where it stands.
+    pub at: At,
+    /// `file:line`.
+    pub line: LineRef,
+    /// Corrected time (zone applied); absent when the line has none.
+    pub time: Option<UnixNanos>,
+    /// Severity.
+    pub severity: Option<Severity>,
+    /// Stage of the step it belongs to.
+    pub stage: Option<Stage>,
+    /// Service or source name.
+    pub service: String,
+    /// Human text, or the head of the raw text when there is none.
+    pub text: String,
+    /// The raw record.
+    pub raw: String,
+    /// Id of the span it belongs to; `None`: unplaced.
+    pub span: Option<String>,
+    /// It carries an id of the path and fits no step.
+    pub unplaced: bool,
+}
