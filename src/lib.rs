@@ -4,3 +4,4 @@
 //! 3 `ingest`, `query`, `export` · 4 `web`, `commands`, `rollup` · 5 `cli`, `app`, `main`. `tests/it/house.rs` keeps it so.
 
 pub mod model;
+pub mod reconstruct;

@@ -1,0 +1,202 @@
+//! Attempts of one model call, and what lies between them: retry waits, fallbacks (`reconstruction.md` sections 3 and 7).
+//!
+//! Guarantees: attempts are neighbours under one parent, told by a shared id, an attempt number, or a failure followed by a call for
+//! the same work; a fallback needs evidence (a failed attempt before it, or a line that says so). It never re-labels a failure.
+
+use crate::{
+    model::{
+        id::IdKind,
+        trace::{Evidence, FailureClass, Outcome, SpanKind},
+    },
+    reconstruct::{
+        classify,
+        item::Item,
+        spans::{self, Builder},
+    },
+};
+
+/// What the attempts of a path show together.
+#[derive(Debug, Clone, Default)]
+pub struct Attempts {
+    /// Model attempts beyond the first, with the same model.
+    pub model_retries: u32,
+    /// Task runs beyond the first that followed a failure.
+    pub task_retries: u32,
+    /// Classes of the failures that were retried.
+    pub classes: Vec<FailureClass>,
+    /// Model left and model taken.
+    pub fallback: Option<(String, String)>,
+    /// Span that answered in place of the failed one.
+    pub fallback_span: Option<usize>,
+    /// Model attempts in the longest group.
+    pub most_model_attempts: u32,
+}
+
+/// Finds the attempt groups, numbers them, and draws the waits between them.
+pub fn model_attempts(b: &mut Builder<'_>) -> Attempts {
+    let mut out = Attempts::default();
+    for group in groups(b) {
+        out.most_model_attempts = out.most_model_attempts.max(group.len() as u32);
+        if group.len() < 2 {
+            if let Some(only) = group.first() {
+                said_fallback(b, *only, &mut out);
+            }
+            continue;
+        }
+        for (n, &index) in group.iter().enumerate() {
+            b.spans[index].attempt = Some(n as u32 + 1);
+        }
+        for pair in group.windows(2) {
+            step(b, pair[0], pair[1], &mut out);
+        }
+    }
+    task_retries(b, &mut out);
+    out
+}
+
+fn model_item<'a>(b: &'a Builder<'_>, span: usize) -> Option<&'a Item> {
+    b.spans[span].main.map(|i| &b.tree.items[i])
+}
+
+/// Model calls of one parent in order, cut into groups of attempts.
+fn groups(b: &Builder<'_>) -> Vec<Vec<usize>> {
+    let mut calls: Vec<usize> = (0..b.spans.len()).filter(|i| b.spans[*i].kind == SpanKind::ModelCall).collect();
+    calls.sort_by_key(|i| (b.spans[*i].parent, b.spans[*i].start, b.spans[*i].end, *i));
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for index in calls {
+        let joined = groups.iter_mut().rev().take(8).find(|g| g.last().is_some_and(|last| follows(b, *last, index)));
+        match joined {
+            Some(group) => group.push(index),
+            None => groups.push(vec![index]),
+        }
+    }
+    groups
+}
+
+/// `next` is another attempt at what `last` tried: same parent, after it, and `last` failed; they share an id of their own, or ask
+/// with the same prompt, or for the same model.
+fn follows(b: &Builder<'_>, last: usize, next: usize) -> bool {
+    let (l, n) = (&b.spans[last], &b.spans[next]);
+    if l.parent != n.parent || n.start + 1_000_000 < l.end || l.outcome == Outcome::Ok || l.outcome == Outcome::Unknown {
+        return false;
+    }
+    let (Some(li), Some(ni)) = (model_item(b, last), model_item(b, next)) else { return false };
+    let own = |i: &Item| i.refs.iter().filter(|r| matches!(r.kind, IdKind::Call | IdKind::Trace)).map(|r| r.key.clone()).collect::<Vec<_>>();
+    let (lo, no) = (own(li), own(ni));
+    // An id both carry that is not the tree's root: one call group of a gateway.
+    let shared = lo.iter().any(|k| no.contains(k) && **k != *b.tree.root);
+    let has_group_ids = lo.iter().chain(&no).any(|k| b.tree.units.get(k).is_some_and(|u| u.kind == IdKind::Trace) && **k != *b.tree.root);
+    if shared {
+        return true;
+    }
+    if has_group_ids {
+        return false;
+    }
+    let (lm, nm) = (li.entry.model.as_deref(), ni.entry.model.as_deref());
+    let same_model = requested(lm).is_some() && requested(lm) == requested(nm);
+    let prompt = |m: Option<&crate::model::entry::ModelCall>| m.and_then(|m| m.prompt_name.clone());
+    let same_prompt = prompt(lm).is_some() && prompt(lm) == prompt(nm);
+    let numbered = ni.entry.attempt.as_ref().is_some_and(|a| a.number > 1);
+    same_model || same_prompt || numbered || ni.entry.fallback.is_some()
+}
+
+fn requested(m: Option<&crate::model::entry::ModelCall>) -> Option<String> {
+    m.and_then(|m| m.requested.as_deref().or(m.served.as_deref())).map(spans::bare_model)
+}
+
+fn model_name(b: &Builder<'_>, span: usize) -> Option<String> {
+    requested(model_item(b, span)?.entry.model.as_deref())
+}
+
+fn step(b: &mut Builder<'_>, last: usize, next: usize, out: &mut Attempts) {
+    let (from, to) = (model_name(b, last), model_name(b, next));
+    let class = failure_class(b, last);
+    if from == to || from.is_none() || to.is_none() {
+        out.model_retries += 1;
+        out.classes.push(class);
+    } else {
+        out.fallback = Some((out.fallback.take().map_or_else(|| from.unwrap_or_default(), |f| f.0), to.unwrap_or_default()));
+        out.fallback_span = Some(next);
+    }
+    let (start, end) = (b.spans[last].end, b.spans[next].start);
+    if end <= start {
+        return;
+    }
+    let Some(unit) = b.tree.units.get(&b.spans[last].unit) else { return };
+    let (Some(index), Some(second)) = (b.spans[last].main, b.spans[next].main) else { return };
+    let both_stated = [last, next].iter().all(|i| b.spans[*i].evidence == Evidence::Stated);
+    let evidence = if both_stated { Evidence::Stated } else { Evidence::Paired };
+    let mut d = spans::wait_draft(SpanKind::RetryWait, unit, &b.tree.items[index], index, start, end, evidence);
+    d.name = format!("retry wait before {}", b.spans[next].name);
+    d.parent = b.spans[next].parent;
+    d.items.push(second);
+    d.outcome = Outcome::Ok;
+    d.status = None;
+    d.main = None;
+    b.spans.push(d);
+}
+
+/// A line that says itself that a fallback answered.
+fn said_fallback(b: &Builder<'_>, span: usize, out: &mut Attempts) {
+    let Some(item) = model_item(b, span) else { return };
+    let Some(fallback) = item.entry.fallback.as_deref() else { return };
+    if fallback.used == Some(false) || out.fallback.is_some() {
+        return;
+    }
+    if let Some(from) = fallback.from.as_deref() {
+        let to = fallback.to.clone().map(|t| spans::bare_model(&t)).or_else(|| model_name(b, span)).unwrap_or_default();
+        if spans::bare_model(from) != to {
+            out.fallback = Some((spans::bare_model(from), to));
+            out.fallback_span = Some(span);
+        }
+    }
+}
+
+fn failure_class(b: &Builder<'_>, span: usize) -> FailureClass {
+    class_of_span(b, span).map_or(FailureClass::Unknown, |(class, _)| class)
+}
+
+/// Class of a failed span: from the line that says most about it.
+pub fn class_of_span(b: &Builder<'_>, span: usize) -> Option<(FailureClass, String)> {
+    let d = &b.spans[span];
+    if matches!(d.outcome, Outcome::Ok | Outcome::Unknown) {
+        return None;
+    }
+    let mut best: Option<(FailureClass, String)> = None;
+    for &index in d.items.iter().chain(d.main.iter()) {
+        let item = &b.tree.items[index];
+        if !item.failed && !item.verb.is_terminal() {
+            continue;
+        }
+        let (class, rule) = classify::classify(&item.entry);
+        if class != FailureClass::Unknown && best.as_ref().is_none_or(|(c, _)| *c == FailureClass::Unknown || class == FailureClass::Semantic) {
+            best = Some((class, rule));
+        }
+        best = best.or(Some((class, rule_unknown())));
+    }
+    // A task fails by what failed inside it.
+    if best.as_ref().is_none_or(|(c, _)| *c == FailureClass::Unknown) {
+        let inner = (0..b.spans.len()).filter(|i| b.spans[*i].parent == Some(span) && !matches!(b.spans[*i].outcome, Outcome::Ok | Outcome::Unknown)).next_back();
+        if let Some(found) = inner.and_then(|i| class_of_span(b, i)) {
+            return Some(found);
+        }
+    }
+    best
+}
+
+fn rule_unknown() -> String {
+    "no rule decides".into()
+}
+
+fn task_retries(b: &Builder<'_>, out: &mut Attempts) {
+    for unit in b.tree.units.values().filter(|u| u.kind == IdKind::Task) {
+        let runs = spans::executions_of(b, &unit.key);
+        for pair in runs.windows(2) {
+            let waited = b.spans.iter().any(|d| d.kind == SpanKind::RetryWait && d.unit == unit.key && d.end == b.spans[pair[1]].start);
+            if waited {
+                out.task_retries += 1;
+                out.classes.push(failure_class(b, pair[0]));
+            }
+        }
+    }
+}

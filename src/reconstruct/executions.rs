@@ -1,0 +1,330 @@
+//! Executions of a task: which lines are one run of it, when it was enqueued, how long it waited, and what lies between runs.
+//!
+//! Guarantees: a wait is never negative (a clock that disagrees makes it zero, and is told); a run ends at its last terminal line.
+//! It never guesses an enqueue that no line shows.
+
+use crate::{
+    model::{
+        id::{IdKind, IdRelation},
+        trace::{Anomaly, AnomalyKind, Evidence, LineRef, Outcome, SpanKind},
+    },
+    reconstruct::{
+        build::Unit,
+        item::Item,
+        spans::{self, Builder},
+        words::Verb,
+    },
+};
+
+/// One run of a task.
+#[derive(Debug, Clone)]
+pub struct Execution {
+    /// Indexes of its lines, in order.
+    pub items: Vec<usize>,
+    /// Begin.
+    pub start: i64,
+    /// End.
+    pub end: i64,
+    /// How the interval is known.
+    pub evidence: Evidence,
+    /// Verb of the line that ended it.
+    pub ended_by: Verb,
+    /// Attempt as logged.
+    pub attempt: Option<u32>,
+    /// Worker, thread or process that ran it.
+    pub context: Option<Box<str>>,
+}
+
+/// The line hands the task to a queue: its verb says so, or it was written by another unit (a request's or another task's id
+/// stands on it and it is no start of the task itself).
+pub fn is_enqueue(b: &Builder<'_>, unit: &Unit, item: &Item) -> bool {
+    let Some(own) = item.reference(&unit.key) else { return false };
+    if own.relation == IdRelation::Child {
+        return true;
+    }
+    if item.verb.is_start() || item.entry.attempt.is_some() {
+        return false;
+    }
+    if item.verb == Verb::Queue {
+        // Workers also "schedule" retries; those lines name no other unit and come from the worker.
+        return !item.entry.ids.is_empty();
+    }
+    // A terminal line with the request's id beside it is the worker's.
+    if item.verb.is_terminal() || spans::stated(item, b.profile).is_some() {
+        return false;
+    }
+    let foreign = item.refs.iter().any(|r| r.key != unit.key && r.relation == IdRelation::Own && matches!(r.kind, IdKind::Request | IdKind::Trace | IdKind::Task | IdKind::Tool));
+    foreign && b.tree.main_source(&unit.key).is_none_or(|main| **main != *item.entry.source)
+}
+
+/// Spans of a task: queue wait, runs, waits between runs.
+pub fn task_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
+    let tree = b.tree;
+    let (enqueues, mut work): (Vec<usize>, Vec<usize>) = indexes.iter().partition(|i| is_enqueue(b, unit, &tree.items[**i]));
+    // Lines owned by another unit that hand this one over (`fanned out`, `mail handed over`).
+    let mut handed: Vec<usize> = tree
+        .items
+        .iter()
+        .enumerate()
+        .filter(|(i, item)| b.owner[*i].as_ref().is_some_and(|o| *o != unit.key) && item.reference(&unit.key).is_some_and(|r| r.relation != IdRelation::Parent && !polls(item, r)))
+        .map(|(i, _)| i)
+        .filter(|i| tree.items[*i].reference(&unit.key).is_some_and(|r| r.relation == IdRelation::Child || hands_over(&tree.items[*i])))
+        .collect();
+    handed.extend(enqueues);
+    handed.sort_by_key(|i| (tree.items[*i].time_ns, *i));
+    // Single-line steps (model calls, writes) under the task are its children, not its frame.
+    let steps: Vec<usize> = work.iter().copied().filter(|i| spans::line_kind(&tree.items[*i]).is_some() && spans::stated(&tree.items[*i], b.profile).is_some()).collect();
+    work.retain(|i| !steps.contains(i) && tree.items[*i].time_ns.is_some());
+    work.retain(|i| !crate::reconstruct::item::Item::subject(&tree.items[*i]).is_some_and(|s| s.key != unit.key && tree.units.contains_key(&s.key)));
+    let runs = split(b, &work);
+    let drawn = draw_runs(b, unit, &runs, &handed);
+    for index in steps {
+        spans::line_span(b, unit, index);
+    }
+    if drawn.is_empty() && !handed.is_empty() {
+        b.missing.push(unit.key.clone());
+    }
+}
+
+fn polls(item: &Item, r: &crate::reconstruct::item::WorkRef) -> bool {
+    item.entry.http.as_ref().and_then(|h| h.path.as_deref()).is_some_and(|p| p.contains(&*r.value))
+}
+
+fn hands_over(item: &Item) -> bool {
+    item.verb == Verb::Queue || item.entry.job.as_ref().is_some_and(|j| j.queue.is_some() || j.delay.is_some())
+}
+
+/// Splits the lines of a task into runs. A start after an end, a higher attempt number, or the same start in another worker begins
+/// a new one; anything else belongs to the run of its worker, or to the latest.
+fn split(b: &Builder<'_>, work: &[usize]) -> Vec<Execution> {
+    let tree = b.tree;
+    let mut order = work.to_vec();
+    order.sort_by_key(|i| (tree.items[*i].time_ns, tree.items[*i].verb.causal_rank(), tree.items[*i].line.clone()));
+    let mut runs: Vec<Execution> = Vec::new();
+    for index in order {
+        let item = &tree.items[index];
+        let attempt = item.entry.attempt.as_ref().map(|a| a.number);
+        let context = item.entry.context.clone();
+        let of_context = |r: &&mut Execution| context.is_some() && r.context == context;
+        let starts = item.verb.is_start();
+        let current = if runs.iter().any(|r| context.is_some() && r.context == context) { runs.iter_mut().rev().find(of_context) } else { runs.last_mut() };
+        let fresh = match &current {
+            None => true,
+            Some(run) => {
+                let over = run.ended_by != Verb::None;
+                let higher = attempt.zip(run.attempt).is_some_and(|(a, r)| a > r);
+                // "Received" then "begins" are one start; the same verb twice without an end is a second delivery.
+                let again = starts && !over && repeated_start(tree, run, item);
+                (starts && over) || higher || again
+            }
+        };
+        let t = item.time_ns.unwrap_or_default();
+        if fresh {
+            runs.push(Execution { items: vec![index], start: t, end: t, evidence: Evidence::Observed, ended_by: Verb::None, attempt, context });
+            let last = runs.len() - 1;
+            note_end(&mut runs[last], item, t);
+        } else if let Some(run) = current {
+            run.items.push(index);
+            run.attempt = run.attempt.or(attempt);
+            if run.context.is_none() {
+                run.context = context;
+            }
+            note_end(run, item, t);
+        }
+    }
+    for run in &mut runs {
+        measure(b, run);
+    }
+    runs
+}
+
+fn repeated_start(tree: &crate::reconstruct::build::Tree, run: &Execution, item: &Item) -> bool {
+    run.items.iter().any(|i| {
+        let other = &tree.items[*i];
+        other.verb == item.verb
+            && other.verb.is_start()
+            && other.entry.body == item.entry.body
+            && other.entry.source == item.entry.source
+            && (other.entry.context != item.entry.context || other.entry.attempt == item.entry.attempt)
+    })
+}
+
+fn note_end(run: &mut Execution, item: &Item, t: i64) {
+    if item.verb.is_terminal() {
+        // A word of failure inside a run that goes on ("cache error, continuing") is no end; a later end takes its place.
+        if run.ended_by == Verb::None || run.ended_by == Verb::Fail || item.verb != Verb::End {
+            run.ended_by = if run.ended_by == Verb::None || item.verb.causal_rank() >= run.ended_by.causal_rank() { item.verb } else { run.ended_by };
+        }
+        run.end = run.end.max(t);
+    }
+}
+
+/// The interval of a run: a stated length of its last terminal line, else start and end line, else first to last line.
+fn measure(b: &Builder<'_>, run: &mut Execution) {
+    let tree = b.tree;
+    let Some((first, last)) = spans::bounds(tree, &run.items) else { return };
+    let terminal: Vec<usize> = run.items.iter().copied().filter(|i| tree.items[*i].verb.is_terminal()).collect();
+    let long_enough = |s: &spans::Stated| (s.end - s.start) * 2 >= last - first || run.items.len() <= 2;
+    let stated = terminal.iter().rev().find_map(|i| spans::stated(&tree.items[*i], b.profile).filter(long_enough));
+    let started = run.items.first().is_some_and(|i| tree.items[*i].verb.is_start());
+    if let Some(s) = stated {
+        // A begin line that stands earlier than the stated length reaches is still the begin of the run.
+        run.start = if started { s.start.min(first) } else { s.start };
+        run.end = s.end.max(terminal.iter().filter_map(|i| tree.items[*i].time_ns).max().unwrap_or(s.end));
+        run.evidence = Evidence::Stated;
+    } else if run.ended_by != Verb::None {
+        run.start = first;
+        run.end = terminal.iter().filter_map(|i| tree.items[*i].time_ns).max().unwrap_or(last);
+        run.evidence = if started || terminal.len() < run.items.len() { Evidence::Paired } else { Evidence::Observed };
+    } else {
+        (run.start, run.end) = (first, last);
+    }
+}
+
+fn draw_runs(b: &mut Builder<'_>, unit: &Unit, runs: &[Execution], handed: &[usize]) -> Vec<usize> {
+    let tree = b.tree;
+    let mut drawn: Vec<usize> = Vec::new();
+    let parent_unit = unit.parent.as_ref().map(|p| p.parent.clone());
+    let enqueued_at = handed.iter().filter_map(|i| tree.items[*i].time_ns.map(|t| (t, *i))).collect::<Vec<_>>();
+    let first_handed = enqueued_at.last().map(|(t, _)| *t);
+    for (n, run) in runs.iter().enumerate() {
+        let main = run.items.iter().rev().copied().find(|i| tree.items[*i].verb.is_terminal()).unwrap_or(run.items[0]);
+        let mut d = spans::execution_draft(unit, &tree.items[main], main, run);
+        d.items.clone_from(&run.items);
+        d.name = task_name(b, unit, run, handed);
+        d.queue = queue_of(b, unit, &run.items, handed);
+        d.attempt = run.attempt.or_else(|| (runs.len() > 1).then_some(n as u32 + 1));
+        d.unfinished = run.ended_by == Verb::None;
+        d.outcome = match run.ended_by {
+            Verb::None => Outcome::Unknown,
+            Verb::End => Outcome::Ok,
+            Verb::Stall => Outcome::Unknown,
+            _ => spans::outcome(&tree.items[main]),
+        };
+        if run.ended_by == Verb::None && runs.get(n + 1).is_some() {
+            d.unfinished = false;
+        }
+        d.parent = parent_unit.as_ref().and_then(|p| spans::parent_at(b, p, first_handed.unwrap_or(d.start).min(d.start), d.start));
+        if n == 0 {
+            queue_wait(b, unit, &d, &enqueued_at, main);
+        } else if let Some(previous) = drawn.last().copied() {
+            between(b, unit, &d, &runs[n - 1], previous, main);
+        }
+        b.spans.push(d);
+        drawn.push(b.spans.len() - 1);
+    }
+    drawn
+}
+
+fn task_name(b: &Builder<'_>, unit: &Unit, run: &Execution, handed: &[usize]) -> String {
+    let named = |i: &usize| b.tree.items[*i].entry.job.as_ref().and_then(|j| j.name.as_deref()).map(str::to_owned);
+    let queued = |i: &usize| b.tree.items[*i].entry.job.as_ref().and_then(|j| j.queue.as_deref()).map(str::to_owned);
+    let operation = |i: &usize| b.tree.items[*i].entry.operation.as_deref().filter(|o| !o.is_empty()).map(str::to_owned);
+    run.items
+        .iter()
+        .find_map(named)
+        .or_else(|| handed.iter().find_map(named))
+        .or_else(|| run.items.iter().find_map(queued))
+        .or_else(|| handed.iter().find_map(queued))
+        .or_else(|| unit.scope.as_deref().and_then(|s| s.strip_prefix("queue=")).map(str::to_owned))
+        .or_else(|| run.items.iter().find_map(operation))
+        .unwrap_or_else(|| "task".to_owned())
+}
+
+fn queue_of(b: &Builder<'_>, unit: &Unit, items: &[usize], handed: &[usize]) -> Option<String> {
+    items
+        .iter()
+        .chain(handed)
+        .find_map(|i| b.tree.items[*i].entry.job.as_ref().and_then(|j| j.queue.as_deref()).map(str::to_owned))
+        .or_else(|| unit.scope.as_deref().and_then(|s| s.strip_prefix("queue=")).map(str::to_owned))
+}
+
+/// The wait before the first run: from the hand-over nearest before it, a stated enqueue time, or a stated wait. A stated delay is a
+/// segment of its own.
+fn queue_wait(b: &mut Builder<'_>, unit: &Unit, run: &spans::Draft, enqueued: &[(i64, usize)], main: usize) {
+    let tree = b.tree;
+    let states_wait = run.items.iter().find_map(|i| {
+        let job = tree.items[*i].entry.job.as_ref()?;
+        let at = job.enqueued.map(|t| tree.items[*i].corrected(t, b.profile));
+        let wait = job.queue_wait.and_then(|w| w.ns).map(|ns| run.start.saturating_sub(ns));
+        at.or(wait)
+    });
+    let before = enqueued.iter().rev().find(|(t, _)| *t <= run.start).or_else(|| enqueued.last());
+    let (start, index, evidence) = match (before, states_wait) {
+        (Some((t, i)), _) => (*t, *i, Evidence::Paired),
+        (None, Some(t)) => (t, main, Evidence::Stated),
+        (None, None) => return,
+    };
+    let item = &tree.items[index];
+    if start > run.start + 2 * item.quantum_ns.max(run.quantum_ns) {
+        b.anomalies.push(Anomaly {
+            kind: AnomalyKind::ClockSkew,
+            text: format!(
+                "{} took the task {:.3} s before {} handed it over: the clocks disagree, the wait is shown as zero",
+                run.service,
+                (start - run.start) as f64 / 1e9,
+                item.service()
+            ),
+            lines: vec![item.line.clone(), tree.items[main].line.clone()],
+        });
+    }
+    let delay = item.entry.job.as_ref().and_then(|j| j.delay).and_then(|d| d.ns).filter(|d| *d > 0);
+    let mut start = start.min(run.start);
+    if let Some(delay) = delay {
+        let until = start.saturating_add(delay).min(run.start);
+        if until > start {
+            let mut d = spans::wait_draft(SpanKind::ScheduledDelay, unit, item, index, start, until, Evidence::Stated);
+            decorate_wait(&mut d, run, "scheduled delay");
+            d.stated_wait_ns = Some(delay);
+            b.spans.push(d);
+            start = until;
+        }
+    }
+    let mut d = spans::wait_draft(SpanKind::QueueWait, unit, item, index, start, run.start, evidence);
+    decorate_wait(&mut d, run, "wait for");
+    if let Some(first) = run.items.first() {
+        d.items.push(*first);
+    }
+    b.spans.push(d);
+}
+
+fn decorate_wait(d: &mut spans::Draft, run: &spans::Draft, word: &str) {
+    d.name = format!("{word} {}", run.name);
+    d.queue.clone_from(&run.queue);
+    d.parent = run.parent;
+    d.outcome = Outcome::Ok;
+    d.attempt = None;
+    d.status = None;
+    d.main = None;
+    // The wait is the queue's; it is counted with the worker that ended it.
+    d.service = run.queue.clone().unwrap_or_else(|| run.service.clone());
+    d.host = None;
+}
+
+/// Between two runs: a retry wait after a failure, a second wait in the queue after a lost worker, nothing between deliveries that
+/// overlap or follow a success.
+fn between(b: &mut Builder<'_>, unit: &Unit, run: &spans::Draft, before: &Execution, previous: usize, main: usize) {
+    let tree = b.tree;
+    let previous_end = b.spans[previous].end;
+    let lines: Vec<LineRef> = before.items.first().into_iter().chain(run.items.first()).map(|i| tree.items[*i].line.clone()).collect();
+    match before.ended_by {
+        Verb::End => b.anomalies.push(Anomaly { kind: AnomalyKind::DuplicateDelivery, text: format!("{} ran again after it had ended well", run.name), lines }),
+        _ if previous_end > run.start => b.anomalies.push(Anomaly { kind: AnomalyKind::DuplicateDelivery, text: format!("{} was running twice at the same time", run.name), lines }),
+        ended => {
+            let lost = matches!(ended, Verb::None | Verb::Stall) && run.attempt.zip(before.attempt).is_none_or(|(a, p)| a <= p);
+            let kind = if lost { SpanKind::QueueWait } else { SpanKind::RetryWait };
+            let from = before.items.iter().rev().copied().find(|i| tree.items[*i].verb.is_terminal()).unwrap_or(main);
+            let mut d = spans::wait_draft(kind, unit, &tree.items[from], from, previous_end.min(run.start), run.start, Evidence::Paired);
+            decorate_wait(&mut d, run, if lost { "redelivery of" } else { "retry wait before" });
+            d.redelivery = lost;
+            d.items.extend(run.items.first());
+            if lost {
+                b.anomalies.push(Anomaly { kind: AnomalyKind::DuplicateDelivery, text: format!("{} was delivered again: its first worker never ended it", run.name), lines });
+                if let Some(p) = b.spans.get_mut(previous) {
+                    p.outcome = Outcome::Unknown;
+                }
+            }
+            b.spans.push(d);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! An entry with what reconstruction needs of it: corrected time, verb, work ids, and the unit it is about.
+//!
+//! Guarantees: an item depends on its entry and the profile alone. Never on other lines.
+
+use crate::{
+    model::{
+        entry::Entry,
+        id::{IdKind, IdRelation},
+        profile::Profile,
+        time::Instant,
+        trace::LineRef,
+    },
+    reconstruct::{
+        roles,
+        words::{self, Verb},
+    },
+};
+use std::sync::Arc;
+
+/// A work id on a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkRef {
+    /// Index term of the unit.
+    pub key: Arc<str>,
+    /// Kind in force.
+    pub kind: IdKind,
+    /// How it stands to the line.
+    pub relation: IdRelation,
+    /// One of several under one label.
+    pub listed: bool,
+    /// The name it is written under.
+    pub label: Box<str>,
+    /// As written.
+    pub value: Box<str>,
+    /// Scope, for weak ids only.
+    pub scope: Option<Box<str>>,
+}
+
+/// One line of a path.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// The entry.
+    pub entry: Arc<Entry>,
+    /// `file:line`.
+    pub line: LineRef,
+    /// Time with the source's zone applied, in Unix nanoseconds.
+    pub time_ns: Option<i64>,
+    /// Resolution of the time.
+    pub quantum_ns: i64,
+    /// Verb.
+    pub verb: Verb,
+    /// It says that something failed.
+    pub failed: bool,
+    /// Work ids.
+    pub refs: Vec<WorkRef>,
+}
+
+impl Item {
+    /// Applies the profile to an entry.
+    pub fn new(entry: Arc<Entry>, shown: &Arc<str>, profile: &Profile) -> Self {
+        let line = LineRef { file: shown.clone(), line: entry.at.line };
+        let time_ns = entry.time.or(entry.received).map(|t| corrected(&entry, t, profile));
+        let quantum_ns = entry.time.or(entry.received).map_or(1, |t| t.quantum_ns as i64);
+        let refs = entry
+            .ids
+            .iter()
+            .filter_map(|id| {
+                let kind = roles::effective(&entry, id, profile);
+                if !roles::is_work(kind) {
+                    return None;
+                }
+                let key: Arc<str> = roles::unit_key(id)?.into();
+                let scope = key.contains('\u{1f}').then(|| id.scope.clone()).flatten();
+                Some(WorkRef { key, kind, relation: id.relation, listed: id.listed, label: id.label.clone(), value: id.value.clone(), scope })
+            })
+            .collect();
+        let verb = words::verb(&entry);
+        let failed = words::failed(&entry);
+        Self { entry, line, time_ns, quantum_ns, verb, failed, refs }
+    }
+
+    /// Service, else the source's name.
+    pub fn service(&self) -> &str {
+        self.entry.service.as_deref().unwrap_or(&self.entry.source)
+    }
+
+    /// The unit the line is about: its deepest own id that is not listed; among equals the one a subject rule prefers.
+    pub fn subject(&self) -> Option<&WorkRef> {
+        let own = self.refs.iter().filter(|r| r.relation == IdRelation::Own && !r.listed);
+        own.enumerate()
+            .max_by_key(|(i, r)| {
+                // Deepest first; then strong before scoped (a scoped id beside a strong one of the same level is what was handed
+                // over), then the shorter label (`job` before `mail.id`), then the first written.
+                (roles::level(r.kind), r.scope.is_none(), std::cmp::Reverse(label_parts(&r.label)), std::cmp::Reverse(*i))
+            })
+            .map(|(_, r)| r)
+    }
+
+    /// The reference to a unit, if the line has one.
+    pub fn reference(&self, key: &str) -> Option<&WorkRef> {
+        self.refs.iter().find(|r| &*r.key == key)
+    }
+
+    /// The length the line states, in nanoseconds, when its unit is known or was learned.
+    pub fn duration_ns(&self, profile: &Profile) -> Option<i64> {
+        let length = self.entry.duration?;
+        length.ns.or_else(|| {
+            let unit = profile.units.get(&unit_profile_key(&self.entry))?;
+            Some((length.bare * unit) as i64)
+        })
+    }
+
+    /// A stated instant with the source's zone applied.
+    pub fn corrected(&self, instant: Instant, profile: &Profile) -> i64 {
+        corrected(&self.entry, instant, profile)
+    }
+}
+
+/// Key of a learned unit: the source and the step.
+pub fn unit_profile_key(entry: &Entry) -> String {
+    format!("{}\u{1f}{}", entry.source, words::step_name(entry))
+}
+
+fn label_parts(label: &str) -> usize {
+    label.split(|c: char| !c.is_alphanumeric()).filter(|p| !p.is_empty()).count()
+}
+
+fn corrected(entry: &Entry, instant: Instant, profile: &Profile) -> i64 {
+    if instant.naive
+        && let Some(zone) = profile.zones.get(&*entry.source)
+    {
+        return instant.unix_ns.saturating_sub(i64::from(zone.offset_s) * 1_000_000_000);
+    }
+    instant.unix_ns
+}
+
+/// Sorts by time, then causal rank, then file and position: the order of pages and of every rule that needs one.
+pub fn sort(items: &mut [Item]) {
+    items.sort_by(|a, b| {
+        let key = |i: &Item| (i.time_ns.is_none(), i.time_ns, i.verb.causal_rank());
+        key(a).cmp(&key(b)).then_with(|| (&a.line.file, a.entry.at.start, a.entry.at.sub).cmp(&(&b.line.file, b.entry.at.start, b.entry.at.sub)))
+    });
+}

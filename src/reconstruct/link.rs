@@ -1,0 +1,183 @@
+//! Which unit is whose parent: rules L1 to L7 of `reconstruction.md` 2.4, decided from the lines that carry the unit's id.
+//!
+//! Guarantees: every parent comes with the line that proves it; group ids, nil values and unscoped weak ids never link; a unit two
+//! different requests claim equally is *shared* and expanded in neither. It never uses time across sources.
+
+use crate::{
+    model::{
+        id::{IdKind, IdRelation},
+        trace::{LineRef, LinkRule},
+    },
+    reconstruct::{
+        item::{Item, WorkRef},
+        roles::level,
+        words::Verb,
+    },
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// A parent with its proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParentLink {
+    /// The parent's key.
+    pub parent: Arc<str>,
+    /// The parent's kind.
+    pub kind: IdKind,
+    /// The rule.
+    pub rule: LinkRule,
+    /// The proving lines, at most three.
+    pub lines: Vec<LineRef>,
+}
+
+/// What the lines of a unit say of its parent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parentage {
+    /// Candidates, best first. The first one whose unit exists is the tree parent.
+    pub candidates: Vec<ParentLink>,
+    /// Two or more requests claim it equally.
+    pub shared: Vec<Arc<str>>,
+    /// Requests that only asked about it (its id stands in their path).
+    pub polled_by: Vec<Arc<str>>,
+}
+
+/// Ranks a rule: stated parent, then hand-over by the child's own line or an enqueue, then stated root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    StatedParent,
+    HandOver,
+    Near,
+    Root,
+    Member,
+}
+
+struct Claim {
+    weight: Weight,
+    rule: LinkRule,
+    kind: IdKind,
+    /// The claiming line says enqueue, or is the child's own start.
+    firm: bool,
+    lines: Vec<(Option<i64>, LineRef)>,
+}
+
+/// Decides the parentage of `unit` from every line that carries its id. `line_count` tells how many lines carry another id: of two
+/// ids of one level that stand side by side, the one on more lines is above the other.
+pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], line_count: &mut dyn FnMut(&str) -> u64) -> Parentage {
+    let mut claims: BTreeMap<Arc<str>, Claim> = BTreeMap::new();
+    let mut polled: Vec<Arc<str>> = Vec::new();
+    for item in items {
+        let Some(own) = item.reference(unit) else { continue };
+        if asks_about(item, own) {
+            polled.extend(item.refs.iter().filter(|r| r.kind == IdKind::Request && &*r.key != unit).map(|r| r.key.clone()));
+            continue;
+        }
+        for (other, weight, rule) in parents_on_line(item, own, kind, line_count) {
+            let firm = matches!(item.verb, Verb::Queue | Verb::Take | Verb::Begin) || item.entry.job.as_ref().is_some_and(|j| j.delay.is_some());
+            let claim = claims.entry(other.key.clone()).or_insert(Claim { weight, rule, kind: other.kind, firm: false, lines: Vec::new() });
+            if weight < claim.weight {
+                (claim.weight, claim.rule) = (weight, rule);
+                claim.lines.clear();
+            }
+            claim.firm |= firm;
+            if weight == claim.weight {
+                claim.lines.push((item.time_ns, item.line.clone()));
+            }
+        }
+    }
+    // A request whose lines name the id only because its path does asked about it; any line of it counts.
+    claims.retain(|key, claim| claim.weight <= Weight::StatedParent || !polled.contains(key));
+    settle(claims, polled)
+}
+
+/// The request's own path names the id: it knew it before, so it cannot have created it (a poll).
+fn asks_about(item: &Item, own: &WorkRef) -> bool {
+    own.label.as_ref() == "path" || item.entry.http.as_ref().and_then(|h| h.path.as_deref()).is_some_and(|path| path.contains(&*own.value))
+}
+
+fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, kind: IdKind, line_count: &mut dyn FnMut(&str) -> u64) -> Vec<(&'a WorkRef, Weight, LinkRule)> {
+    let mut out = Vec::new();
+    let subject = item.subject();
+    match own.relation {
+        IdRelation::Parent | IdRelation::RetryOf => return out,
+        IdRelation::Child => {
+            if let Some(subject) = subject.filter(|s| s.key != own.key) {
+                out.push((subject, Weight::StatedParent, LinkRule::StatedParent));
+            }
+            return out;
+        }
+        IdRelation::Own if own.listed => {
+            if let Some(subject) = subject.filter(|s| s.key != own.key && level(s.kind) <= level(kind)) {
+                out.push((subject, Weight::Member, LinkRule::Batch));
+            }
+            return out;
+        }
+        IdRelation::Own => {}
+    }
+    let is_subject = subject.is_some_and(|s| s.key == own.key);
+    for other in item.refs.iter().filter(|r| r.key != own.key) {
+        match other.relation {
+            // The parent label speaks of the line's subject, and of ids of its own level beside it.
+            IdRelation::Parent if is_subject || level(other.kind) == level(kind) => out.push((other, Weight::StatedParent, LinkRule::StatedParent)),
+            IdRelation::Own if !other.listed => {
+                if let Some((weight, rule)) = beside(item, own, kind, other, subject, line_count) {
+                    out.push((other, weight, rule));
+                }
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+/// Two own ids on one line: is `other` above `own`?
+fn beside(item: &Item, own: &WorkRef, kind: IdKind, other: &WorkRef, subject: Option<&WorkRef>, line_count: &mut dyn FnMut(&str) -> u64) -> Option<(Weight, LinkRule)> {
+    let (mine, theirs) = (level(kind), level(other.kind));
+    if theirs < mine {
+        return Some(if theirs == 0 { (Weight::Root, LinkRule::StatedRoot) } else { (Weight::Near, LinkRule::HandOver) });
+    }
+    if theirs > mine {
+        return None;
+    }
+    if mine == 0 {
+        // Request beside request (edge and app), or request beside trace: the one on more lines is above; the key breaks ties.
+        let (a, b) = (line_count(&own.key), line_count(&other.key));
+        return (b > a || (a == b && other.key < own.key)).then_some((Weight::Root, LinkRule::HandOver));
+    }
+    if kind == IdKind::Call || kind == IdKind::Tool {
+        // Two names of one call stand side by side under its unit; neither is above the other.
+        return None;
+    }
+    // Rule L4: the line's subject hands over to the other id.
+    let handed = subject.is_some_and(|s| s.key == other.key) || (item.verb == Verb::Queue && other.label.len() < own.label.len());
+    handed.then_some((Weight::HandOver, LinkRule::HandOver))
+}
+
+fn settle(claims: BTreeMap<Arc<str>, Claim>, polled: Vec<Arc<str>>) -> Parentage {
+    let mut list: Vec<(Arc<str>, Claim)> = claims.into_iter().collect();
+    for (_, claim) in &mut list {
+        claim.lines.sort_by(|a, b| (a.0.is_none(), a.0, &a.1).cmp(&(b.0.is_none(), b.0, &b.1)));
+    }
+    // Different requests that claim it: firm claims (enqueue, or the child's own first line) beat mere mentions.
+    let requests = |firm_only: bool| list.iter().filter(|(_, c)| c.kind == IdKind::Request && (!firm_only || c.firm)).map(|(k, _)| k.clone()).collect::<Vec<_>>();
+    let (all, firm) = (requests(false), requests(true));
+    let has_near = list.iter().any(|(_, c)| c.weight < Weight::Root);
+    let mut shared = Vec::new();
+    if all.len() > 1 && !has_near {
+        if firm.len() == 1 {
+            list.retain(|(k, c)| c.kind != IdKind::Request || *k == firm[0]);
+        } else {
+            shared = all;
+        }
+    }
+    list.sort_by(|(ka, a), (kb, b)| {
+        let first = |c: &Claim| c.lines.first().map(|(t, l)| (t.is_none(), *t, l.clone()));
+        (a.weight, !a.firm, first(a), ka).cmp(&(b.weight, !b.firm, first(b), kb))
+    });
+    let candidates = list
+        .into_iter()
+        .map(|(parent, claim)| ParentLink { parent, kind: claim.kind, rule: claim.rule, lines: claim.lines.into_iter().take(3).map(|(_, l)| l).collect() })
+        .collect();
+    let mut polled_by = polled;
+    polled_by.sort();
+    polled_by.dedup();
+    Parentage { candidates, shared, polled_by }
+}

@@ -1,0 +1,20 @@
+//! Entries of one request become its path: units, links with proof, spans, critical path, breakdown, verdict.
+//!
+//! Pure: no IO, no clock, no async; it cannot fail, it returns values plus anomalies. The same entries in any order give the same
+//! trace. It guarantees that segments partition the interval exactly and that two requests are never joined by a group id, a host
+//! or a time. It never fetches lines: `query::assemble` asks [`link`] which ids to follow and hands the lines to [`build`].
+
+pub mod attempts;
+pub mod breakdown;
+pub mod build;
+pub mod classify;
+pub mod critical_path;
+pub mod executions;
+pub mod item;
+pub mod link;
+pub mod roles;
+pub mod route;
+pub mod spans;
+pub mod summary;
+pub mod verdict;
+pub mod words;

@@ -1,0 +1,78 @@
+//! The role of an id field: what its name says, corrected by what the data showed (`reconstruction.md` 2.3).
+//!
+//! Guarantees: a group id never links; a weak id names nothing without its scope. Never reads raw text.
+
+use crate::model::{
+    entry::Entry,
+    id::{IdKind, IdRef, canonical, is_nil, is_strong},
+    profile::Profile,
+};
+
+/// Whether ids of this kind are units of work that may link.
+pub fn is_work(kind: IdKind) -> bool {
+    matches!(kind, IdKind::Request | IdKind::Trace | IdKind::Span | IdKind::Task | IdKind::Call | IdKind::Tool)
+}
+
+/// How deep a kind stands: a line is about its deepest own id.
+pub fn level(kind: IdKind) -> u8 {
+    match kind {
+        IdKind::Request | IdKind::Trace => 0,
+        IdKind::Task => 1,
+        IdKind::Call | IdKind::Tool => 2,
+        IdKind::Span => 3,
+        IdKind::Group | IdKind::Other => 9,
+    }
+}
+
+/// Key of a role decision.
+pub fn role_key(service: &str, label: &str) -> String {
+    format!("{service}\u{1f}{label}")
+}
+
+/// The kind in force for an id of an entry.
+pub fn effective(entry: &Entry, id: &IdRef, profile: &Profile) -> IdKind {
+    if profile.roles.is_empty() {
+        return id.kind;
+    }
+    let service = entry.service.as_deref().unwrap_or(&entry.source);
+    profile.roles.get(&role_key(service, &id.label)).map_or(id.kind, |decision| decision.kind)
+}
+
+/// The unit an id names: its index term. `None` for nil values and for weak ids without a scope.
+///
+/// A weak id is scoped; when only its service scopes it, its kind is part of the key, so that task 4 and request 4 of one service
+/// stay two things.
+pub fn unit_key(id: &IdRef) -> Option<String> {
+    if is_nil(&id.value) {
+        return None;
+    }
+    let folded = canonical(&id.value);
+    // An id label makes rarer shapes strong; every kind but Other and Group was named so.
+    if is_strong(&id.value, is_work(id.kind)) {
+        return Some(folded.into_owned());
+    }
+    id.scope.as_ref().map(|scope| format!("{folded}\u{1f}{scope}"))
+}
+
+/// The word of an id kind in documents: `job` and `message` are tasks under those names.
+pub fn kind_word(kind: IdKind, label: &str) -> &'static str {
+    match kind {
+        IdKind::Request => "request",
+        IdKind::Trace => "trace",
+        IdKind::Span => "span",
+        IdKind::Task => {
+            let lower = label.to_ascii_lowercase();
+            if lower.contains("job") || lower.contains("jid") {
+                "job"
+            } else if lower.contains("message") || lower.contains("msg") {
+                "message"
+            } else {
+                "task"
+            }
+        }
+        IdKind::Call => "call",
+        IdKind::Tool => "tool",
+        IdKind::Group => "group",
+        IdKind::Other => "other",
+    }
+}

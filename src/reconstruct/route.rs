@@ -1,0 +1,74 @@
+//! The route of a request: method and path with its variable parts folded, so that requests of one kind can be counted.
+//!
+//! Guarantees: a route template that a line states wins; folding looks at the shape of path parts only. Never merges paths by
+//! statistics.
+
+use crate::{model::id, reconstruct::item::Item};
+
+/// The route a line states, folded.
+pub fn of_item(item: &Item) -> Option<String> {
+    let http = item.entry.http.as_ref()?;
+    let path = http.route.as_deref().map(str::to_owned).or_else(|| http.path.as_deref().map(fold))?;
+    Some(match http.method.as_deref() {
+        Some(method) => format!("{method} {path}"),
+        None => path,
+    })
+}
+
+/// Path parts that look like values become `{id}`: they hold a digit and are no version word, or are shaped like an id.
+pub fn fold(path: &str) -> String {
+    let path = path.split(['?', '#']).next().unwrap_or(path);
+    let mut out = String::with_capacity(path.len());
+    for (i, part) in path.split('/').enumerate() {
+        if i > 0 {
+            out.push('/');
+        }
+        out.push_str(if is_value(part) { "{id}" } else { part });
+    }
+    if out.len() > 120 {
+        let mut cut = 120;
+        while !out.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        out.truncate(cut);
+        out.push('…');
+    }
+    out
+}
+
+fn is_value(part: &str) -> bool {
+    if part.is_empty() || is_version(part) {
+        return false;
+    }
+    let digits = part.bytes().filter(u8::is_ascii_digit).count();
+    if digits == part.len() || id::is_strong(part, true) || part.contains('@') {
+        return true;
+    }
+    // `T-10413`, `order_77`, `2026-11-23`: digits that are no small suffix of a word such as `oauth2`.
+    digits >= 2 && digits * 3 >= part.len()
+}
+
+fn is_version(part: &str) -> bool {
+    let rest = part.strip_prefix(['v', 'V']).unwrap_or("");
+    !rest.is_empty() && rest.len() <= 4 && rest.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fold;
+
+    #[test]
+    fn values_in_a_path_are_folded_and_words_stay() {
+        for (path, want) in [
+            ("/tickets/T-10413/reply", "/tickets/{id}/reply"),
+            ("/v1/runs/current", "/v1/runs/current"),
+            ("/jobs/0978a751-63fb-453a-8a02-24e5360da344?x=1", "/jobs/{id}"),
+            ("/users/42", "/users/{id}"),
+            ("/oauth2/token", "/oauth2/token"),
+            ("/wrk2-api/review/compose", "/wrk2-api/review/compose"),
+            ("/", "/"),
+        ] {
+            assert_eq!(fold(path), want);
+        }
+    }
+}

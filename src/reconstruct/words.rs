@@ -1,0 +1,231 @@
+//! The verb of a line and the name of its step, read from its words (`reconstruction.md` section 1).
+//!
+//! Guarantees: the same text gives the same verb and step; ids and numbers never enter a step name. English only. It never looks
+//! at other lines.
+
+use crate::model::entry::{Entry, Severity};
+
+/// What a line says happened to the unit it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    /// Nothing of the kind.
+    None,
+    /// Handed to a queue.
+    Queue,
+    /// Taken by a worker.
+    Take,
+    /// Begun.
+    Begin,
+    /// First token seen.
+    FirstToken,
+    /// Ended well, or ended.
+    End,
+    /// Ended badly.
+    Fail,
+    /// Will be tried again.
+    Retry,
+    /// Lost by its worker, will be delivered again.
+    Stall,
+    /// Given up for good: dead letter, parked, discarded.
+    Dead,
+}
+
+impl Verb {
+    /// The unit (or this execution of it) is over after this line.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::End | Self::Fail | Self::Retry | Self::Stall | Self::Dead)
+    }
+
+    /// The unit (or an execution of it) starts with this line.
+    pub fn is_start(self) -> bool {
+        matches!(self, Self::Take | Self::Begin)
+    }
+
+    /// Rank among lines of one instant: enqueue < take < begin < first token < end.
+    pub fn causal_rank(self) -> u8 {
+        match self {
+            Self::Queue => 0,
+            Self::Take => 1,
+            Self::Begin => 2,
+            Self::None => 3,
+            Self::FirstToken => 4,
+            Self::End | Self::Fail => 5,
+            Self::Retry | Self::Stall => 6,
+            Self::Dead => 7,
+        }
+    }
+}
+
+/// A verb that other verbs in the sentence override: `request`, `response` are nouns more often than not.
+fn weak_verb(word: &str) -> Option<Verb> {
+    Some(match word {
+        "request" | "calling" | "call" => Verb::Begin,
+        "response" | "reply" => Verb::End,
+        _ => return None,
+    })
+}
+
+fn strong_verb(word: &str) -> Option<Verb> {
+    Some(match word {
+        "start" | "started" | "starts" | "starting" | "begin" | "begins" | "began" | "begun" | "beginning" | "enter" | "entered" | "entering" | "processing" | "running"
+        | "executing" | "opening" | "handling" | "invoking" | "incoming" => Verb::Begin,
+        "received" | "dequeue" | "dequeued" | "picked" | "claimed" | "active" | "reserved" | "taken" | "consumed" | "acquired" | "popped" => Verb::Take,
+        "enqueue" | "enqueued" | "enqueueing" | "enqueuing" | "queued" | "publish" | "published" | "publishing" | "schedule" | "scheduled" | "scheduling" | "submitted"
+        | "dispatched" | "dispatching" | "delayed" | "pushed" | "handed" | "spawned" | "deferred" => Verb::Queue,
+        "finish" | "finished" | "finishes" | "done" | "end" | "ended" | "ends" | "complete" | "completed" | "completes" | "succeed" | "succeeded" | "succeeds" | "success"
+        | "successfully" | "exit" | "exited" | "exits" | "took" | "answered" | "responded" | "handled" | "returned" | "processed" | "stored" | "ok" | "stop" | "stopped"
+        | "closed" | "sent" | "delivered" | "acked" => Verb::End,
+        "fail" | "failed" | "fails" | "failure" | "failing" | "error" | "errored" | "abort" | "aborted" | "aborting" | "timeout" | "timedout" | "rejected" | "raised" | "exception"
+        | "crashed" | "panicked" | "cancelled" | "canceled" | "killed" => Verb::Fail,
+        "retry" | "retrying" | "retried" | "backoff" | "retryable" | "requeued" | "requeueing" => Verb::Retry,
+        "stalled" | "redelivered" | "redelivering" | "abandoned" | "orphaned" => Verb::Stall,
+        "dead" | "deadletter" | "deadlettered" | "parked" | "discarded" | "exhausted" | "buried" => Verb::Dead,
+        "firsttoken" => Verb::FirstToken,
+        _ => return None,
+    })
+}
+
+/// The verb of a text: the last strong verb wins, `retry`, `stall` and `dead` win over all; weak verbs count when alone.
+pub fn verb_of_text(text: &str) -> Verb {
+    let (mut last, mut weak, mut best_special) = (Verb::None, Verb::None, Verb::None);
+    let mut word = String::with_capacity(16);
+    let mut previous = String::new();
+    for (count, raw) in text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).enumerate() {
+        // Verbs stand at the head or near it; a prompt or a stack trace behind it says nothing of the step.
+        if count > 40 {
+            break;
+        }
+        word.clear();
+        word.extend(raw.chars().flat_map(char::to_lowercase));
+        let negated = matches!(previous.as_str(), "not" | "no" | "never" | "without" | "un");
+        if let Some(verb) = strong_verb(&word)
+            && !negated
+        {
+            // "max retries exceeded", "dead letter": said of the end; "on retry 2", "will retry".
+            match verb {
+                Verb::Retry | Verb::Stall | Verb::Dead => best_special = best_special.max(verb),
+                // "an error occurred while starting": the failure is what is said.
+                _ if last == Verb::Fail && verb != Verb::Fail && verb == Verb::Begin => {}
+                _ => last = verb,
+            }
+        } else if previous == "first" && word == "token" {
+            last = Verb::FirstToken;
+        } else if let Some(verb) = weak_verb(&word) {
+            weak = verb;
+        }
+        std::mem::swap(&mut previous, &mut word);
+    }
+    if best_special != Verb::None {
+        return best_special;
+    }
+    if last == Verb::None { weak } else { last }
+}
+
+/// The verb of an entry: its words, else its state word, sharpened by severity and failure facet.
+pub fn verb(entry: &Entry) -> Verb {
+    let mut verb = entry.body.as_deref().map_or(Verb::None, |body| verb_of_text(head(body)));
+    if verb == Verb::None {
+        let state = entry.job.as_ref().and_then(|j| j.state.as_deref());
+        verb = [state, entry.outcome.as_deref(), entry.operation.as_deref()].into_iter().flatten().map(verb_of_text).find(|v| *v != Verb::None).unwrap_or(Verb::None);
+    }
+    if verb == Verb::End && failed(entry) {
+        verb = Verb::Fail;
+    }
+    verb
+}
+
+/// The line says that something went wrong with the thing it is about.
+pub fn failed(entry: &Entry) -> bool {
+    let outcome_bad = entry.outcome.as_deref().is_some_and(|o| matches!(verb_of_text(o), Verb::Fail | Verb::Dead | Verb::Retry));
+    let status_bad = entry.http.as_ref().and_then(|h| h.status).is_some_and(|s| s >= 400);
+    let failure = entry.failure.as_ref().is_some_and(|f| f.kind.is_some() || f.message.is_some() || f.has_stack);
+    outcome_bad || status_bad || (failure && entry.severity.is_none_or(|s| s >= Severity::Warn)) || entry.severity.is_some_and(|s| s >= Severity::Error)
+}
+
+fn head(text: &str) -> &str {
+    let end = text.find('\n').unwrap_or(text.len()).min(400);
+    let mut end = end;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// The step's name: the operation a field states, else the words of the message without verbs, ids and numbers, at most 60
+/// characters. `MmcGetUserId response` and `MmcGetUserId request` are one step.
+pub fn step_name(entry: &Entry) -> String {
+    if let Some(operation) = &entry.operation {
+        return operation.to_string();
+    }
+    entry.body.as_deref().map(masked).unwrap_or_default()
+}
+
+/// The message without its begin and end verbs, with ids and numbers masked as `#`.
+pub fn masked(text: &str) -> String {
+    let text = head(text);
+    let mut out = String::with_capacity(text.len().min(64));
+    for word in text.split_whitespace() {
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let lower = bare.to_lowercase();
+        let is_verb = strong_verb(&lower).is_some_and(|v| !matches!(v, Verb::Dead)) || weak_verb(&lower).is_some() || matches!(lower.as_str(), "calling" | "in" | "after" | "with" | "id");
+        if is_verb {
+            continue;
+        }
+        let digits = bare.bytes().filter(u8::is_ascii_digit).count();
+        let piece = if digits > 0 && (digits * 3 >= bare.len() || bare.len() >= 16) { "#" } else { word };
+        if piece == "#" && out.ends_with('#') {
+            continue;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(piece);
+        if out.len() >= 60 {
+            break;
+        }
+    }
+    let mut cut = out.len().min(60);
+    while !out.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    out.truncate(cut);
+    let trimmed = out.trim_matches(|c: char| matches!(c, '#' | ' ' | ':' | '.' | ',' | '-' | '(' | ')')).to_owned();
+    if trimmed.is_empty() { out } else { trimmed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verbs_are_read_from_the_words_of_many_loggers() {
+        for (text, want) in [
+            ("request completed", Verb::End),
+            ("handled request", Verb::End),
+            ("MmcGetUserId request", Verb::Begin),
+            ("MmcGetUserId response", Verb::End),
+            ("RedisInsert exit", Verb::End),
+            ("task.enqueued", Verb::Queue),
+            ("handed to triage", Verb::Queue),
+            ("Received message embed_article(5, 0) with id 'x'.", Verb::Take),
+            ("picked up", Verb::Take),
+            ("attempt failed", Verb::Fail),
+            ("Job x: scheduled for retry at 2026-11-23", Verb::Retry),
+            ("Retrying message 'x' in 819 milliseconds.", Verb::Retry),
+            ("stalled, will run again", Verb::Stall),
+            ("parked, needs a human", Verb::Dead),
+            ("Task mail.send[x] succeeded in 1.23s: None", Verb::End),
+            ("quota checked", Verb::None),
+            ("job:start", Verb::Begin),
+        ] {
+            assert_eq!(verb_of_text(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn begin_and_end_of_one_step_share_its_name() {
+        assert_eq!(masked("MmcGetUserId request"), masked("MmcGetUserId response"));
+        assert_eq!(masked("/wrk2-api/review/compose started"), "/wrk2-api/review/compose");
+        assert_eq!(masked("stored 1 row in kb_chunks in 9.9ms"), masked("stored 3 row in kb_chunks in 1.1ms"));
+    }
+}
