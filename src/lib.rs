@@ -4,4 +4,5 @@
 //! 3 `ingest`, `query`, `export` · 4 `web`, `commands`, `rollup` · 5 `cli`, `app`, `main`. `tests/it/house.rs` keeps it so.
 
 pub mod model;
+pub mod query;
 pub mod reconstruct;

@@ -11,6 +11,7 @@ pub mod classify;
 pub mod critical_path;
 pub mod executions;
 pub mod item;
+pub mod learn;
 pub mod link;
 pub mod roles;
 pub mod route;

@@ -1,0 +1,379 @@
+//! From any id to the whole tree of its request: up to the root, then down to every unit, with all their lines.
+//!
+//! Guarantees: the tree depends on the stored lines and the profile alone, not on the id it was asked by; caps are said, never silent.
+//! Which unit hangs under which is decided by `reconstruct::link`; this file only fetches. Never climbs through a batch, a group or a
+//! shared id.
+
+use crate::{
+    model::{
+        entry::Entry,
+        id::{IdKind, IdRelation},
+        profile::Profile,
+        trace::{Anomaly, AnomalyKind, Neighbour},
+    },
+    reconstruct::{
+        build::{self, Tree, Unit},
+        item::Item,
+        link::{self, ParentLink, Parentage},
+        roles,
+    },
+};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+    sync::Arc,
+};
+
+/// Most units of one path.
+pub const MAX_UNITS: usize = 10_000;
+/// Most lines of one path.
+pub const MAX_LINES: usize = 200_000;
+/// Most lines read of one id: beyond it the id is a hub, its first lines are shown with the count.
+pub const MAX_LINES_OF_ID: usize = 5_000;
+/// Most steps from any id to its root.
+const MAX_CLIMB: usize = 64;
+/// Deepest tree that is followed.
+const MAX_DEPTH: u32 = 256;
+
+/// Where lines come from: the index, or memory in tests.
+pub trait LineSource {
+    /// What can go wrong while reading.
+    type Error;
+    /// How many records carry a term.
+    fn count(&self, term: &str) -> u64;
+    /// The entries of the records that carry a term, at most `limit` records, with the path each is shown under.
+    fn entries(&self, term: &str, limit: usize) -> Result<Vec<(Arc<Entry>, Arc<str>)>, Self::Error>;
+}
+
+struct Fetched {
+    kind: IdKind,
+    items: Vec<Rc<Item>>,
+    total: u64,
+    parentage: Option<Rc<Parentage>>,
+}
+
+/// Fetches and links. Lives for one question, or for one roll-up over many roots.
+pub struct Assembler<'a, S: LineSource> {
+    source: &'a S,
+    profile: &'a Profile,
+    units: FxHashMap<Arc<str>, Rc<Fetched>>,
+    items: FxHashMap<(u64, u64, u32), Rc<Item>>,
+    counts: FxHashMap<Arc<str>, u64>,
+}
+
+impl<'a, S: LineSource> Assembler<'a, S> {
+    /// An assembler with nothing fetched.
+    pub fn new(source: &'a S, profile: &'a Profile) -> Self {
+        Self { source, profile, units: FxHashMap::default(), items: FxHashMap::default(), counts: FxHashMap::default() }
+    }
+
+    /// The profile in force.
+    pub fn profile(&self) -> &'a Profile {
+        self.profile
+    }
+
+    /// Forgets what was fetched: roll-ups call it between trees to stay within memory.
+    pub fn forget(&mut self) {
+        self.units.clear();
+        self.items.clear();
+        self.counts.clear();
+    }
+
+    /// The key of the root of a unit; `None` when no line has the unit as a work id.
+    pub fn root_of(&mut self, term: &str) -> Result<Option<Arc<str>>, S::Error> {
+        let start: Arc<str> = term.into();
+        if self.fetch(&start)?.items.is_empty() {
+            return Ok(None);
+        }
+        let mut seen: FxHashSet<Arc<str>> = FxHashSet::default();
+        let mut current = start;
+        for _ in 0..MAX_CLIMB {
+            seen.insert(current.clone());
+            match self.parent(&current)? {
+                Some(link) if !seen.contains(&link.parent) => current = link.parent,
+                // A circle: its smallest key is the root, whatever id was asked by.
+                Some(_) => return Ok(self.circle(&current)?.into_iter().min().or(Some(current))),
+                None => break,
+            }
+        }
+        Ok(Some(current))
+    }
+
+    fn circle(&mut self, from: &Arc<str>) -> Result<Vec<Arc<str>>, S::Error> {
+        let mut members = vec![from.clone()];
+        let mut current = from.clone();
+        for _ in 0..MAX_CLIMB {
+            let Some(link) = self.parent(&current)? else { break };
+            if link.parent == *from {
+                break;
+            }
+            current = link.parent;
+            members.push(current.clone());
+        }
+        Ok(members)
+    }
+
+    /// The tree of the request that a unit belongs to.
+    pub fn tree(&mut self, term: &str) -> Result<Option<Tree>, S::Error> {
+        let Some(root) = self.root_of(term)? else { return Ok(None) };
+        self.tree_of_root(&root).map(Some)
+    }
+
+    /// The tree below a root.
+    pub fn tree_of_root(&mut self, root: &Arc<str>) -> Result<Tree, S::Error> {
+        let mut tree = Tree { root: root.clone(), ..Tree::default() };
+        let mut lines: BTreeMap<(u64, u64, u32), Rc<Item>> = BTreeMap::new();
+        let mut queue: VecDeque<(Arc<str>, Option<ParentLink>, u32)> = VecDeque::from([(root.clone(), None, 0)]);
+        let mut neighbours: BTreeMap<(String, String), Neighbour> = BTreeMap::new();
+        let mut listed_only: FxHashSet<Arc<str>> = FxHashSet::default();
+        let mut left_out = 0_u64;
+        while let Some((key, parent, depth)) = queue.pop_front() {
+            if tree.units.contains_key(&key) {
+                continue;
+            }
+            if tree.units.len() >= MAX_UNITS || lines.len() >= MAX_LINES {
+                left_out += 1;
+                continue;
+            }
+            let fetched = self.fetch(&key)?;
+            add_unit(&mut tree, &key, &fetched, parent, depth);
+            if listed_only.contains(&key) {
+                continue;
+            }
+            if fetched.total > fetched.items.len() as u64 && fetched.total > MAX_LINES_OF_ID as u64 {
+                tree.anomalies.push(Anomaly {
+                    kind: AnomalyKind::HubRefused,
+                    text: format!("{} stands on {} lines; the first {} are used", display(&tree, &key), fetched.total, fetched.items.len()),
+                    lines: fetched.items.iter().take(1).map(|i| i.line.clone()).collect(),
+                });
+            }
+            for item in &fetched.items {
+                lines.entry(at(item)).or_insert_with(|| item.clone());
+            }
+            if depth >= MAX_DEPTH {
+                continue;
+            }
+            for (candidate, relation) in mentioned(&fetched.items, &key) {
+                if tree.units.contains_key(&candidate) {
+                    continue;
+                }
+                self.consider(&key, candidate, relation, depth, &tree, &mut queue, &mut listed_only, &mut neighbours)?;
+            }
+        }
+        self.note_orphan(root, &mut tree)?;
+        if left_out > 0 {
+            tree.anomalies.push(Anomaly { kind: AnomalyKind::Capped, text: format!("{left_out} further units are left out"), lines: Vec::new() });
+        }
+        tree.links = neighbours.into_values().collect();
+        // A line whose only ids here are those of a shared unit belongs to no one request.
+        tree.items = lines.into_values().map(Rc::unwrap_or_clone).collect();
+        build::settle(&mut tree);
+        Ok(tree)
+    }
+
+    /// Whether a unit that stands on lines of `key` is its child; queues it, lists it, or notes it as a neighbour.
+    #[expect(clippy::too_many_arguments, reason = "one step of the walk, split off for its length")]
+    fn consider(
+        &mut self,
+        key: &Arc<str>,
+        candidate: Arc<str>,
+        relation: IdRelation,
+        depth: u32,
+        tree: &Tree,
+        queue: &mut VecDeque<(Arc<str>, Option<ParentLink>, u32)>,
+        listed_only: &mut FxHashSet<Arc<str>>,
+        neighbours: &mut BTreeMap<(String, String), Neighbour>,
+    ) -> Result<(), S::Error> {
+        let parentage = self.parentage(&candidate)?;
+        let shared = self.is_shared(&parentage)?;
+        if shared {
+            listed_only.insert(candidate.clone());
+            let link = parentage.candidates.iter().find(|c| c.parent == *key).cloned();
+            if let Some(link) = link {
+                let word = self.word(&candidate)?;
+                neighbours.entry((word.clone(), "shared".into())).or_insert(Neighbour { to: word, rule: "shared".into(), lines: link.lines.clone() });
+            }
+            return Ok(());
+        }
+        match self.parent(&candidate)? {
+            Some(link) if link.parent == *key || tree.units.contains_key(&link.parent) => queue.push_back((candidate, Some(link), depth + 1)),
+            chosen => {
+                let rule = if parentage.polled_by.iter().any(|r| r == key || tree.units.contains_key(r)) {
+                    Some("poll")
+                } else if relation == IdRelation::RetryOf {
+                    Some("retry_of")
+                } else if chosen.is_some() && parentage.candidates.iter().any(|c| c.parent == *key && c.rule == crate::model::trace::LinkRule::Batch) {
+                    Some("batch")
+                } else {
+                    None
+                };
+                if let Some(rule) = rule {
+                    let word = self.word(&candidate)?;
+                    let fetched = self.fetch(key)?;
+                    let lines = fetched.items.iter().filter(|i| i.reference(&candidate).is_some()).take(3).map(|i| i.line.clone()).collect();
+                    neighbours.entry((word.clone(), rule.into())).or_insert(Neighbour { to: word, rule: rule.into(), lines });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn note_orphan(&mut self, root: &Arc<str>, tree: &mut Tree) -> Result<(), S::Error> {
+        let parentage = self.parentage(root)?;
+        for candidate in &parentage.candidates {
+            if candidate.rule == crate::model::trace::LinkRule::StatedParent && !self.has_own_lines(&candidate.parent)? {
+                let text = format!("{} names a parent that no line shows: {}", display(tree, root), candidate.parent.replace('\u{1f}', " "));
+                tree.anomalies.push(Anomaly { kind: AnomalyKind::Orphan, text, lines: candidate.lines.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    fn word(&mut self, key: &Arc<str>) -> Result<String, S::Error> {
+        let fetched = self.fetch(key)?;
+        let found = fetched.items.iter().find_map(|i| i.reference(key).map(|r| format!("{}:{}", roles::kind_word(fetched.kind, &r.label), r.value)));
+        Ok(found.unwrap_or_else(|| key.to_string()))
+    }
+
+    /// The tree parent: the best candidate that has lines of its own and may be climbed to.
+    fn parent(&mut self, key: &Arc<str>) -> Result<Option<ParentLink>, S::Error> {
+        let parentage = self.parentage(key)?;
+        if self.is_shared(&parentage)? {
+            return Ok(None);
+        }
+        let kind = self.fetch(key)?.kind;
+        for candidate in &parentage.candidates {
+            if candidate.rule == crate::model::trace::LinkRule::Batch {
+                continue;
+            }
+            if self.has_own_lines(&candidate.parent)? && !self.holds_many_requests(kind, candidate)? {
+                return Ok(Some(candidate.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A trace id above two requests of one service and label is a session or a batch: it is no parent of either.
+    fn holds_many_requests(&mut self, kind: IdKind, candidate: &ParentLink) -> Result<bool, S::Error> {
+        if kind != IdKind::Request || candidate.kind != IdKind::Trace {
+            return Ok(false);
+        }
+        let fetched = self.fetch(&candidate.parent)?;
+        let mut values: FxHashMap<(&str, &str), &str> = FxHashMap::default();
+        for item in &fetched.items {
+            for r in item.refs.iter().filter(|r| r.kind == IdKind::Request && r.relation == IdRelation::Own && !r.listed) {
+                if *values.entry((item.service(), &r.label)).or_insert(&r.key) != &*r.key {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn has_own_lines(&mut self, key: &Arc<str>) -> Result<bool, S::Error> {
+        let fetched = self.fetch(key)?;
+        Ok(fetched.items.iter().any(|i| i.refs.iter().any(|r| r.key == *key && matches!(r.relation, IdRelation::Own | IdRelation::Child))))
+    }
+
+    /// Requests that claim a unit equally and are not names of one request.
+    fn is_shared(&mut self, parentage: &Parentage) -> Result<bool, S::Error> {
+        if parentage.shared.len() < 2 {
+            return Ok(false);
+        }
+        let mut roots: FxHashSet<Arc<str>> = FxHashSet::default();
+        for request in &parentage.shared {
+            roots.insert(self.root_of_request(request)?);
+        }
+        Ok(roots.len() > 1)
+    }
+
+    /// Climbs from a request over requests and traces only; such units are never shared themselves.
+    fn root_of_request(&mut self, key: &Arc<str>) -> Result<Arc<str>, S::Error> {
+        let mut current = key.clone();
+        let mut seen: FxHashSet<Arc<str>> = FxHashSet::default();
+        while seen.len() < MAX_CLIMB && seen.insert(current.clone()) {
+            let parentage = self.parentage(&current)?;
+            let next = parentage.candidates.iter().find(|c| roles::level(c.kind) == 0 && !seen.contains(&c.parent)).map(|c| c.parent.clone());
+            match next {
+                Some(parent) => current = parent,
+                None => break,
+            }
+        }
+        Ok(current)
+    }
+
+    fn parentage(&mut self, key: &Arc<str>) -> Result<Rc<Parentage>, S::Error> {
+        let fetched = self.fetch(key)?;
+        if let Some(known) = &fetched.parentage {
+            return Ok(known.clone());
+        }
+        let items: Vec<&Item> = fetched.items.iter().map(Rc::as_ref).collect();
+        let (source, counts) = (self.source, &mut self.counts);
+        let mut count = |term: &str| *counts.entry(term.into()).or_insert_with(|| source.count(term));
+        let found = Rc::new(link::parentage(key, fetched.kind, &items, &mut count));
+        let updated = Fetched { kind: fetched.kind, items: fetched.items.clone(), total: fetched.total, parentage: Some(found.clone()) };
+        self.units.insert(key.clone(), Rc::new(updated));
+        Ok(found)
+    }
+
+    fn fetch(&mut self, key: &Arc<str>) -> Result<Rc<Fetched>, S::Error> {
+        if let Some(known) = self.units.get(key) {
+            return Ok(known.clone());
+        }
+        let entries = self.source.entries(key, MAX_LINES_OF_ID)?;
+        let records = entries.len() as u64;
+        let mut items = Vec::with_capacity(entries.len());
+        for (entry, shown) in entries {
+            let place = (entry.at.file.0, entry.at.start, entry.at.sub);
+            let profile = self.profile;
+            let item = self.items.entry(place).or_insert_with(|| Rc::new(Item::new(entry, &shown, profile)));
+            if item.reference(key).is_some() {
+                items.push(item.clone());
+            }
+        }
+        let total = if records >= MAX_LINES_OF_ID as u64 { self.source.count(key) } else { items.len() as u64 };
+        let kind = kind_of(key, &items);
+        let fetched = Rc::new(Fetched { kind, items, total, parentage: None });
+        self.units.insert(key.clone(), fetched.clone());
+        Ok(fetched)
+    }
+}
+
+/// The kind most of its lines give a unit; of a tie the upper one.
+fn kind_of(key: &str, items: &[Rc<Item>]) -> IdKind {
+    let mut counts: BTreeMap<IdKind, u32> = BTreeMap::new();
+    for item in items {
+        if let Some(r) = item.reference(key) {
+            *counts.entry(r.kind).or_default() += if r.relation == IdRelation::Own { 2 } else { 1 };
+        }
+    }
+    counts.into_iter().max_by_key(|(kind, n)| (*n, std::cmp::Reverse(roles::level(*kind)))).map_or(IdKind::Other, |(kind, _)| kind)
+}
+
+fn add_unit(tree: &mut Tree, key: &Arc<str>, fetched: &Fetched, parent: Option<ParentLink>, depth: u32) {
+    // The label of its first line in (file, offset) order: the same whatever came first into the index.
+    let first = fetched.items.iter().filter_map(|i| i.reference(key).map(|r| (r.relation != IdRelation::Own, &i.line, i.entry.at, r))).min_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
+    let Some((_, _, _, r)) = first else { return };
+    let unit = Unit { key: key.clone(), kind: fetched.kind, label: r.label.clone(), value: r.value.clone(), scope: r.scope.clone(), parent, depth };
+    tree.units.insert(key.clone(), unit);
+}
+
+fn at(item: &Item) -> (u64, u64, u32) {
+    (item.entry.at.file.0, item.entry.at.start, item.entry.at.sub)
+}
+
+/// Other units on the lines of one, in a fixed order.
+fn mentioned(items: &[Rc<Item>], key: &str) -> Vec<(Arc<str>, IdRelation)> {
+    let mut out: BTreeMap<Arc<str>, IdRelation> = BTreeMap::new();
+    for item in items {
+        for r in item.refs.iter().filter(|r| &*r.key != key) {
+            out.entry(r.key.clone()).or_insert(r.relation);
+        }
+    }
+    out.into_iter().collect()
+}
+
+fn display(tree: &Tree, key: &str) -> String {
+    tree.units.get(key).map_or_else(|| key.replace('\u{1f}', " "), |u| format!("{} {}", roles::kind_word(u.kind, &u.label), u.value))
+}

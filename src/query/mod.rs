@@ -1,0 +1,7 @@
+//! Index into answers: any id to its request ([`resolve`]), a request to its tree ([`assemble`]), rows to a page of them (`list`), words
+//! to lines (`lines`).
+//!
+//! Guarantees: every question has a deadline and a bound on what it reads. Never writes.
+
+pub mod assemble;
+pub mod resolve;

@@ -1,0 +1,311 @@
+//! What many lines teach: zones of sources without one, the role each id field plays, the time every source covers.
+//!
+//! Guarantees: statistics are order-free and mergeable (sets bounded by the smallest hashes, minima, maxima, counts), so files may be
+//! read in any order and batches of any size; memory is bounded by the constants below. It never changes what a line said.
+
+use crate::{
+    model::{
+        entry::Entry,
+        id::{IdKind, IdRelation},
+        profile::{Profile, RoleDecision, Zone},
+    },
+    reconstruct::roles,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    hash::{Hash, Hasher},
+};
+
+/// Ids sampled for zones: those with the smallest hashes.
+const ZONE_SAMPLE: usize = 1_024;
+/// Values sampled a field.
+const FIELD_SAMPLE: usize = 256;
+/// Most (service, label) fields watched.
+const MAX_FIELDS: usize = 4_096;
+/// Different requests remembered for a sampled value.
+const MAX_MET: usize = 3;
+/// A data test speaks from this many sampled values up.
+pub const ENOUGH: usize = 20;
+
+/// Everything learned so far, and how far it has read.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Learned {
+    /// Version of this shape.
+    pub version: u32,
+    /// Generation of the line index it covers.
+    pub generation: u64,
+    /// Time covered by each source: first and last instant as written.
+    pub coverage: BTreeMap<String, Coverage>,
+    zone_ids: BTreeMap<u64, BTreeMap<String, Seen>>,
+    zone_lines: BTreeMap<String, BTreeMap<i32, u64>>,
+    fields: BTreeMap<String, Field>,
+}
+
+/// Time a source covers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// First instant, as written.
+    pub first_ns: i64,
+    /// Last instant, as written.
+    pub last_ns: i64,
+    /// Lines with a time.
+    pub lines: u64,
+    /// Of them, without a zone.
+    pub naive: u64,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Seen {
+    first_ns: i64,
+    naive: bool,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Field {
+    kind: Option<IdKind>,
+    lines: u64,
+    values: BTreeMap<u64, Value>,
+    /// Largest hash kept; values above it were let go.
+    full: bool,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Value {
+    lines: u64,
+    requests: Vec<u64>,
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = rustc_hash::FxHasher::default();
+    text.hash(&mut hasher);
+    // FxHash leaves its entropy in the upper bits; the samples compare whole values.
+    hasher.finish().wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29).wrapping_mul(0xD6E8_FEB8_6659_FD93)
+}
+
+impl Learned {
+    /// Takes note of one entry.
+    pub fn observe(&mut self, entry: &Entry) {
+        self.observe_time(entry);
+        let service: &str = entry.service.as_deref().unwrap_or(&entry.source);
+        let polled = entry.http.as_ref().and_then(|h| h.path.as_deref()).unwrap_or("");
+        for id in &entry.ids {
+            if id.relation != IdRelation::Own || id.listed || id.kind == IdKind::Other {
+                continue;
+            }
+            let Some(key) = roles::unit_key(id) else { continue };
+            let value = hash(&key);
+            if roles::is_work(id.kind) {
+                self.sample_zone(value, entry);
+            }
+            let asked = !polled.is_empty() && polled.contains(&*id.value);
+            self.observe_field(service, &id.label, id.kind, value, entry, asked);
+        }
+    }
+
+    fn observe_time(&mut self, entry: &Entry) {
+        let Some(time) = entry.time else { return };
+        let source = self.coverage.entry(entry.source.to_string());
+        let c = source.or_insert(Coverage { first_ns: time.unix_ns, last_ns: time.unix_ns, lines: 0, naive: 0 });
+        c.first_ns = c.first_ns.min(time.unix_ns);
+        c.last_ns = c.last_ns.max(time.unix_ns);
+        c.lines += 1;
+        c.naive += u64::from(time.naive);
+        if time.naive
+            && let Some(received) = entry.received.filter(|r| !r.naive)
+            && let Some(offset) = quarter_hours(time.unix_ns - received.unix_ns)
+        {
+            *self.zone_lines.entry(entry.source.to_string()).or_default().entry(offset).or_default() += 1;
+        }
+    }
+
+    fn sample_zone(&mut self, value: u64, entry: &Entry) {
+        let Some(time) = entry.time else { return };
+        if self.zone_ids.len() >= ZONE_SAMPLE && self.zone_ids.last_key_value().is_some_and(|(max, _)| value > *max) {
+            return;
+        }
+        let seen = self.zone_ids.entry(value).or_default();
+        if seen.len() < 16 || seen.contains_key(&*entry.source) {
+            let s = seen.entry(entry.source.to_string()).or_insert(Seen { first_ns: time.unix_ns, naive: time.naive });
+            s.first_ns = s.first_ns.min(time.unix_ns);
+            s.naive |= time.naive;
+        }
+        if self.zone_ids.len() > ZONE_SAMPLE {
+            self.zone_ids.pop_last();
+        }
+    }
+
+    fn observe_field(&mut self, service: &str, label: &str, kind: IdKind, value: u64, entry: &Entry, asked: bool) {
+        let key = roles::role_key(service, label);
+        if self.fields.len() >= MAX_FIELDS && !self.fields.contains_key(&key) {
+            return;
+        }
+        let field = self.fields.entry(key).or_default();
+        field.kind.get_or_insert(kind);
+        field.lines += 1;
+        if field.values.len() >= FIELD_SAMPLE && field.values.last_key_value().is_some_and(|(max, _)| value > *max) {
+            field.full = true;
+            return;
+        }
+        let v = field.values.entry(value).or_default();
+        v.lines += 1;
+        if !asked && v.requests.len() < MAX_MET {
+            for other in entry.ids.iter().filter(|o| o.kind == IdKind::Request && o.relation == IdRelation::Own && *o.label != *label) {
+                let h = hash(&other.value);
+                if !v.requests.contains(&h) && v.requests.len() < MAX_MET {
+                    v.requests.push(h);
+                    v.requests.sort_unstable();
+                }
+            }
+        }
+        if field.values.len() > FIELD_SAMPLE {
+            field.values.pop_last();
+            field.full = true;
+        }
+    }
+
+    /// The profile these statistics speak for. Its version is a hash of what it says: equal profiles have equal versions.
+    pub fn profile(&self) -> Profile {
+        let mut profile = Profile { zones: self.zones(), ..Profile::default() };
+        for decision in self.roles() {
+            if decision.kind != decision.by_name {
+                profile.roles.insert(roles::role_key(&decision.service, &decision.label), decision);
+            }
+        }
+        profile.version = profile_version(&profile);
+        profile
+    }
+
+    /// Offsets of naive sources: by a second, zoned clock on the same line, else by ids that zoned sources share.
+    fn zones(&self) -> BTreeMap<String, Zone> {
+        let mut votes: BTreeMap<&str, BTreeMap<i32, u64>> = BTreeMap::new();
+        for seen in self.zone_ids.values() {
+            for (naive, n) in seen.iter().filter(|(_, s)| s.naive) {
+                for z in seen.values().filter(|s| !s.naive) {
+                    if let Some(offset) = quarter_hours(n.first_ns - z.first_ns) {
+                        *votes.entry(naive).or_default().entry(offset).or_default() += 1;
+                    }
+                }
+            }
+        }
+        for (source, lines) in &self.zone_lines {
+            // A clock on the line itself outweighs any neighbour.
+            votes.insert(source, lines.iter().map(|(k, v)| (*k, v * 1_000)).collect());
+        }
+        votes
+            .into_iter()
+            .filter_map(|(source, votes)| {
+                let total: u64 = votes.values().sum();
+                let (offset_s, n) = votes.into_iter().max_by_key(|(offset, n)| (*n, std::cmp::Reverse(offset.abs()), *offset))?;
+                (n >= 2 && n * 10 >= total * 7).then(|| (source.to_owned(), Zone { offset_s, votes: n }))
+            })
+            .collect()
+    }
+
+    /// Every id field with its role and the numbers that decided.
+    pub fn roles(&self) -> Vec<RoleDecision> {
+        self.fields
+            .iter()
+            .filter_map(|(key, field)| {
+                let (service, label) = key.split_once('\u{1f}')?;
+                Some(decide(service, label, field))
+            })
+            .collect()
+    }
+}
+
+/// The whole number of quarter hours nearest to a difference, when the rest is under seven minutes and the whole under a day.
+fn quarter_hours(difference_ns: i64) -> Option<i32> {
+    const QUARTER_NS: i64 = 900_000_000_000;
+    let quarters = (difference_ns as f64 / QUARTER_NS as f64).round() as i64;
+    let rest = difference_ns - quarters * QUARTER_NS;
+    (rest.abs() < 420_000_000_000 && quarters.abs() <= 56).then_some((quarters * 900) as i32)
+}
+
+fn decide(service: &str, label: &str, field: &Field) -> RoleDecision {
+    let sampled = field.values.len();
+    let many = field.values.values().filter(|v| v.requests.len() >= 2).count();
+    let share = if sampled == 0 { 0.0 } else { many as f64 / sampled as f64 };
+    let distinct = if field.full {
+        // Bottom-k: the k-th smallest of n uniform hashes stands at k/n of the range.
+        let max = field.values.last_key_value().map_or(u64::MAX, |(h, _)| *h);
+        ((sampled as f64 - 1.0) * (u64::MAX as f64 / max.max(1) as f64)) as u64
+    } else {
+        sampled as u64
+    };
+    let mut lines: Vec<u64> = field.values.values().map(|v| v.lines).collect();
+    lines.sort_unstable();
+    let median = lines.get(lines.len() / 2).copied().unwrap_or(0);
+    let by_name = field.kind.unwrap_or(IdKind::Other);
+    let root_like = matches!(by_name, IdKind::Request | IdKind::Trace);
+    let (kind, why) = if !roles::is_work(by_name) {
+        (by_name, "its name says so".to_owned())
+    } else if sampled < ENOUGH {
+        (by_name, format!("its name says so; {sampled} values are too few for a test"))
+    } else if root_like && share > 0.5 {
+        (IdKind::Group, format!("{:.0} % of its values meet two or more requests", share * 100.0))
+    } else {
+        (by_name, "its name says so, the data does not contradict".to_owned())
+    };
+    RoleDecision {
+        service: service.to_owned(),
+        label: label.to_owned(),
+        by_name,
+        kind,
+        why,
+        lines: field.lines,
+        distinct,
+        sampled: sampled as u64,
+        many_requests: share,
+        first_step_repeat: median as f64,
+    }
+}
+
+fn profile_version(profile: &Profile) -> u64 {
+    let mut text = String::new();
+    for (source, zone) in &profile.zones {
+        text.push_str(&format!("z{source}\u{1f}{}\n", zone.offset_s));
+    }
+    for (key, role) in &profile.roles {
+        text.push_str(&format!("r{key}\u{1f}{:?}\n", role.kind));
+    }
+    hash(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{id::IdRef, time::Instant};
+    use std::sync::Arc;
+
+    fn line(source: &str, time_s: i64, naive: bool, id: &str) -> Entry {
+        Entry {
+            source: Arc::from(source),
+            time: Some(Instant { unix_ns: time_s * 1_000_000_000, quantum_ns: 1_000_000, naive }),
+            ids: vec![IdRef { kind: IdKind::Task, relation: IdRelation::Own, label: "job".into(), value: id.into(), scope: None, listed: false }],
+            ..Entry::default()
+        }
+    }
+
+    #[test]
+    fn a_zone_is_learned_from_ids_that_another_source_shares() {
+        let mut learned = Learned::default();
+        for n in 0..30 {
+            let id = format!("tri_01M83WST8KNZKC326B7AE8{n:04}");
+            learned.observe(&line("api", 1_000_000 + n * 10, false, &id));
+            learned.observe(&line("worker", 1_000_000 + n * 10 + 2 - 6 * 3_600, true, &id));
+        }
+        assert_eq!(learned.profile().zones["worker"].offset_s, -6 * 3_600);
+        assert!(!learned.profile().zones.contains_key("api"));
+    }
+
+    #[test]
+    fn the_order_of_lines_does_not_matter() {
+        let lines: Vec<Entry> = (0..3_000).map(|n| line(if n % 2 == 0 { "api" } else { "worker" }, 1_000_000 + n, n % 2 == 1, &format!("tri_01M83WST8KNZKC326B7A{:06}", n / 2))).collect();
+        let (mut forward, mut backward) = (Learned::default(), Learned::default());
+        lines.iter().for_each(|l| forward.observe(l));
+        lines.iter().rev().for_each(|l| backward.observe(l));
+        assert_eq!(forward.profile(), backward.profile());
+        assert_eq!(forward.roles(), backward.roles());
+    }
+}
