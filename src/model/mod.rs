@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod entry;
 pub mod id;
 pub mod profile;
+pub mod record;
 pub mod status;
 pub mod summary;
 pub mod time;

@@ -233,3 +233,110 @@ pub struct Typical {
     /// 95th percentile.
     pub p95_ns: i64,
 }
+
+/// A column the list can be sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SortKey {
+    /// Begin.
+    #[default]
+    Start,
+    /// Total.
+    Total,
+    /// Wait in queues.
+    QueueWait,
+    /// Time in model calls.
+    Model,
+    /// Attempts.
+    Attempts,
+    /// Tokens.
+    Tokens,
+    /// Error lines.
+    Errors,
+}
+
+impl SortKey {
+    /// Every key.
+    pub const ALL: [Self; 7] = [Self::Start, Self::Total, Self::QueueWait, Self::Model, Self::Attempts, Self::Tokens, Self::Errors];
+
+    /// Word in the URL.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Total => "total",
+            Self::QueueWait => "wait",
+            Self::Model => "model",
+            Self::Attempts => "attempts",
+            Self::Tokens => "tokens",
+            Self::Errors => "errors",
+        }
+    }
+
+    /// The key with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.word() == word)
+    }
+}
+
+/// A condition on rows. Several values of one condition are alternatives; several conditions must all hold.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowFilter {
+    /// Route is one of these (exact; a trailing `*` matches a beginning).
+    Route(Vec<String>),
+    /// State is one of these words.
+    State(Vec<String>),
+    /// A served model is one of these (trailing `*` allowed).
+    Model(Vec<String>),
+    /// A prompt version `name@version` is one of these (a bare name matches all its versions).
+    Prompt(Vec<String>),
+    /// A configuration version is one of these.
+    Config(Vec<String>),
+    /// A worker service is one of these.
+    Worker(Vec<String>),
+    /// A source name is one of these.
+    Source(Vec<String>),
+    /// Class name of the deciding error is one of these.
+    Error(Vec<String>),
+    /// A mark (`slow`, `incomplete`, `open`) is set.
+    Mark(String),
+    /// Total between, in nanoseconds, both inclusive.
+    Total(Option<i64>, Option<i64>),
+    /// Queue wait between.
+    QueueWait(Option<i64>, Option<i64>),
+    /// Attempts between.
+    Attempts(Option<i64>, Option<i64>),
+    /// Tokens between.
+    Tokens(Option<i64>, Option<i64>),
+    /// Begin between, in Unix nanoseconds.
+    Start(Option<i64>, Option<i64>),
+    /// Root key is one of these (used when words were searched in lines).
+    Roots(Vec<String>),
+    /// The condition does not hold.
+    Not(Box<RowFilter>),
+}
+
+/// What rows to list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowQuery {
+    /// View.
+    pub preset: Preset,
+    /// Conditions, all of which must hold.
+    pub filters: Vec<RowFilter>,
+    /// Sort column; `None`: the preset's own (`Slowest` by total, `LongestWait` by wait, else by start).
+    pub sort: Option<SortKey>,
+    /// Smallest first instead of largest first.
+    pub ascending: bool,
+    /// Cursor of [`ListPage::next`]: opaque, names the last row shown.
+    pub after: Option<String>,
+    /// Rows of the page, at most 500.
+    pub limit: usize,
+    /// Percentiles, histogram, scatter, facets and preset counts are wanted; without them only rows and `matched` are filled.
+    pub overview: bool,
+}
+
+impl Default for RowQuery {
+    fn default() -> Self {
+        Self { preset: Preset::All, filters: Vec::new(), sort: None, ascending: false, after: None, limit: 50, overview: true }
+    }
+}

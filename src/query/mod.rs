@@ -5,3 +5,4 @@
 
 pub mod assemble;
 pub mod resolve;
+pub mod view;

@@ -1,0 +1,125 @@
+//! The door of `query`: what a page, a command or an export may ask, and the shape of each answer.
+//!
+//! Guarantees: answers are plain values, built before they are shown; every question has a deadline and a bound. Pages and commands
+//! know this trait alone, so they are tested against answers made by hand.
+
+use crate::model::{
+    summary::{ListPage, RowQuery, Typical},
+    time::UnixNanos,
+    trace::{LogLine, SegmentKind, State, Trace},
+};
+use std::collections::BTreeMap;
+
+/// Why a question has no answer. The words are for the reader.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The deadline passed.
+    #[error("the question took longer than {limit_ms} ms and was stopped")]
+    Deadline {
+        /// The limit.
+        limit_ms: u64,
+    },
+    /// The text is longer than what is looked at.
+    #[error("the query is {bytes} bytes long; at most {limit} are read")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The store failed.
+    #[error("the index could not be read: {0}")]
+    Store(String),
+}
+
+/// One request with everything its page shows.
+#[derive(Debug, Clone)]
+pub struct PathView {
+    /// The document.
+    pub trace: Trace,
+    /// Merged log in order, unplaced lines included (at most 5,000; `trace.lines` has all).
+    pub log: Vec<LogLine>,
+    /// Total of finished requests of the same route.
+    pub typical: Option<Typical>,
+    /// Time by segment kind of finished requests of the same route.
+    pub typical_by_kind: BTreeMap<SegmentKind, Typical>,
+    /// Time from the question to the built path, in microseconds.
+    pub took_us: u64,
+}
+
+/// One of several requests an id may mean.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChoiceView {
+    /// Id to open (`/r/{id}`).
+    pub id: String,
+    /// Scope to add (`?scope=`) when the id is weak.
+    pub scope: Option<String>,
+    /// What the asked id is there: `task`, `group`, `other` …
+    pub kind: String,
+    /// Route.
+    pub route: Option<String>,
+    /// Begin.
+    pub start: Option<UnixNanos>,
+    /// State.
+    pub state: State,
+    /// Total.
+    pub total_ns: Option<i64>,
+}
+
+/// Help for an id that is not there.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UnknownView {
+    /// Ids that begin alike.
+    pub near: Vec<String>,
+    /// Name, first and last time of every source.
+    pub coverage: Vec<(String, UnixNanos, UnixNanos)>,
+    /// Requests in the index.
+    pub requests: u64,
+    /// Lines that could not be read and hold the text: `file:line`.
+    pub unreadable: Vec<String>,
+}
+
+/// What an id means.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// One request.
+    Path(Box<PathView>),
+    /// Several.
+    Choices(Vec<ChoiceView>),
+    /// None.
+    Unknown(Box<UnknownView>),
+}
+
+/// A part of a query that could not be used as written.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Notice {
+    /// The part, as typed.
+    pub part: String,
+    /// Byte offset of the part in the query.
+    pub at: usize,
+    /// What is wrong and what would be right.
+    pub text: String,
+}
+
+/// A list with how its query was understood.
+#[derive(Debug, Clone)]
+pub struct ListView {
+    /// Rows and overview.
+    pub page: ListPage,
+    /// Parts that could not be used.
+    pub notices: Vec<Notice>,
+    /// The conditions in words, as understood: `route is POST /reply`.
+    pub understood: Vec<String>,
+    /// When nothing matched: the condition whose removal gives most hits, with that number.
+    pub drop_hint: Option<(String, u64)>,
+}
+
+/// What may be asked.
+pub trait Answers: Send + Sync {
+    /// Any id (request, task, job, trace, call, provider id), its first characters, or a pasted line → request.
+    fn path(&self, text: &str, scope: Option<&str>) -> Result<Found, QueryError>;
+    /// Rows. `search` is the text of the search box; its conditions are added to those of `query`.
+    fn list(&self, search: &str, query: RowQuery) -> Result<ListView, QueryError>;
+    /// Requests in the index.
+    fn requests(&self) -> u64;
+}
