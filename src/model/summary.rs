@@ -105,8 +105,7 @@ pub enum Preset {
 
 impl Preset {
     /// Every preset in the order of the page.
-    pub const ALL: [Self; 8] =
-        [Self::All, Self::Failed, Self::Slowest, Self::LongestWait, Self::Retried, Self::FellBack, Self::SemanticRetried, Self::Incomplete];
+    pub const ALL: [Self; 8] = [Self::All, Self::Failed, Self::Slowest, Self::LongestWait, Self::Retried, Self::FellBack, Self::SemanticRetried, Self::Incomplete];
 
     /// Word in the URL.
     pub fn word(self) -> &'static str {

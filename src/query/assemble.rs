@@ -353,7 +353,8 @@ fn kind_of(key: &str, items: &[Rc<Item>]) -> IdKind {
 
 fn add_unit(tree: &mut Tree, key: &Arc<str>, fetched: &Fetched, parent: Option<ParentLink>, depth: u32) {
     // The label of its first line in (file, offset) order: the same whatever came first into the index.
-    let first = fetched.items.iter().filter_map(|i| i.reference(key).map(|r| (r.relation != IdRelation::Own, &i.line, i.entry.at, r))).min_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
+    let first =
+        fetched.items.iter().filter_map(|i| i.reference(key).map(|r| (r.relation != IdRelation::Own, &i.line, i.entry.at, r))).min_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
     let Some((_, _, _, r)) = first else { return };
     let unit = Unit { key: key.clone(), kind: fetched.kind, label: r.label.clone(), value: r.value.clone(), scope: r.scope.clone(), parent, depth };
     tree.units.insert(key.clone(), unit);

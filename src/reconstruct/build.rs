@@ -10,7 +10,8 @@ use crate::{
         profile::Profile,
         time::UnixNanos,
         trace::{
-            Anomaly, AnomalyKind, Evidence, LineRef, LogLine, Missing, Neighbour, Outcome, PathId, Proof, Skew, SourceCount, Span, SpanError, SpanKind, SpanModel, Stage, State, Tokens, Trace,
+            Anomaly, AnomalyKind, Evidence, LineRef, LogLine, Missing, Neighbour, Outcome, PathId, Proof, Skew, SourceCount, Span, SpanError, SpanKind, SpanModel, Stage, State,
+            Tokens, Trace,
         },
     },
     reconstruct::{
@@ -310,7 +311,12 @@ fn document_span(b: &Builder<'_>, i: usize, names: &[String], tokens: &FirstToke
     lines.extend(items.iter().map(|x| b.tree.items[*x].line.clone()));
     let unit_word = b.tree.units.get(&d.unit).map(|u| format!("{}:{}", roles::kind_word(u.kind, &u.label), u.value));
     let mut ids: Vec<String> = unit_word.into_iter().collect();
-    for r in d.main.iter().flat_map(|x| &b.tree.items[*x].refs).filter(|r| r.relation == crate::model::id::IdRelation::Own && roles::level(r.kind) >= 2 && b.tree.units.contains_key(&r.key)) {
+    for r in d
+        .main
+        .iter()
+        .flat_map(|x| &b.tree.items[*x].refs)
+        .filter(|r| r.relation == crate::model::id::IdRelation::Own && roles::level(r.kind) >= 2 && b.tree.units.contains_key(&r.key))
+    {
         let word = format!("{}:{}", roles::kind_word(r.kind, &r.label), r.value);
         if !ids.contains(&word) {
             ids.push(word);
@@ -438,7 +444,8 @@ fn request_id(tree: &Tree) -> Option<String> {
 }
 
 fn route_of(b: &Builder<'_>, root: Option<usize>) -> Option<String> {
-    let routes = |kinds: &[SpanKind]| b.spans.iter().filter(|d| kinds.contains(&d.kind)).flat_map(|d| d.main.iter().chain(&d.items)).find_map(|i| route::of_item(&b.tree.items[*i]));
+    let routes =
+        |kinds: &[SpanKind]| b.spans.iter().filter(|d| kinds.contains(&d.kind)).flat_map(|d| d.main.iter().chain(&d.items)).find_map(|i| route::of_item(&b.tree.items[*i]));
     routes(&[SpanKind::App]).or_else(|| routes(&[SpanKind::Edge])).or_else(|| b.tree.items.iter().find_map(route::of_item)).or_else(|| {
         let r = root?;
         Some(b.spans[r].name.clone()).filter(|n| !n.is_empty())

@@ -48,10 +48,11 @@ pub fn is_timeout(entry: &Entry) -> bool {
         let folded = fold(n);
         folded.contains("timeout") || folded.contains("timedout") || folded.contains("deadlineexceeded") || n == "408" || n == "504"
     });
-    named || entry.body.as_deref().is_some_and(|b| {
-        let head: String = b.chars().take(200).collect::<String>().to_lowercase();
-        head.contains("timed out") || head.contains("timeout") || head.contains("deadline exceeded")
-    })
+    named
+        || entry.body.as_deref().is_some_and(|b| {
+            let head: String = b.chars().take(200).collect::<String>().to_lowercase();
+            head.contains("timed out") || head.contains("timeout") || head.contains("deadline exceeded")
+        })
 }
 
 fn fold(name: &str) -> String {
@@ -72,16 +73,101 @@ fn by_name(name: &str) -> Option<FailureClass> {
     let last = name.rsplit(['.', ':', '/', '\\']).find(|p| !p.is_empty()).unwrap_or(name);
     let folded = fold(last);
     const SEMANTIC: &[&str] = &[
-        "invalidrequest", "badrequest", "authentication", "permission", "unauthorized", "unauthenticated", "forbidden", "notfound", "requesttoolarge", "unprocessable", "contextwindow", "contextlength",
-        "contentpolicy", "contentfilter", "policyviolation", "refusal", "validation", "schema", "jsondecode", "unrecoverable", "valueerror", "typeerror", "keyerror", "attributeerror", "indexerror",
-        "assertion", "constraint", "integrityerror", "invalidargument", "alreadyexists", "failedprecondition", "outofrange", "permissiondenied", "unimplemented", "dataloss", "syntaxerror", "parseerror",
-        "invalidtask", "missing", "unsupported", "notimplemented", "zerodivision", "illegalargument", "nullpointer", "serialization_exception", "decodeerror", "malformed", "lookuperror",
+        "invalidrequest",
+        "badrequest",
+        "authentication",
+        "permission",
+        "unauthorized",
+        "unauthenticated",
+        "forbidden",
+        "notfound",
+        "requesttoolarge",
+        "unprocessable",
+        "contextwindow",
+        "contextlength",
+        "contentpolicy",
+        "contentfilter",
+        "policyviolation",
+        "refusal",
+        "validation",
+        "schema",
+        "jsondecode",
+        "unrecoverable",
+        "valueerror",
+        "typeerror",
+        "keyerror",
+        "attributeerror",
+        "indexerror",
+        "assertion",
+        "constraint",
+        "integrityerror",
+        "invalidargument",
+        "alreadyexists",
+        "failedprecondition",
+        "outofrange",
+        "permissiondenied",
+        "unimplemented",
+        "dataloss",
+        "syntaxerror",
+        "parseerror",
+        "invalidtask",
+        "missing",
+        "unsupported",
+        "notimplemented",
+        "zerodivision",
+        "illegalargument",
+        "nullpointer",
+        "serialization_exception",
+        "decodeerror",
+        "malformed",
+        "lookuperror",
     ];
     const TRANSIENT: &[&str] = &[
-        "timeout", "timedout", "ratelimit", "toomanyrequests", "throttl", "overloaded", "apiconnection", "connectionerror", "connectionreset", "connectionrefused", "connectionaborted", "connecterror",
-        "internalserver", "serviceunavailable", "unavailable", "badgateway", "apierror", "servererror", "econnreset", "econnrefused", "epipe", "etimedout", "eaiagain", "enotfound", "brokenpipe",
-        "deadlock", "lockwait", "serializationfailure", "toomanyconnections", "slowdown", "resourceexhausted", "aborted", "deadlineexceeded", "temporar", "networkerror", "socketerror", "readerror",
-        "remoteprotocol", "upstreamreset", "40001", "40p01", "incompleteread", "databaseislocked", "operationalerror", "cooldown",
+        "timeout",
+        "timedout",
+        "ratelimit",
+        "toomanyrequests",
+        "throttl",
+        "overloaded",
+        "apiconnection",
+        "connectionerror",
+        "connectionreset",
+        "connectionrefused",
+        "connectionaborted",
+        "connecterror",
+        "internalserver",
+        "serviceunavailable",
+        "unavailable",
+        "badgateway",
+        "apierror",
+        "servererror",
+        "econnreset",
+        "econnrefused",
+        "epipe",
+        "etimedout",
+        "eaiagain",
+        "enotfound",
+        "brokenpipe",
+        "deadlock",
+        "lockwait",
+        "serializationfailure",
+        "toomanyconnections",
+        "slowdown",
+        "resourceexhausted",
+        "aborted",
+        "deadlineexceeded",
+        "temporar",
+        "networkerror",
+        "socketerror",
+        "readerror",
+        "remoteprotocol",
+        "upstreamreset",
+        "40001",
+        "40p01",
+        "incompleteread",
+        "databaseislocked",
+        "operationalerror",
+        "cooldown",
     ];
     // `JSONDecodeError` inside `ConnectionError`? The more specific list of deterministic failures is asked first.
     if SEMANTIC.iter().any(|w| folded.contains(w)) {

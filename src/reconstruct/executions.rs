@@ -309,7 +309,9 @@ fn between(b: &mut Builder<'_>, unit: &Unit, run: &spans::Draft, before: &Execut
     let lines: Vec<LineRef> = before.items.first().into_iter().chain(run.items.first()).map(|i| tree.items[*i].line.clone()).collect();
     match before.ended_by {
         Verb::End => b.anomalies.push(Anomaly { kind: AnomalyKind::DuplicateDelivery, text: format!("{} ran again after it had ended well", run.name), lines }),
-        _ if previous_end > run.start => b.anomalies.push(Anomaly { kind: AnomalyKind::DuplicateDelivery, text: format!("{} was running twice at the same time", run.name), lines }),
+        _ if previous_end > run.start => {
+            b.anomalies.push(Anomaly { kind: AnomalyKind::DuplicateDelivery, text: format!("{} was running twice at the same time", run.name), lines })
+        }
         ended => {
             let lost = matches!(ended, Verb::None | Verb::Stall) && run.attempt.zip(before.attempt).is_none_or(|(a, p)| a <= p);
             let kind = if lost { SpanKind::QueueWait } else { SpanKind::RetryWait };

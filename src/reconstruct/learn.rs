@@ -301,7 +301,8 @@ mod tests {
 
     #[test]
     fn the_order_of_lines_does_not_matter() {
-        let lines: Vec<Entry> = (0..3_000).map(|n| line(if n % 2 == 0 { "api" } else { "worker" }, 1_000_000 + n, n % 2 == 1, &format!("tri_01M83WST8KNZKC326B7A{:06}", n / 2))).collect();
+        let lines: Vec<Entry> =
+            (0..3_000).map(|n| line(if n % 2 == 0 { "api" } else { "worker" }, 1_000_000 + n, n % 2 == 1, &format!("tri_01M83WST8KNZKC326B7A{:06}", n / 2))).collect();
         let (mut forward, mut backward) = (Learned::default(), Learned::default());
         lines.iter().for_each(|l| forward.observe(l));
         lines.iter().rev().for_each(|l| backward.observe(l));

@@ -220,7 +220,9 @@ fn root_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
     // Lines of the request that name a child unit vouch for the request's service being at work.
     let mut visits: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let child_lines = b.tree.items.iter().enumerate().filter(|(i, item)| {
-        b.owner[*i].as_ref().is_some_and(|o| o != &unit.key) && item.reference(&unit.key).is_some_and(|r| r.relation == crate::model::id::IdRelation::Own) && is_makers_line(b, item, *i)
+        b.owner[*i].as_ref().is_some_and(|o| o != &unit.key)
+            && item.reference(&unit.key).is_some_and(|r| r.relation == crate::model::id::IdRelation::Own)
+            && is_makers_line(b, item, *i)
     });
     let all: Vec<usize> = indexes.iter().copied().chain(child_lines.map(|(i, _)| i)).collect();
     for index in all {
@@ -475,7 +477,11 @@ fn containing(b: &Builder<'_>, unit: &str, start: i64, end: i64) -> Option<usize
 fn call_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize], kind: SpanKind) {
     let tree = b.tree;
     let parent_unit = unit.parent.as_ref().map_or_else(|| unit.key.clone(), |p| p.parent.clone());
-    let best = indexes.iter().copied().filter_map(|i| stated(&tree.items[i], b.profile).map(|s| (i, s))).max_by_key(|(i, s)| (s.evidence == Evidence::Stated, s.end - s.start, std::cmp::Reverse(*i)));
+    let best = indexes
+        .iter()
+        .copied()
+        .filter_map(|i| stated(&tree.items[i], b.profile).map(|s| (i, s)))
+        .max_by_key(|(i, s)| (s.evidence == Evidence::Stated, s.end - s.start, std::cmp::Reverse(*i)));
     let kind_of = |i: usize| line_kind(&tree.items[i]).unwrap_or(kind);
     let mut draft = if let Some((index, s)) = best {
         let mut d = Draft::of(kind_of(index), unit, &tree.items[index], index, s.start, s.end, s.evidence);
@@ -543,7 +549,11 @@ fn conflict(b: &mut Builder<'_>, indexes: &[usize], s: Stated, pair: Option<(i64
     if (a - p).abs() > (2 * quantum).max(a.max(p) / 100).max(1_000_000) {
         let lines: Vec<LineRef> = indexes.iter().take(2).map(|i| b.tree.items[*i].line.clone()).collect();
         let ms = |ns: i64| ns as f64 / 1e6;
-        b.anomalies.push(Anomaly { kind: AnomalyKind::DurationConflict, text: format!("a line states {:.3} ms, the begin and end lines are {:.3} ms apart; the stated length is used", ms(a), ms(p)), lines });
+        b.anomalies.push(Anomaly {
+            kind: AnomalyKind::DurationConflict,
+            text: format!("a line states {:.3} ms, the begin and end lines are {:.3} ms apart; the stated length is used", ms(a), ms(p)),
+            lines,
+        });
     }
 }
 

@@ -110,15 +110,20 @@ fn serving(b: &Builder<'_>, attempts: &Attempts) -> (Serving, bool) {
         return (Serving::Fallback, answered);
     }
     let finish = |i: &usize| items(i).iter().find_map(|e| e.model.as_ref().and_then(|m| m.finish_reason.clone()));
-    if calls.iter().filter(|i| b.spans[**i].outcome == Outcome::Ok).filter_map(finish).any(|f| matches!(&*f.to_ascii_lowercase(), "length" | "max_tokens" | "max_output_tokens" | "incomplete")) {
+    if calls
+        .iter()
+        .filter(|i| b.spans[**i].outcome == Outcome::Ok)
+        .filter_map(finish)
+        .any(|f| matches!(&*f.to_ascii_lowercase(), "length" | "max_tokens" | "max_output_tokens" | "incomplete"))
+    {
         return (Serving::Truncated, true);
     }
     if calls.iter().any(|i| items(i).iter().any(|e| e.model.as_ref().is_some_and(|m| m.cache_hit == Some(true)))) {
         return (Serving::Cached, false);
     }
-    let different = calls.iter().any(|i| {
-        items(i).iter().any(|e| e.model.as_ref().is_some_and(|m| m.requested.as_deref().zip(m.served.as_deref()).is_some_and(|(r, s)| family(r) != family(s))))
-    });
+    let different = calls
+        .iter()
+        .any(|i| items(i).iter().any(|e| e.model.as_ref().is_some_and(|m| m.requested.as_deref().zip(m.served.as_deref()).is_some_and(|(r, s)| family(r) != family(s)))));
     if different {
         return (Serving::DifferentUnexplained, false);
     }
@@ -157,7 +162,13 @@ impl Sentence<'_> {
 pub fn length(ns: i64) -> String {
     let abs = ns.unsigned_abs();
     let three = |value: f64, unit: &str| {
-        let digits = if value >= 100.0 { 0 } else if value >= 10.0 { 1 } else { 2 };
+        let digits = if value >= 100.0 {
+            0
+        } else if value >= 10.0 {
+            1
+        } else {
+            2
+        };
         format!("{value:.digits$} {unit}")
     };
     match abs {
@@ -246,9 +257,11 @@ fn short(name: &str) -> String {
 /// The deepest failed span that nothing after it made good.
 fn deciding_failure(b: &Builder<'_>) -> Option<usize> {
     let failed = |i: &usize| matches!(b.spans[*i].outcome, Outcome::Error | Outcome::Timeout) && !b.spans[*i].kind.is_wait();
-    (0..b.spans.len()).filter(failed).filter(|i| !matches!(b.spans[*i].kind, SpanKind::Edge | SpanKind::App)).max_by_key(|i| (b.spans[*i].end, *i)).or_else(|| {
-        (0..b.spans.len()).filter(failed).filter(|i| b.spans[*i].kind == SpanKind::App).max_by_key(|i| (b.spans[*i].end, *i))
-    })
+    (0..b.spans.len())
+        .filter(failed)
+        .filter(|i| !matches!(b.spans[*i].kind, SpanKind::Edge | SpanKind::App))
+        .max_by_key(|i| (b.spans[*i].end, *i))
+        .or_else(|| (0..b.spans.len()).filter(failed).filter(|i| b.spans[*i].kind == SpanKind::App).max_by_key(|i| (b.spans[*i].end, *i)))
 }
 
 fn fallback_and_retries(b: &Builder<'_>, attempts: &Attempts, class: RetryClass, s: &mut Sentence<'_>) {

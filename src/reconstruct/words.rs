@@ -75,8 +75,8 @@ fn strong_verb(word: &str) -> Option<Verb> {
         "finish" | "finished" | "finishes" | "done" | "end" | "ended" | "ends" | "complete" | "completed" | "completes" | "succeed" | "succeeded" | "succeeds" | "success"
         | "successfully" | "exit" | "exited" | "exits" | "took" | "answered" | "responded" | "handled" | "returned" | "processed" | "stored" | "ok" | "stop" | "stopped"
         | "closed" | "sent" | "delivered" | "acked" => Verb::End,
-        "fail" | "failed" | "fails" | "failure" | "failing" | "error" | "errored" | "abort" | "aborted" | "aborting" | "timeout" | "timedout" | "rejected" | "raised" | "exception"
-        | "crashed" | "panicked" | "cancelled" | "canceled" | "killed" => Verb::Fail,
+        "fail" | "failed" | "fails" | "failure" | "failing" | "error" | "errored" | "abort" | "aborted" | "aborting" | "timeout" | "timedout" | "rejected" | "raised"
+        | "exception" | "crashed" | "panicked" | "cancelled" | "canceled" | "killed" => Verb::Fail,
         "retry" | "retrying" | "retried" | "backoff" | "retryable" | "requeued" | "requeueing" => Verb::Retry,
         "stalled" | "redelivered" | "redelivering" | "abandoned" | "orphaned" => Verb::Stall,
         "dead" | "deadletter" | "deadlettered" | "parked" | "discarded" | "exhausted" | "buried" => Verb::Dead,
@@ -167,7 +167,8 @@ pub fn masked(text: &str) -> String {
     for word in text.split_whitespace() {
         let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
         let lower = bare.to_lowercase();
-        let is_verb = strong_verb(&lower).is_some_and(|v| !matches!(v, Verb::Dead)) || weak_verb(&lower).is_some() || matches!(lower.as_str(), "calling" | "in" | "after" | "with" | "id");
+        let is_verb =
+            strong_verb(&lower).is_some_and(|v| !matches!(v, Verb::Dead)) || weak_verb(&lower).is_some() || matches!(lower.as_str(), "calling" | "in" | "after" | "with" | "id");
         if is_verb {
             continue;
         }

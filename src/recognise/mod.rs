@@ -1,0 +1,6 @@
+//! Text becomes entries: records are framed, envelopes peeled, keys and values understood by conventions kept as data.
+//!
+//! Pure: no IO, no clock, no async; a reading is a function of the raw record and the name of its source. It never panics and never
+//! loses a record: at the worst the record is text.
+
+pub mod frame;
