@@ -104,7 +104,7 @@ fn is_foreign_zone(rest: &[u8]) -> bool {
 }
 
 fn hold(scanned: Scanned) -> Option<Instant> {
-    let unix_ns = scanned.seconds.checked_mul(1_000_000_000)?.checked_add(i64::from(scanned.nanos))?;
+    let unix_ns = i64::try_from(i128::from(scanned.seconds) * 1_000_000_000 + i128::from(scanned.nanos)).ok()?;
     Some(Instant { unix_ns, quantum_ns: scanned.quantum_ns, naive: scanned.naive })
 }
 
