@@ -7,7 +7,7 @@
 
 use crate::{
     model::{
-        checkpoint::{Checkpoint, Counters, PAYLOAD_VERSION},
+        checkpoint::{Checkpoint, Counters, FileCheckpoint, PAYLOAD_VERSION},
         entry::{Entry, FileId},
         record::{Chunk, Record},
         status::Status,
@@ -16,16 +16,16 @@ use crate::{
     recognise::{self, Reader, Tables},
     reconstruct::{learn::Learned, roles},
     source::{SourceError, Sources},
-    store::{LineDoc, LineWriter, StoreError},
+    store::{LineDoc, LineWriter, Sealed, Shard, StoreError},
 };
 use rustc_hash::{FxHashMap, FxHasher};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     hash::{Hash, Hasher},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, Receiver, SyncSender},
+        mpsc::{self, Receiver, SyncSender, TrySendError},
     },
     thread,
     time::{Duration, Instant},
@@ -140,134 +140,183 @@ pub struct Run {
     pub committed: SyncSender<Event>,
 }
 
+/// What a worker is told. Each worker has a queue of its own, so a seal comes behind the chunks it closes.
+enum Job {
+    Chunk(Box<Chunk>),
+    Seal,
+}
+
+/// What the writer is told, by the workers and by the reader.
 enum Step {
-    Chunk(ReadChunk),
+    Sealed(Box<Part>),
+    Failed(StoreError),
     Commit { checkpoint: Checkpoint, catching_up: bool },
     CaughtUp,
 }
 
-struct ReadChunk {
-    docs: Vec<LineDoc>,
+/// What one worker did since the last commit.
+struct Part {
+    sealed: Sealed,
     touched: Vec<Touched>,
-    entries: Vec<Entry>,
-    counters: (FileId, Counters),
+    learned: Learned,
+    counters: BTreeMap<FileId, Counters>,
 }
 
 type Tally = Arc<Mutex<BTreeMap<FileId, Counters>>>;
 
-/// Reads until everything is read (or, following, until stopped). Returns what was learned.
+/// Reads until everything is read (or, following, until stopped).
 pub fn run(run: Run) -> Result<(), IngestError> {
     let Run { mut sources, writer, tables, learned, checkpoint, follow, threads, stop, status, committed } = run;
     let tally: Tally = Arc::new(Mutex::new(checkpoint.files.iter().map(|f| (f.id, f.counters)).collect()));
     let known = Arc::new(Mutex::new(Arc::new(learned.clone())));
-    let (jobs, job_queue) = mpsc::sync_channel::<(u64, Chunk)>(4);
-    let (steps, step_queue) = mpsc::sync_channel::<(u64, Step)>(8);
-    let job_queue = Arc::new(Mutex::new(job_queue));
+    let threads = threads.max(1);
+    let (steps, step_queue) = mpsc::sync_channel::<Step>(threads * 2 + 2);
     thread::scope(|scope| {
-        for n in 0..threads.max(1) {
-            let (queue, out, tables) = (job_queue.clone(), steps.clone(), tables.clone());
-            thread::Builder::new().name(format!("recognise-{n}")).spawn_scoped(scope, move || recognise_chunks(&queue, &out, tables)).map_err(|_| IngestError::Worker)?;
+        let mut workers = Vec::with_capacity(threads);
+        let mut released = Vec::with_capacity(threads);
+        for n in 0..threads {
+            let (jobs, job_queue) = mpsc::sync_channel::<Job>(3);
+            let (release, go_on) = mpsc::sync_channel::<()>(1);
+            let (shard, out, tables) = (writer.shard(), steps.clone(), tables.clone());
+            let work = move || recognise_chunks(&job_queue, &out, &go_on, shard, tables);
+            thread::Builder::new().name(format!("recognise-{n}")).spawn_scoped(scope, work).map_err(|_| IngestError::Worker)?;
+            workers.push(jobs);
+            released.push(release);
         }
-        let (tally_w, known_w) = (tally.clone(), known.clone());
-        let write = thread::Builder::new()
-            .name("write".into())
-            .spawn_scoped(scope, move || write_steps(writer, &step_queue, learned, &tally_w, &known_w, &committed))
-            .map_err(|_| IngestError::Worker)?;
-        let read = read_sources(&mut sources, &jobs, &steps, follow, &stop, &checkpoint, |sources| publish(sources, &tally, &known, follow, &status));
-        drop(jobs);
+        let mut committer = Committer { writer, learned, tally: tally.clone(), known: known.clone(), committed, released };
+        let write = thread::Builder::new().name("write".into()).spawn_scoped(scope, move || committer.run(&step_queue)).map_err(|_| IngestError::Worker)?;
+        let publish = |sources: &mut Sources| publish(sources, &tally, &known, follow, &status);
+        let read = Reading { sources: &mut sources, workers: &workers, steps: &steps, follow, stop: &stop, committed: checkpoint.files.clone() }.run(publish);
+        drop(workers);
         drop(steps);
         let written = write.join().map_err(|_| IngestError::Worker)?;
-        publish(&mut sources, &tally, &known, follow, &status);
+        publish(&mut sources);
         // A reader that found its channel closed only says that the writer failed: the writer's reason is the one to tell.
         written?;
         read
     })
 }
 
-fn read_sources(
-    sources: &mut Sources,
-    jobs: &SyncSender<(u64, Chunk)>,
-    steps: &SyncSender<(u64, Step)>,
+/// The reading end: deals chunks to workers and decides when a batch ends.
+struct Reading<'a> {
+    sources: &'a mut Sources,
+    workers: &'a [SyncSender<Job>],
+    steps: &'a SyncSender<Step>,
     follow: bool,
-    stop: &AtomicBool,
-    start: &Checkpoint,
-    mut publish: impl FnMut(&mut Sources),
-) -> Result<(), IngestError> {
-    let (mut sequence, mut bytes, mut records) = (0_u64, 0_usize, 0_usize);
-    let (mut begun, mut published) = (Instant::now(), Instant::now());
-    let mut committed = start.files.clone();
-    let mut told = false;
-    publish(sources);
-    loop {
-        let stopping = stop.load(Ordering::Relaxed);
-        let chunk = if stopping { None } else { sources.next(CHUNK_BYTES)? };
-        let idle = chunk.is_none();
-        if let Some(chunk) = chunk {
-            if bytes == 0 {
-                begun = Instant::now();
+    stop: &'a AtomicBool,
+    committed: Vec<FileCheckpoint>,
+}
+
+impl Reading<'_> {
+    fn run(mut self, mut publish: impl FnMut(&mut Sources)) -> Result<(), IngestError> {
+        let (mut bytes, mut records) = (0_usize, 0_usize);
+        let (mut begun, mut published) = (Instant::now(), Instant::now());
+        let mut told = false;
+        publish(self.sources);
+        loop {
+            let stopping = self.stop.load(Ordering::Relaxed);
+            let chunk = if stopping { None } else { self.sources.next(CHUNK_BYTES)? };
+            let idle = chunk.is_none();
+            if let Some(chunk) = chunk {
+                if bytes == 0 {
+                    begun = Instant::now();
+                }
+                bytes += chunk.bytes.len();
+                records += chunk.records.len();
+                self.deal(chunk)?;
             }
-            bytes += chunk.bytes.len();
-            records += chunk.records.len();
-            jobs.send((sequence, chunk)).map_err(|_| IngestError::Worker)?;
-            sequence += 1;
-        }
-        let unread = sources.unread_bytes();
-        let catching_up = unread > CATCHING_UP_BYTES;
-        let end = if catching_up { &BULK_BATCH } else { &FOLLOW_BATCH };
-        let full = bytes >= end.bytes || records >= end.records || (bytes > 0 && begun.elapsed() >= end.age);
-        let finished = stopping || (!follow && idle && sources.finished());
-        if full || (bytes > 0 && idle && (unread == 0 || finished)) || finished {
-            let files = sources.checkpoint();
-            if bytes > 0 || files != committed {
-                let checkpoint = Checkpoint { version: PAYLOAD_VERSION, generation: 0, files: files.clone() };
-                steps.send((sequence, Step::Commit { checkpoint, catching_up })).map_err(|_| IngestError::Worker)?;
-                sequence += 1;
-                committed = files;
+            let unread = self.sources.unread_bytes();
+            let catching_up = unread > CATCHING_UP_BYTES;
+            let end = if catching_up { &BULK_BATCH } else { &FOLLOW_BATCH };
+            let finished = stopping || (!self.follow && idle && self.sources.finished());
+            let full = bytes >= end.bytes || records >= end.records || (bytes > 0 && begun.elapsed() >= end.age);
+            if full || finished || (bytes > 0 && idle) {
+                self.end_batch(bytes > 0, catching_up)?;
+                (bytes, records) = (0, 0);
             }
-            (bytes, records) = (0, 0);
+            if bytes == 0 && idle && !told && (unread == 0 || finished) {
+                self.steps.send(Step::CaughtUp).map_err(|_| IngestError::Worker)?;
+                told = true;
+            }
+            if published.elapsed() >= STATUS_EVERY || finished {
+                publish(self.sources);
+                published = Instant::now();
+            }
+            if finished {
+                return Ok(());
+            }
+            if idle {
+                self.sources.wait(Duration::from_millis(250));
+            }
         }
-        if bytes == 0 && idle && unread == 0 && !told {
-            steps.send((sequence, Step::CaughtUp)).map_err(|_| IngestError::Worker)?;
-            sequence += 1;
-            told = true;
+    }
+
+    /// To the first worker with room: while following one worker does all, and a commit makes one segment.
+    fn deal(&self, chunk: Chunk) -> Result<(), IngestError> {
+        let mut job = Job::Chunk(Box::new(chunk));
+        for worker in self.workers {
+            match worker.try_send(job) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(back)) => job = back,
+                Err(TrySendError::Disconnected(_)) => return Err(IngestError::Worker),
+            }
         }
-        if published.elapsed() >= STATUS_EVERY || finished {
-            publish(sources);
-            published = Instant::now();
-        }
-        if finished {
+        let first = self.workers.first().ok_or(IngestError::Worker)?;
+        first.send(job).map_err(|_| IngestError::Worker)
+    }
+
+    fn end_batch(&mut self, has_records: bool, catching_up: bool) -> Result<(), IngestError> {
+        let files = self.sources.checkpoint();
+        if !has_records && files == self.committed {
             return Ok(());
         }
-        if idle {
-            sources.wait(Duration::from_millis(250));
+        for worker in self.workers {
+            worker.send(Job::Seal).map_err(|_| IngestError::Worker)?;
         }
+        let checkpoint = Checkpoint { version: PAYLOAD_VERSION, generation: 0, files: files.clone() };
+        self.steps.send(Step::Commit { checkpoint, catching_up }).map_err(|_| IngestError::Worker)?;
+        self.committed = files;
+        Ok(())
     }
 }
 
-fn recognise_chunks(queue: &Mutex<Receiver<(u64, Chunk)>>, out: &SyncSender<(u64, Step)>, tables: Arc<Tables>) {
+fn recognise_chunks(queue: &Receiver<Job>, out: &SyncSender<Step>, go_on: &Receiver<()>, mut shard: Shard, tables: Arc<Tables>) {
     let mut reader = Reader::new(tables);
-    loop {
-        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok((sequence, chunk)) = job else { return };
-        if out.send((sequence, Step::Chunk(read_chunk(&mut reader, &chunk)))).is_err() {
+    let mut part = (Vec::new(), Learned::default(), BTreeMap::new());
+    while let Ok(job) = queue.recv() {
+        let step = match job {
+            Job::Chunk(chunk) => match read_chunk(&mut reader, &chunk, &mut shard, &mut part) {
+                Ok(()) => continue,
+                Err(error) => Step::Failed(error),
+            },
+            Job::Seal => match shard.seal() {
+                Ok(sealed) => {
+                    let (touched, learned, counters) = std::mem::take(&mut part);
+                    Step::Sealed(Box::new(Part { sealed, touched, learned, counters }))
+                }
+                Err(error) => Step::Failed(error),
+            },
+        };
+        // The next batch begins when this one is committed: a commit must hold exactly what its positions say.
+        let failed = matches!(step, Step::Failed(_));
+        if out.send(step).is_err() || failed || go_on.recv().is_err() {
             return;
         }
     }
 }
 
-fn read_chunk(reader: &mut Reader, chunk: &Chunk) -> ReadChunk {
-    let mut out = ReadChunk {
-        docs: Vec::with_capacity(chunk.records.len()),
-        touched: Vec::with_capacity(chunk.records.len()),
-        entries: Vec::with_capacity(chunk.records.len()),
-        counters: (chunk.file, Counters::default()),
-    };
+type PartSoFar = (Vec<Touched>, Learned, BTreeMap<FileId, Counters>);
+
+fn read_chunk(reader: &mut Reader, chunk: &Chunk, shard: &mut Shard, part: &mut PartSoFar) -> Result<(), StoreError> {
+    let (touched, learned, counters) = part;
+    let counters = counters.entry(chunk.file).or_default();
     let mut entries = Vec::new();
     for span in &chunk.records {
         let raw = &chunk.bytes[span.at.clone()];
         let record = Record { file: chunk.file, source: &chunk.source, start: span.start, line: span.line, raw };
+        entries.clear();
         reader.read(&record, &mut entries);
-        count(&mut out.counters.1, &entries, span);
+        count(counters, &entries, span);
         let mut doc = LineDoc {
             file: chunk.file,
             start: span.start,
@@ -280,11 +329,11 @@ fn read_chunk(reader: &mut Reader, chunk: &Chunk) -> ReadChunk {
             ..LineDoc::default()
         };
         describe(&mut doc, &entries);
-        out.docs.push(doc);
-        out.touched.push(touched(chunk, span.start, span.line, &entries));
-        out.entries.append(&mut entries);
+        entries.iter().for_each(|e| learned.observe(e));
+        touched.extend(compact(chunk, span.start, span.line, &entries));
+        shard.add(doc)?;
     }
-    out
+    Ok(())
 }
 
 fn count(counters: &mut Counters, entries: &[Entry], span: &crate::model::record::RecordSpan) {
@@ -314,62 +363,74 @@ fn describe(doc: &mut LineDoc, entries: &[Entry]) {
     doc.ids.dedup();
 }
 
-fn touched(chunk: &Chunk, start: u64, line: u64, entries: &[Entry]) -> Touched {
+/// An entry without a work id can be in no path: its facts need not be kept.
+fn compact(chunk: &Chunk, start: u64, line: u64, entries: &[Entry]) -> Option<Touched> {
     let mut terms: Vec<u64> = entries.iter().flat_map(|e| &e.ids).filter(|id| roles::is_work(id.kind)).filter_map(roles::unit_key).map(|key| term_hash(&key)).collect();
     terms.sort_unstable();
     terms.dedup();
-    // An entry without a work id can be in no path: its facts need not be kept.
-    let packed = if terms.is_empty() { Vec::new() } else { postcard::to_allocvec(entries).unwrap_or_default() };
-    Touched {
-        file: chunk.file,
-        start,
-        line,
-        source: chunk.source.clone(),
-        entries: if packed.is_empty() { 0 } else { entries.len() as u32 },
-        packed: packed.into(),
-        terms: terms.into(),
+    if terms.is_empty() {
+        return None;
     }
+    let packed = postcard::to_allocvec(entries).unwrap_or_default().into();
+    Some(Touched { file: chunk.file, start, line, source: chunk.source.clone(), entries: entries.len() as u32, packed, terms: terms.into() })
 }
 
-fn write_steps(
-    mut writer: LineWriter,
-    queue: &Receiver<(u64, Step)>,
-    mut learned: Learned,
-    tally: &Tally,
-    known: &Mutex<Arc<Learned>>,
-    committed: &SyncSender<Event>,
-) -> Result<(), StoreError> {
-    let mut waiting: BTreeMap<u64, Step> = BTreeMap::new();
-    let mut next = 0;
-    let mut touched: Vec<Touched> = Vec::new();
-    while let Ok((sequence, step)) = queue.recv() {
-        waiting.insert(sequence, step);
-        while let Some(step) = waiting.remove(&next) {
-            next += 1;
+/// The writing end: waits for the parts of every worker, commits them with their positions, lets the workers go on.
+struct Committer {
+    writer: LineWriter,
+    learned: Learned,
+    tally: Tally,
+    known: Arc<Mutex<Arc<Learned>>>,
+    committed: SyncSender<Event>,
+    released: Vec<SyncSender<()>>,
+}
+
+impl Committer {
+    fn run(&mut self, queue: &Receiver<Step>) -> Result<(), StoreError> {
+        let mut parts: Vec<Part> = Vec::new();
+        let mut asked: VecDeque<(Checkpoint, bool)> = VecDeque::new();
+        let mut caught_up = false;
+        while let Ok(step) = queue.recv() {
             match step {
-                Step::Chunk(chunk) => {
-                    chunk.docs.into_iter().try_for_each(|doc| writer.add(doc))?;
-                    chunk.entries.iter().for_each(|e| learned.observe(e));
-                    tally.lock().unwrap_or_else(PoisonError::into_inner).entry(chunk.counters.0).or_default().add(&chunk.counters.1);
-                    touched.extend(chunk.touched.into_iter().filter(|t| !t.terms.is_empty()));
-                }
-                Step::Commit { mut checkpoint, catching_up } => {
-                    merge_counters(&mut checkpoint, tally);
-                    let bytes = learned.to_bytes();
-                    let generation = writer.commit(&checkpoint, &bytes)?;
-                    let snapshot = Arc::new(learned.clone());
-                    *known.lock().unwrap_or_else(PoisonError::into_inner) = snapshot.clone();
-                    // Nobody listens when only the lines were asked for.
-                    let batch = Committed { generation, touched: std::mem::take(&mut touched), learned: snapshot, catching_up };
-                    let _ = committed.send(Event::Committed(batch));
-                }
-                Step::CaughtUp => {
-                    let _ = committed.send(Event::CaughtUp);
-                }
+                Step::Sealed(part) => parts.push(*part),
+                Step::Failed(error) => return Err(error),
+                Step::Commit { checkpoint, catching_up } => asked.push_back((checkpoint, catching_up)),
+                Step::CaughtUp => caught_up = true,
+            }
+            if parts.len() == self.released.len()
+                && let Some((checkpoint, catching_up)) = asked.pop_front()
+            {
+                self.commit(std::mem::take(&mut parts), checkpoint, catching_up)?;
+            }
+            if caught_up && asked.is_empty() {
+                caught_up = false;
+                // Nobody listens when only the lines were asked for.
+                let _ = self.committed.send(Event::CaughtUp);
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn commit(&mut self, parts: Vec<Part>, mut checkpoint: Checkpoint, catching_up: bool) -> Result<(), StoreError> {
+        let mut touched = Vec::new();
+        for part in parts {
+            self.writer.take(part.sealed)?;
+            touched.extend(part.touched);
+            self.learned.merge(part.learned);
+            let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+            part.counters.iter().for_each(|(file, c)| tally.entry(*file).or_default().add(c));
+        }
+        merge_counters(&mut checkpoint, &self.tally);
+        let generation = self.writer.commit(&checkpoint, &self.learned.to_bytes())?;
+        for release in &self.released {
+            // A worker that is gone has said why.
+            let _ = release.send(());
+        }
+        let learned = Arc::new(self.learned.clone());
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = learned.clone();
+        let _ = self.committed.send(Event::Committed(Committed { generation, touched, learned, catching_up }));
+        Ok(())
+    }
 }
 
 /// What reading counts (blank, cut) and what recognition counts (ok, text, unparsed) come together.

@@ -186,14 +186,15 @@ fn matching(snapshot: &Snapshot, index: &IndexLines<'_>, parsed: &Parsed, limit:
     let scans = !parsed.phrases.is_empty() || !parsed.fields.is_empty();
     let deadline = Limit::of_ms(LIMIT_MS);
     let ask = if scans { MAX_SCANNED } else { limit };
-    let places = snapshot.reader.search(&query, ask, true, Some(deadline.until)).map_err(store)?;
-    let (looked_at, more) = (places.places.len(), places.more);
+    let found = snapshot.reader.search(&query, ask, true, Some(deadline.until)).map_err(store)?;
+    let looked_at = found.records.len();
+    let more = found.count > looked_at as u64;
     let mut out = Vec::new();
-    for place in places.places {
+    for record in found.records {
         if deadline.check().is_err() {
             return Ok((out, Some(format!("the lines that the other conditions leave could not all be checked in {LIMIT_MS} ms"))));
         }
-        let loaded = index.read(snapshot.reader.fetch(&place).map_err(store)?);
+        let loaded = index.read(record);
         if holds(snapshot, parsed, &loaded, from, to) {
             out.push(loaded);
             if out.len() >= limit {
@@ -213,7 +214,7 @@ fn clauses(parsed: &Parsed, from: Option<i64>, to: Option<i64>, zones: bool) -> 
         list.push(word_clause(&word.text, word.prefix));
     }
     for phrase in parsed.phrases.iter().filter(|p| !p.negated) {
-        query.must.extend(tokens(&phrase.text).into_iter().map(Clause::Word));
+        query.must.push(Clause::Word(phrase.text.clone()));
     }
     for field in parsed.fields.iter().filter(|f| !f.negated && f.id_shaped) {
         query.must.push(Clause::Any(field.values.iter().map(|v| Clause::IdPrefix(id::canonical(v).into_owned())).collect()));
@@ -237,22 +238,10 @@ fn clauses(parsed: &Parsed, from: Option<i64>, to: Option<i64>, zones: bool) -> 
     query
 }
 
+/// A word of prose or an id: the reader need not know which.
 fn word_clause(word: &str, prefix: bool) -> Clause {
-    let mut tokens = tokens(word);
-    let id = if prefix { Clause::IdPrefix(word.to_owned()) } else { Clause::Id(id::canonical(word).into_owned()) };
-    let last = tokens.pop();
-    let mut all: Vec<Clause> = tokens.into_iter().map(Clause::Word).collect();
-    all.extend(last.map(|l| if prefix { Clause::WordPrefix(l) } else { Clause::Word(l) }));
-    match all.len() {
-        0 => id,
-        1 => Clause::Any(vec![all.remove(0), id]),
-        _ => Clause::Any(vec![Clause::All(all), id]),
-    }
-}
-
-/// Words as the index splits them.
-fn tokens(text: &str) -> Vec<String> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_lowercase).collect()
+    let (text, id) = if prefix { (Clause::WordPrefix(word.to_owned()), Clause::IdPrefix(word.to_owned())) } else { (Clause::Word(word.to_owned()), Clause::Id(id::canonical(word).into_owned())) };
+    Clause::Any(vec![text, id])
 }
 
 /// What the index could not decide: phrases, fields, names with a wildcard, time with the zone applied.
@@ -325,16 +314,15 @@ fn leaf_is(value: &serde_json::Value, wanted: &[String]) -> bool {
 
 /// Unreadable lines that hold a text: `file:line`, at most five.
 pub fn unreadable(snapshot: &Snapshot, tables: Arc<Tables>, text: &str) -> Result<Vec<String>, QueryError> {
-    let wanted = tokens(text);
-    if wanted.is_empty() || text.len() > 512 {
+    if text.len() > 512 || !text.contains(char::is_alphanumeric) {
         return Ok(Vec::new());
     }
     let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, tables, Some(Limit::of_ms(LIMIT_MS)));
-    let query = LineQuery { must: wanted.into_iter().map(Clause::Word).collect(), must_not: Vec::new() };
+    let query = LineQuery { must: vec![Clause::Word(text.to_owned())], must_not: Vec::new() };
     let found = snapshot.reader.search(&query, 50, true, Some(Limit::of_ms(LIMIT_MS).until)).map_err(store)?;
     let mut out = Vec::new();
-    for place in found.places {
-        let loaded = index.read(snapshot.reader.fetch(&place).map_err(store)?);
+    for record in found.records {
+        let loaded = index.read(record);
         if loaded.entries.iter().any(|e| e.reading.unparsed) && String::from_utf8_lossy(&loaded.stored.raw).contains(text) {
             out.push(format!("{}:{}", loaded.shown, loaded.stored.line));
         }

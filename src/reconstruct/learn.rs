@@ -83,6 +83,21 @@ impl SourceFacts {
         }
     }
 
+    fn merge(&mut self, other: Self) {
+        self.first_ns = [self.first_ns, other.first_ns].into_iter().flatten().min();
+        self.last_ns = self.last_ns.max(other.last_ns);
+        self.entries += other.entries;
+        self.timed += other.timed;
+        self.naive += other.naive;
+        for (mine, theirs) in [(&mut self.conventions, other.conventions), (&mut self.services, other.services)] {
+            for (name, n) in theirs {
+                if mine.len() < MAX_NAMES || mine.contains_key(&name) {
+                    *mine.entry(name).or_default() += n;
+                }
+            }
+        }
+    }
+
     /// Its times carry no zone.
     pub fn is_naive(&self) -> bool {
         self.naive * 2 > self.timed
@@ -262,6 +277,63 @@ impl Learned {
         if field.values.len() > FIELD_SAMPLE {
             field.values.pop_last();
             field.full = true;
+        }
+    }
+
+    /// Takes in what another reader of other lines learned. The order of merging does not matter.
+    pub fn merge(&mut self, other: Self) {
+        for (name, facts) in other.sources {
+            if self.sources.len() < MAX_FIELDS || self.sources.contains_key(&name) {
+                self.sources.entry(name).or_default().merge(facts);
+            }
+        }
+        for (id, seen) in other.zone_ids {
+            let mine = self.zone_ids.entry(id).or_default();
+            for (source, s) in seen {
+                let m = mine.entry(source).or_insert(s);
+                m.first_ns = m.first_ns.min(s.first_ns);
+                m.naive |= s.naive;
+            }
+        }
+        while self.zone_ids.len() > ZONE_SAMPLE {
+            self.zone_ids.pop_last();
+        }
+        for (source, votes) in other.zone_lines {
+            let mine = self.zone_lines.entry(source).or_default();
+            votes.into_iter().for_each(|(offset, n)| *mine.entry(offset).or_default() += n);
+        }
+        for (service, fields) in other.fields {
+            for (label, field) in fields {
+                self.merge_field(&service, &label, field);
+            }
+        }
+    }
+
+    fn merge_field(&mut self, service: &str, label: &str, field: Field) {
+        if !self.fields.get(service).is_some_and(|f| f.contains_key(label)) {
+            if self.field_count >= MAX_FIELDS {
+                return;
+            }
+            self.field_count += 1;
+        }
+        let mine = self.fields.entry(service.to_owned()).or_default().entry(label.to_owned()).or_default();
+        mine.kind = match (mine.kind, field.kind) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        mine.lines += field.lines;
+        mine.full |= field.full;
+        for (hash, value) in field.values {
+            let v = mine.values.entry(hash).or_default();
+            v.lines += value.lines;
+            v.requests.extend(value.requests);
+            v.requests.sort_unstable();
+            v.requests.dedup();
+            v.requests.truncate(MAX_MET);
+        }
+        while mine.values.len() > FIELD_SAMPLE {
+            mine.values.pop_last();
+            mine.full = true;
         }
     }
 

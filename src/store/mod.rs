@@ -10,12 +10,14 @@
 pub mod directory;
 mod error;
 mod payload;
+mod places;
 mod reader;
 mod schema;
 mod search;
 mod writer;
 
 pub use error::StoreError;
+pub use places::RecordPlace;
 pub use reader::{Gap, LineReader, Tiling};
 pub use schema::{LineDoc, StoredRecord, words};
 pub use search::{Clause, Hits, LineQuery};

@@ -251,7 +251,7 @@ impl LineReader {
 }
 
 /// Keeps the smallest `limit`.
-fn push_bounded(heap: &mut BinaryHeap<Spot>, spot: Spot, limit: usize) {
+pub(super) fn push_bounded(heap: &mut BinaryHeap<Spot>, spot: Spot, limit: usize) {
     if heap.len() < limit {
         heap.push(spot);
     } else if let Some(mut largest) = heap.peek_mut()
@@ -357,7 +357,7 @@ impl OpenSegment {
         Ok(())
     }
 
-    fn spots(&self, term: &str, segment: usize, mut visit: impl FnMut(Spot)) -> Result<(), TantivyError> {
+    pub(super) fn spots(&self, term: &str, segment: usize, mut visit: impl FnMut(Spot)) -> Result<(), TantivyError> {
         self.each_doc(term, |doc| visit(self.spot(segment, doc)))
     }
 
