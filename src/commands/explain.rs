@@ -81,7 +81,7 @@ fn line(out: &Out<'_>, e: &Entry, number: u64) -> String {
     let time = e.time.map_or_else(|| "no time".to_owned(), |t| format!("{}{}", format::instant(UnixNanos(t.unix_ns)).trim_end_matches(" UTC"), if t.naive { " (no zone)" } else { "Z" }));
     let level = e.severity.map_or("–", crate::model::entry::Severity::word);
     let mut facts: Vec<String> = e.ids.iter().map(|i| format!("{}={}", safe(&i.label), safe(&i.value))).collect();
-    facts.extend(e.duration.and_then(|d| d.ns).map(|ns| format!("took {}", format::duration(ns))));
+    facts.extend(e.duration.and_then(|d| d.ns).map(|ns| format!("took {}", format::length(ns))));
     facts.extend(e.http.as_ref().and_then(|h| h.status).map(|s| format!("status {s}")));
     facts.extend(e.model.as_ref().and_then(|m| m.served.as_deref().or(m.requested.as_deref())).map(|m| format!("model {}", safe(m))));
     facts.extend(e.attempt.as_ref().map(|a| format!("attempt {}", a.number)));

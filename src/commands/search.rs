@@ -35,7 +35,7 @@ pub fn requests(out: &mut Out<'_>, view: &ListView, json: bool) -> Result<()> {
     }
     if !json {
         let shown = view.page.rows.len() as u64;
-        let figures = view.page.p50_ns.zip(view.page.p95_ns).map(|(a, b)| format!(", median {}, p95 {}", format::duration(a), format::duration(b))).unwrap_or_default();
+        let figures = view.page.p50_ns.zip(view.page.p95_ns).map(|(a, b)| format!(", median {}, p95 {}", format::length(a), format::length(b))).unwrap_or_default();
         let text = out.styled(&format!("{shown} of {} requests that match{figures}", format::count(view.page.matched)), Style::Faint);
         out.line(&text)?;
         if let Some((condition, n)) = &view.drop_hint {
@@ -49,8 +49,8 @@ fn row_line(out: &Out<'_>, row: &RequestSummary) -> String {
     let style = if row.state == State::Ok { Style::Good } else { Style::Bad };
     let state = out.styled(&std::format!("{:<17}", row.state.word().replace('_', " ")), style);
     let start = row.start.map(format::instant).unwrap_or_default();
-    let total = row.total_ns().map(format::duration).unwrap_or_default();
-    let wait = if row.queue_wait_ns > 0 { std::format!("  wait {}", format::duration(row.queue_wait_ns)) } else { String::new() };
+    let total = row.total_ns().map(format::length).unwrap_or_default();
+    let wait = if row.queue_wait_ns > 0 { std::format!("  wait {}", format::length(row.queue_wait_ns)) } else { String::new() };
     let mut words = Vec::new();
     if row.retries > 0 {
         words.push(std::format!("{} retries ({})", row.retries, row.retry_class.word()));

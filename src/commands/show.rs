@@ -59,7 +59,7 @@ fn choose(out: &mut Out<'_>, asked: &str, choices: &[ChoiceView], json: bool) ->
             continue;
         }
         let scope = c.scope.as_ref().map(|s| format!(" --scope {}", safe(s))).unwrap_or_default();
-        let total = c.total_ns.map(format::duration).unwrap_or_default();
+        let total = c.total_ns.map(format::length).unwrap_or_default();
         let start = c.start.map(format::instant).unwrap_or_default();
         out.line(&format!("throughline show {}{scope}    {}  {start}  {total}  {}", safe(&c.id), c.state.word(), safe(c.route.as_deref().unwrap_or(&c.kind))))?;
     }
@@ -94,9 +94,9 @@ fn header(out: &mut Out<'_>, t: &Trace) -> Result<()> {
         out.line(&row)?;
     }
     let mut figures = Vec::new();
-    figures.extend(t.response_ns.map(|ns| format!("{} to response", format::duration(ns))));
-    figures.extend(t.completion_ns.map(|ns| format!("{} to completion", format::duration(ns))));
-    figures.extend(t.coverage.map(|c| format!("{} accounted for", format::share(c))));
+    figures.extend(t.response_ns.map(|ns| format!("{} to response", format::length(ns))));
+    figures.extend(t.completion_ns.map(|ns| format!("{} to completion", format::length(ns))));
+    figures.extend(t.coverage.map(|c| format!("{} accounted for", format::fraction(c))));
     figures.extend(t.start.map(|s| format!("began {}", format::instant(s))));
     out.line(&figures.join(" · "))?;
     for id in &t.ids {
@@ -123,7 +123,7 @@ fn part(out: &mut Out<'_>, title: &str, b: &Breakdown) -> Result<()> {
         return Ok(());
     }
     let title = out.styled(title, Style::Strong);
-    out.line(&format!("\n{title}  {}, adds up exactly", format::duration(b.total_ns)))?;
+    out.line(&format!("\n{title}  {}, adds up exactly", format::length(b.total_ns)))?;
     let mut kinds: Vec<_> = b.by_kind_ns.iter().collect();
     kinds.sort_by_key(|(_, ns)| std::cmp::Reverse(**ns));
     let bar_width = out.width.saturating_sub(46).clamp(10, 60);
@@ -133,7 +133,7 @@ fn part(out: &mut Out<'_>, title: &str, b: &Breakdown) -> Result<()> {
         let fill = if kind.is_wait() { '░' } else { '█' };
         let bar: String = std::iter::repeat_n(fill, ((share * bar_width as f64).round() as usize).min(bar_width)).collect();
         let bar = if kind.is_wait() { out.styled(&bar, Style::Wait) } else { bar };
-        out.line(&format!("  {letter} {:<18} {:>9} {:>7}  {bar}", kind.word().replace('_', " "), format::duration(*ns), format::share(share)))?;
+        out.line(&format!("  {letter} {:<18} {:>9} {:>7}  {bar}", kind.word().replace('_', " "), format::length(*ns), format::fraction(share)))?;
     }
     Ok(())
 }
@@ -153,7 +153,7 @@ fn timeline(out: &mut Out<'_>, t: &Trace) -> Result<()> {
         notes.extend(span.attempt.map(|a| format!("attempt {a}")));
         notes.extend(bad.then(|| format!("✕ {}", span.error.as_ref().and_then(|e| e.kind.clone()).map_or_else(|| span.outcome.word().to_owned(), |k| safe(&k)))));
         notes.extend(span.unfinished.then(|| "no end seen".to_owned()));
-        let took = if span.unfinished && span.end.is_none() { "–".to_owned() } else { format::duration(span.duration_ns()) };
+        let took = if span.unfinished && span.end.is_none() { "–".to_owned() } else { format::length(span.duration_ns()) };
         out.line(&format!("{name}{} {:>9} {took:>9} {bar} {}", " ".repeat(pad), format::offset(span.start.0 - start.0), notes.join(" · ")))?;
     }
     Ok(())

@@ -38,7 +38,7 @@ pub fn run(out: &mut Out<'_>, stats: &Stats<'_>, json: bool) -> Result<()> {
         out.line(&object.to_string())?;
         return Ok(());
     }
-    let share = if consumed > 0 { format!(" ({} of what was read)", format::share(stats.disk_bytes as f64 / consumed as f64)) } else { String::new() };
+    let share = if consumed > 0 { format!(" ({} of what was read)", format::fraction(stats.disk_bytes as f64 / consumed as f64)) } else { String::new() };
     out.line(&format!("data directory   {}", stats.dir.display()))?;
     out.line(&format!("size on disk     {}{share}", format::bytes(stats.disk_bytes)))?;
     out.line(&format!("requests         {}", format::count(stats.requests)))?;
