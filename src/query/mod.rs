@@ -5,4 +5,5 @@
 
 pub mod assemble;
 pub mod resolve;
+pub mod syntax;
 pub mod view;
