@@ -9,7 +9,7 @@ export function truth(requests) {
 function row(request) {
   const { id, time } = request;
   const spans = [...request.spans].sort((a, b) => a.start - b.start || b.end - a.end).map((s) => [s.kind, s.name, s.start - time, s.end - s.start, ...(s.outcome === "ok" ? [] : [s.outcome])]);
-  const end = Math.max(request.edgeEnd, request.appEnd, request.completedAt ?? 0);
+  const end = Math.max(...request.spans.map((s) => s.end));
   return {
     request_id: id,
     route: `${request.method} ${request.route}`,

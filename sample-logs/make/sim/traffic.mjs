@@ -60,7 +60,7 @@ function stories(tenants) {
     ...STORY.fallbacks.map((time, n) => plan("summary", time, tenants, r, { client: "api", script: scripts[n] })),
     ...STORY.deadLetters.map((time) => plan("review", time, tenants, r, { tenant: tallis, document: broken, client: "api", invalid: true })),
     ...STORY.cancelledAsks.map((time, n) => plan("ask", time, tenants, r, { client: "web", cancel: n === 1 ? "while streaming" : "before first token" })),
-    plan("upload", STORY.duplicateUpload, tenants, r, { duplicate: true }),
+    plan("upload", STORY.duplicateUpload, tenants, r, { duplicate: true, document: { ...drawDocument(r), pages: 46 } }),
     plan("upload", STORY.lostUpload, tenants, r, { lost: true, client: "web" }),
     ...STORY.crashes.map((time) => ({ ...plan("ask", time, tenants, r), kind: "crash" })),
   ];
