@@ -1,5 +1,6 @@
 //! One integration binary, many modules: each reads like a use of the product.
 
+mod bad_input;
 mod cli;
 mod crash;
 mod support;
