@@ -11,6 +11,7 @@ pub mod directory;
 mod error;
 mod payload;
 mod reader;
+pub mod rows;
 mod schema;
 mod search;
 mod writer;
