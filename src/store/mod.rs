@@ -12,6 +12,7 @@ mod error;
 mod payload;
 mod places;
 mod reader;
+pub mod rows;
 mod schema;
 mod search;
 mod writer;
