@@ -9,6 +9,7 @@ use crate::{
         length::Unit,
         meaning::{self, IdUse, KindRule, Meaning},
         names::Names,
+        reader,
         role::Role,
         scan::{Kind, Leaf},
         table::{Convention, Tables},
@@ -51,6 +52,8 @@ pub struct Plan {
     pub ids: Vec<IdLeaf>,
     /// Strings that no role claims: they may be shaped like ids.
     pub unclaimed: Vec<u16>,
+    /// Conventions that the shape has too and that are stronger: the line lacks the values they ask for.
+    unless: Vec<usize>,
     /// Leaves that scope weak tasks: a run or workflow id.
     pub runs: Vec<u16>,
     /// The attempt was counted already when the line was written.
@@ -66,8 +69,13 @@ impl Plan {
         &self.candidates[self.starts[i] as usize..self.starts[i + 1] as usize]
     }
 
+    /// Whether the values of a line of this shape lead to this plan's convention.
+    pub fn fits(&self, leaves: &[Leaf<'_>], tables: &Tables, names: &Names) -> bool {
+        self.unless.iter().all(|i| !reader::has_values(&tables.conventions[*i], leaves, names)) && self.convention.is_none_or(|i| reader::has_values(&tables.conventions[i], leaves, names))
+    }
+
     /// Makes the plan of a shape.
-    pub fn new(leaves: &[Leaf<'_>], shape: Vec<u32>, names: &Names, tables: &Tables, convention: Option<usize>) -> Self {
+    pub fn new(leaves: &[Leaf<'_>], shape: Vec<u32>, names: &Names, tables: &Tables, convention: Option<usize>, unless: Vec<usize>) -> Self {
         let v = convention.map(|i| &tables.conventions[i]);
         let mut by_role: Vec<Vec<Candidate>> = (0..ROLES).map(|_| Vec::new()).collect();
         let mut ids: Vec<IdLeaf> = Vec::new();
@@ -104,7 +112,7 @@ impl Plan {
             candidates.extend(list);
             starts[i + 1] = candidates.len() as u16;
         }
-        Self { shape, convention, ids, unclaimed, runs, attempt_counted: counted, candidates, starts }
+        Self { shape, convention, ids, unclaimed, unless, runs, attempt_counted: counted, candidates, starts }
     }
 }
 

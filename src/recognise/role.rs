@@ -31,6 +31,8 @@ roles! {
     Message = "message",
     /// A text with holes that other members fill.
     Template = "template",
+    /// What a template's formatted holes became, in order.
+    Renderings = "renderings",
     /// Application name.
     Service = "service",
     /// Version of the deployed service.
@@ -53,6 +55,8 @@ roles! {
     Outcome = "outcome",
     /// HTTP status, or an outcome word.
     Status = "status",
+    /// OTLP's status of a span: 1 ok, 2 error.
+    SpanStatus = "span_status",
     /// HTTP method.
     Method = "method",
     /// Path or URL.

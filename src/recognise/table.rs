@@ -13,7 +13,6 @@ use std::{
 
 #[derive(rust_embed::RustEmbed)]
 #[folder = "src/recognise/formats"]
-#[include = "*.toml"]
 struct BuiltIn;
 
 /// Why a table does not load.
@@ -193,7 +192,7 @@ impl Tables {
 
     fn load(extra: &[(String, String)]) -> Result<Arc<Self>, TableError> {
         let mut texts: BTreeMap<String, String> = BTreeMap::new();
-        for file in BuiltIn::iter() {
+        for file in BuiltIn::iter().filter(|f| f.ends_with(".toml")) {
             if let Some(data) = BuiltIn::get(&file) {
                 texts.insert(file.to_string(), String::from_utf8_lossy(&data.data).into_owned());
             }

@@ -10,6 +10,7 @@ use crate::{
     recognise::{
         instant,
         length::{self, Unit},
+        names::Names,
         plan::{Candidate, Plan},
         role::Role,
         scan::{self, Kind, Leaf},
@@ -23,6 +24,8 @@ use std::borrow::Cow;
 pub struct Line<'a, 'l> {
     /// The leaves.
     pub leaves: &'l [Leaf<'a>],
+    /// The names of their paths.
+    pub names: &'l Names,
     /// The plan.
     pub plan: &'l Plan,
     /// The convention.
