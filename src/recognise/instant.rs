@@ -74,6 +74,17 @@ pub fn find(text: &str) -> Option<(Instant, Range<usize>)> {
     None
 }
 
+/// The time that begins exactly at byte `begin`, whatever follows it.
+pub(super) fn at(bytes: &[u8], begin: usize) -> Option<Instant> {
+    hold(scan(bytes, begin)?)
+}
+
+/// As [`at`], with the index behind it.
+pub(super) fn at_with_end(bytes: &[u8], begin: usize) -> Option<(Option<Instant>, usize)> {
+    let scanned = scan(bytes, begin)?;
+    Some((hold(scanned), scanned.end))
+}
+
 /// `1795427209.459 …`, `[1795427209459] …`: an epoch number that opens a line.
 fn leading_epoch(text: &str) -> Option<(Instant, Range<usize>)> {
     let open = usize::from(text.starts_with('['));
