@@ -81,6 +81,8 @@ pub struct FileCheckpoint {
     pub path: String,
     /// The path as the user would recognise it.
     pub shown: String,
+    /// Name of the log without rotation suffix: fixed when the lineage began, since readings depend on it.
+    pub source: String,
     /// Last seen, Unix seconds.
     pub seen_unix_s: i64,
     /// Counters.

@@ -60,11 +60,13 @@ impl Severity {
 }
 
 /// One log record as it was understood.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Entry {
-    /// Where it stands.
+    /// Where it stands. Known from outside when an entry is kept in its compact form, like the source and the convention.
+    #[serde(skip)]
     pub at: At,
     /// The name of the log it stands in, without rotation suffixes; `service` when the line names none.
+    #[serde(skip)]
     pub source: Arc<str>,
     /// The application's time.
     pub time: Option<Instant>,
@@ -123,11 +125,12 @@ pub struct Entry {
 }
 
 /// How a record was read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Reading {
     /// It is a JSON object (or an envelope around one).
     pub json: bool,
     /// Name of the convention that read it; empty: the generic rules.
+    #[serde(skip)]
     pub convention: &'static str,
     /// The record could not be understood beyond its text: broken JSON, invalid UTF-8.
     pub unparsed: bool,
@@ -138,7 +141,7 @@ pub struct Reading {
 }
 
 /// An attempt number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Attempt {
     /// As written.
     pub raw: Box<str>,
@@ -147,7 +150,7 @@ pub struct Attempt {
 }
 
 /// HTTP facet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Http {
     /// Method.
     pub method: Option<Box<str>>,
@@ -162,7 +165,7 @@ pub struct Http {
 }
 
 /// Model call facet (`gen_ai.*`).
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ModelCall {
     /// Requested model; the only one when the line does not say which.
     pub requested: Option<Box<str>>,
@@ -197,7 +200,7 @@ pub struct ModelCall {
 }
 
 /// Queue and job facet.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Job {
     /// Queue, topic or stream.
     pub queue: Option<Box<str>>,
@@ -214,7 +217,7 @@ pub struct Job {
 }
 
 /// A downstream read or write.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Write {
     /// `sqlite`, `postgresql`, `s3`, `redis`.
     pub system: Option<Box<str>>,
@@ -227,7 +230,7 @@ pub struct Write {
 }
 
 /// What went wrong, as the line says it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Failure {
     /// Class or kind.
     pub kind: Option<Box<str>>,
@@ -242,7 +245,7 @@ pub struct Failure {
 }
 
 /// Fallback facet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Fallback {
     /// Model or group that was left.
     pub from: Option<Box<str>>,

@@ -42,7 +42,7 @@ pub enum IdRelation {
 }
 
 /// One id candidate of a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct IdRef {
     /// What it names.
     pub kind: IdKind,
