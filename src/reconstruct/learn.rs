@@ -187,14 +187,7 @@ fn hash(text: &str) -> u64 {
 
 impl Default for Learned {
     fn default() -> Self {
-        Self {
-            version: LEARNED_VERSION,
-            sources: BTreeMap::new(),
-            zone_ids: BTreeMap::new(),
-            zone_lines: BTreeMap::new(),
-            fields: BTreeMap::new(),
-            field_count: 0,
-        }
+        Self { version: LEARNED_VERSION, sources: BTreeMap::new(), zone_ids: BTreeMap::new(), zone_lines: BTreeMap::new(), fields: BTreeMap::new(), field_count: 0 }
     }
 }
 

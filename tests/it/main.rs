@@ -3,5 +3,6 @@
 mod bad_input;
 mod cli;
 mod crash;
+mod house;
 mod support;
 mod tailing;
