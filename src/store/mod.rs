@@ -20,6 +20,7 @@ mod writer;
 pub use error::StoreError;
 pub use places::RecordPlace;
 pub use reader::{Gap, LineReader, Tiling};
+pub use rows::{RowReader, RowStore, RowWriter};
 pub use schema::{LineDoc, StoredRecord, words};
 pub use search::{Clause, Hits, LineQuery};
 pub use writer::{LineWriter, Sealed, Shard, WriterOptions};
