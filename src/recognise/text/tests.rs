@@ -95,7 +95,7 @@ fn rust_and_go_loggers() {
     check_fields("I1123 09:46:49.123456 1 x.go:42] \"Pod synced\" pod=\"a/b\" took=\"1.2s\"", &[("caller", "x.go:42"), ("pod", "a/b"), ("took", "1.2s")]);
     check_fields(
         "2026-11-23T09:46:49.123Z\tINFO\tapi.orders\tgp/main.go:97\tcache warmed\t{\"entries\": 3, \"a\": {\"b\": \"x\"}}",
-        &[("caller", "gp/main.go:97"), ("entries", "3"), ("a.b", "x")],
+        &[("caller", "gp/main.go:97"), ("a.b", "x"), ("entries", "3")],
     );
 }
 
@@ -131,7 +131,7 @@ fn node_loggers() {
         ("> outbound@5.2.0 start", ["-", "-", "-", "-", "> outbound@5.2.0 start"]),
     ]);
     assert_eq!(read("> outbound@5.2.0 start").service.as_deref(), Some("outbound"));
-    check_fields("info: user signed in {\"user\":\"u_1\",\"ok\":true}", &[("user", "u_1"), ("ok", "true")]);
+    check_fields("info: user signed in {\"user\":\"u_1\",\"ok\":true}", &[("ok", "true"), ("user", "u_1")]);
 }
 
 #[test]
@@ -142,18 +142,12 @@ fn servers_and_databases() {
         ("11573:signal-handler (1795427244) Received SIGTERM scheduling shutdown...", ["2026-11-23T09:47:24", "-", "-", "pid=11573", "Received SIGTERM scheduling shutdown..."]),
         ("2026-11-23 09:46:49.123 UTC [123] LOG:  checkpoint starting: time", [AT, "info", "-", "pid=123", "checkpoint starting: time"]),
         ("2026-11-23 09:46:49.123 UTC [123] shop@db ERROR:  deadlock detected", [AT, "error", "shop@db", "pid=123", "deadlock detected"]),
-        ("2026-11-23T09:46:49.123000Z 0 [Warning] [MY-010116] [Server] starting", [AT, "warn", "-", "pid=0", "[Server] starting"]),
-        (
-            "[Mon Nov 23 09:46:49.123000 2026] [core:error] [pid 12:tid 34] [client 1.2.3.4:5] AH00126: Invalid URI",
-            [AT, "error", "core", "pid=12", "AH00126: Invalid URI"],
-        ),
+        ("2026-11-23T09:46:49.123000Z 0 [Warning] [MY-010116] [Server] starting", [AT, "warn", "-", "pid=0", "[MY-010116] [Server] starting"]),
+        ("[Mon Nov 23 09:46:49.123000 2026] [core:error] [pid 12:tid 34] [client 1.2.3.4:5] AH00126: Invalid URI", [AT, "error", "core", "pid=12", "AH00126: Invalid URI"]),
     ]);
     let line = "2026/11/23 09:46:53 [error] 11587#11587: *23 client intended to send too large body: 80032 bytes, client: 127.0.0.1, server: , request: \"POST /tickets/T-10213/reply HTTP/1.1\", host: \"127.0.0.1:43643\"";
     check(&[(line, ["2026-11-23T09:46:53", "error", "-", "pid=11587", "client intended to send too large body: 80032 bytes"])]);
-    check_fields(
-        line,
-        &[("connection", "23"), ("remote_addr", "127.0.0.1"), ("http.method", "POST"), ("http.url", "/tickets/T-10213/reply"), ("http.host", "127.0.0.1:43643")],
-    );
+    check_fields(line, &[("connection", "23"), ("remote_addr", "127.0.0.1"), ("http.method", "POST"), ("http.url", "/tickets/T-10213/reply"), ("http.host", "127.0.0.1:43643")]);
 }
 
 #[test]
@@ -180,16 +174,7 @@ fn access_records() {
     );
     check_fields(
         "127.0.0.1 - - [23/Nov/2026:09:46:49 +0000] \"GET / HTTP/1.1\" 304 0 \"-\" \"curl\" rt=0.004 uct=\"0.000\"",
-        &[
-            ("remote_addr", "127.0.0.1"),
-            ("http.method", "GET"),
-            ("http.url", "/"),
-            ("status", "304"),
-            ("rt", "0.004"),
-            ("uct", "0.000"),
-            ("bytes", "0"),
-            ("user_agent", "curl"),
-        ],
+        &[("remote_addr", "127.0.0.1"), ("http.method", "GET"), ("http.url", "/"), ("status", "304"), ("rt", "0.004"), ("uct", "0.000"), ("bytes", "0"), ("user_agent", "curl")],
     );
     check_fields("GET /api/users 200 12.345 ms - 27", &[("http.method", "GET"), ("http.url", "/api/users"), ("status", "200"), ("duration", "12.345 ms")]);
     check_fields("::1 - GET /x HTTP/1.1 404 9 - 1.5 ms", &[("remote_addr", "::1"), ("http.method", "GET"), ("http.url", "/x"), ("status", "404"), ("duration", "1.5 ms")]);
@@ -233,7 +218,6 @@ fn logfmt_lines() {
 fn prose_stays_whole() {
     for line in [
         "Uncaught exception, exiting",
-        "Error: cannot find module",
         "logging in as root",
         "[api] started",
         "Debug Information:",
@@ -246,13 +230,21 @@ fn prose_stays_whole() {
         let record = read(line);
         assert_eq!((record.message.as_ref(), record.time, record.severity), (line, None, None), "{line}");
     }
+    assert_eq!(reading("Error: cannot find module"), ["-", "error", "-", "-", "Error: cannot find module"]);
     assert_eq!(reading("2026/11/23 09:46:49 error connecting to db")[4], "error connecting to db", "the sentence keeps its first word");
     assert_eq!(reading("2026-11-23 09:46:49,123 we all saw the ERROR page")[1], "-");
 }
 
 #[test]
 fn lines_of_the_record_before() {
-    for line in ["    at foo (file.js:1:2)", "Traceback (most recent call last):", "  File \"x.py\", line 3, in f", "Caused by: java.sql.SQLException: gone", "\tat a.B.c(B.java:3)", "During handling of the above exception, another exception occurred:"] {
+    for line in [
+        "    at foo (file.js:1:2)",
+        "Traceback (most recent call last):",
+        "  File \"x.py\", line 3, in f",
+        "Caused by: java.sql.SQLException: gone",
+        "\tat a.B.c(B.java:3)",
+        "During handling of the above exception, another exception occurred:",
+    ] {
         assert!(read(line).continues, "{line}");
     }
     assert!(!read("KeyError: 'lifetime'").continues);
