@@ -55,12 +55,11 @@ impl Unit {
         Some(match &*buffer {
             b"ms" | b"msec" | b"msecs" | b"milli" | b"millis" | b"millisec" | b"millisecs" | b"millisecond" | b"milliseconds" => Self::Ms,
             b"s" | b"sec" | b"secs" | b"second" | b"seconds" => Self::S,
-            b"us" | b"usec" | b"usecs" | b"micro" | b"micros" | b"microsec" | b"microsecs" | b"microsecond" | b"microseconds" => Self::Us,
+            // The signs are U+00B5 and the Greek letter.
+            [0xc2, 0xb5, b's'] | [0xce, 0xbc, b's'] | b"us" | b"usec" | b"usecs" | b"micro" | b"micros" | b"microsec" | b"microsecs" | b"microsecond" | b"microseconds" => Self::Us,
             b"ns" | b"nsec" | b"nsecs" | b"nano" | b"nanos" | b"nanosec" | b"nanosecs" | b"nanosecond" | b"nanoseconds" => Self::Ns,
             b"m" | b"min" | b"mins" | b"minute" | b"minutes" => Self::Min,
             b"h" | b"hr" | b"hrs" | b"hour" | b"hours" => Self::H,
-            // Both signs for micro: U+00B5 and the Greek letter.
-            [0xc2, 0xb5, b's'] | [0xce, 0xbc, b's'] => Self::Us,
             _ => return None,
         })
     }

@@ -284,7 +284,7 @@ impl<'a> Head<'a> {
             return false;
         }
         for inner in found {
-            pairs::scan(inner, |key, value| self.record.fields.push((Cow::Borrowed(key), value)));
+            pairs::scan(inner, |key, value| self.record.push_pair(Cow::Borrowed(key), value));
         }
         self.at = at;
         true
