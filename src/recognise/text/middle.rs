@@ -20,9 +20,12 @@ pub(super) fn bracket<'a>(record: &mut TextRecord<'a>, inner: &'a str) -> bool {
     if record.severity.is_none() && levelled(record, inner) {
         return true;
     }
-    if inner.contains('=') && !inner.contains("==") {
+    if inner.contains('=') {
+        if !inner.split_ascii_whitespace().all(|word| word.contains('=')) {
+            return false;
+        }
         let before = record.fields.len();
-        pairs::scan(inner, |key, value| record.fields.push((Cow::Borrowed(key), value)));
+        pairs::scan(inner, |key, value| record.push_pair(Cow::Borrowed(key), value));
         return record.fields.len() > before;
     }
     word_like(record, inner)
@@ -99,7 +102,8 @@ fn word_like<'a>(record: &mut TextRecord<'a>, inner: &'a str) -> bool {
     if traced(record, inner) {
         return true;
     }
-    if inner.len() > 60 || inner.split(' ').count() > 3 || looks_like_id(inner) {
+    let is_code = inner.bytes().any(|b| b.is_ascii_digit()) && inner.len() > 4 && inner.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || b == b'-');
+    if is_code || inner.len() > 60 || inner.split(' ').count() > 3 || looks_like_id(inner) {
         return false;
     }
     if inner.contains('.') && !inner.contains(' ') && record.logger.is_none() {
@@ -205,7 +209,7 @@ fn tagged<'a>(record: &mut TextRecord<'a>, word: &'a str) -> bool {
         pairs::scan(word, |key, value| match key {
             "pid" => record.set_context("pid", &value),
             "tid" => record.set_context("thread", &value),
-            _ => record.fields.push((Cow::Borrowed(key), value)),
+            _ => record.push_pair(Cow::Borrowed(key), value),
         });
         return record.fields.len() > before || word.starts_with("pid=") || word.starts_with("tid=");
     } else {
