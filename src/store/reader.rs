@@ -6,7 +6,7 @@
 use super::{
     error::{StoreError, from_tantivy},
     payload::{Payload, PayloadError},
-    schema::{self, BLOCK_BYTES, RecordBytes, StoredRecord, read_record, term_text},
+    schema::{self, BLOCK_BYTES, StoredParts, StoredRecord, term_text},
 };
 use crate::model::{
     checkpoint::{Checkpoint, PAYLOAD_VERSION},
@@ -245,8 +245,8 @@ impl LineReader {
     }
 
     fn read_one(&self, store: &StoreReader, doc: DocId) -> Result<StoredRecord, StoreError> {
-        let RecordBytes(bytes) = store.get(doc).map_err(|error| self.explain(error))?;
-        read_record(bytes).ok_or_else(|| StoreError::Damaged { path: self.inner.path.clone(), cause: format!("record {doc} cannot be taken apart") })
+        let parts: StoredParts = store.get(doc).map_err(|error| self.explain(error))?;
+        parts.into_record().ok_or_else(|| StoreError::Damaged { path: self.inner.path.clone(), cause: format!("record {doc} cannot be taken apart") })
     }
 }
 

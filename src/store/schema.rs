@@ -8,13 +8,13 @@ use crate::model::{
     record::Cut,
 };
 use sha2::{Digest, Sha256};
-use std::{borrow::Cow, fmt::Write as _, iter::Empty, sync::Arc};
+use std::{borrow::Cow, fmt::Write as _, iter::Empty, string::FromUtf8Error, sync::Arc};
 use tantivy::{
     Document,
     index::IndexSettings,
     schema::{
         FAST, Field, IndexRecordOption, NumericOptions, STORED, Schema, TextFieldIndexing, TextOptions,
-        document::{DeserializeError, DocumentDeserialize, DocumentDeserializer, ReferenceValue, ReferenceValueLeaf, Value, ValueDeserialize, ValueDeserializer},
+        document::{DeserializeError, DocumentDeserialize, DocumentDeserializer, ReferenceValue, ReferenceValueLeaf, Value, ValueDeserialize, ValueDeserializer, ValueVisitor},
     },
     store::{Compressor, ZstdCompressor},
     tokenizer::{Token, TokenStream, Tokenizer},
@@ -35,7 +35,9 @@ pub const SERVICE: Field = Field::from_field_id(4);
 pub const TIME: Field = Field::from_field_id(5);
 pub const FILE: Field = Field::from_field_id(6);
 pub const START: Field = Field::from_field_id(7);
-pub const RECORD: Field = Field::from_field_id(8);
+pub const PLACE: Field = Field::from_field_id(8);
+pub const TEXT: Field = Field::from_field_id(9);
+pub const BYTES: Field = Field::from_field_id(10);
 
 /// Names of the columns, for opening them.
 pub const TIME_NAME: &str = "time";
@@ -111,7 +113,10 @@ pub fn schema() -> Schema {
     builder.add_i64_field(TIME_NAME, NumericOptions::default() | FAST);
     builder.add_u64_field(FILE_NAME, NumericOptions::default() | FAST);
     builder.add_u64_field(START_NAME, NumericOptions::default() | FAST);
-    builder.add_bytes_field("record", STORED);
+    builder.add_bytes_field("place", STORED);
+    // tantivy copies stored text as a whole and stored bytes one by one, so bytes are kept for what is no UTF-8.
+    builder.add_text_field("text", STORED);
+    builder.add_bytes_field("bytes", STORED);
     builder.build()
 }
 
@@ -151,13 +156,14 @@ pub struct LineDocument {
     time_ns: Option<i64>,
     file: u64,
     start: u64,
-    record: Vec<u8>,
+    place: Vec<u8>,
+    raw: Result<String, Vec<u8>>,
 }
 
 impl LineDocument {
     /// About how much it adds to a segment in memory.
     pub fn size_bytes(&self) -> usize {
-        self.record.len() + self.words.len()
+        self.words.len() + self.raw.as_ref().map_or_else(Vec::len, String::len)
     }
 }
 
@@ -169,9 +175,8 @@ impl From<LineDoc> for LineDocument {
                 *id = term_text(id).into_owned();
             }
         }
-        let mut record = doc.raw;
-        write_trailer(&mut record, doc.file, (doc.start, doc.end), (doc.line, doc.lines), doc.cut.as_deref());
         Self {
+            place: write_place(&doc),
             ids: doc.ids,
             words: doc.words,
             level: doc.level.map(Severity::word),
@@ -180,25 +185,21 @@ impl From<LineDoc> for LineDocument {
             time_ns: doc.time_ns,
             file: doc.file.0,
             start: doc.start,
-            record,
+            raw: String::from_utf8(doc.raw).map_err(FromUtf8Error::into_bytes),
         }
     }
 }
 
-// Behind the raw bytes stand, as LEB128: line, lines, start, end - start, cut length + 1 or 0 (with the hash before all of them),
-// then eight bytes of the file and one byte with the length of the trailer. Behind, so that the raw bytes never move.
-fn write_trailer(out: &mut Vec<u8>, file: FileId, (start, end): (u64, u64), (line, lines): (u64, u32), cut: Option<&Cut>) {
-    let raw = out.len();
-    out.reserve_exact(40 + cut.map_or(0, |c| c.sha256.len()));
-    let hash = cut.map_or("", |c| &c.sha256);
-    let hash = &hash.as_bytes()[..hash.len().min(128)];
-    out.extend_from_slice(hash);
-    for number in [hash.len() as u64, cut.map_or(0, |c| c.length.saturating_add(1)), line, u64::from(lines), start, end.saturating_sub(start)] {
-        leb(out, number);
+/// Eight bytes of the file; as LEB128 the line, lines, start, end - start, and 0 or the length of what was cut + 1; then its hash.
+fn write_place(doc: &LineDoc) -> Vec<u8> {
+    let cut = doc.cut.as_deref();
+    let mut out = Vec::with_capacity(32 + cut.map_or(0, |c| c.sha256.len()));
+    out.extend_from_slice(&doc.file.0.to_le_bytes());
+    for number in [doc.line, doc.lines.into(), doc.start, doc.end.saturating_sub(doc.start), cut.map_or(0, |c| c.length.saturating_add(1))] {
+        leb(&mut out, number);
     }
-    out.extend_from_slice(&file.0.to_le_bytes());
-    let length = out.len() - raw - hash.len();
-    out.push(length as u8);
+    out.extend_from_slice(cut.map_or(b"", |c| c.sha256.as_bytes()));
+    out
 }
 
 fn leb(out: &mut Vec<u8>, mut number: u64) {
@@ -222,21 +223,63 @@ fn unleb(bytes: &mut &[u8]) -> Option<u64> {
     }
 }
 
-/// Takes a stored field apart; `None` when it is damaged.
-pub fn read_record(mut bytes: Vec<u8>) -> Option<StoredRecord> {
-    let length = usize::from(bytes.pop()?);
-    let numbers_at = bytes.len().checked_sub(length)?;
-    let mut rest = &bytes[numbers_at..];
-    let mut number = || unleb(&mut rest);
-    let (hash, cut_length, line, lines, start, size) = (number()? as usize, number()?, number()?, number()?, number()?, number()?);
-    let file = FileId(u64::from_le_bytes(rest.try_into().ok()?));
-    let raw = numbers_at.checked_sub(hash)?;
-    let cut = match cut_length {
-        0 => None,
-        n => Some(Box::new(Cut { length: n - 1, sha256: String::from_utf8(bytes[raw..numbers_at].to_vec()).ok()? })),
-    };
-    bytes.truncate(raw);
-    Some(StoredRecord { file, start, end: start.checked_add(size)?, line, lines: u32::try_from(lines).ok()?, raw: bytes, cut })
+/// What is stored of a document.
+#[derive(Default)]
+pub struct StoredParts {
+    place: Vec<u8>,
+    raw: Vec<u8>,
+}
+
+impl StoredParts {
+    /// The record; `None` when its place is damaged.
+    pub fn into_record(self) -> Option<StoredRecord> {
+        let (file, mut rest) = self.place.split_at_checked(8)?;
+        let mut number = || unleb(&mut rest);
+        let (line, lines, start, size, cut) = (number()?, number()?, number()?, number()?, number()?);
+        let cut = match cut.checked_sub(1) {
+            None => None,
+            Some(length) => Some(Box::new(Cut { length, sha256: str::from_utf8(rest).ok()?.to_owned() })),
+        };
+        let file = FileId(u64::from_le_bytes(file.try_into().ok()?));
+        Some(StoredRecord { file, start, end: start.checked_add(size)?, line, lines: u32::try_from(lines).ok()?, raw: self.raw, cut })
+    }
+}
+
+impl DocumentDeserialize for StoredParts {
+    fn deserialize<'de, D: DocumentDeserializer<'de>>(mut deserializer: D) -> Result<Self, DeserializeError> {
+        let mut out = Self::default();
+        while let Some((field, StoredValue(bytes))) = deserializer.next_field()? {
+            match field {
+                PLACE => out.place = bytes,
+                TEXT | BYTES => out.raw = bytes,
+                _ => {}
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// A stored value, text or bytes.
+pub struct StoredValue(pub Vec<u8>);
+
+impl ValueDeserialize for StoredValue {
+    fn deserialize<'de, D: ValueDeserializer<'de>>(deserializer: D) -> Result<Self, DeserializeError> {
+        deserializer.deserialize_any(ValueBytes).map(Self)
+    }
+}
+
+struct ValueBytes;
+
+impl ValueVisitor for ValueBytes {
+    type Value = Vec<u8>;
+
+    fn visit_string(&self, text: String) -> Result<Vec<u8>, DeserializeError> {
+        Ok(text.into_bytes())
+    }
+
+    fn visit_bytes(&self, bytes: Vec<u8>) -> Result<Vec<u8>, DeserializeError> {
+        Ok(bytes)
+    }
 }
 
 /// A value of a [`LineDocument`].
@@ -287,37 +330,17 @@ impl<'a> Iterator for Fields<'a> {
                 4 => doc.time_ns.map(|time| (TIME, I64(time))),
                 5 => Some((FILE, U64(doc.file))),
                 6 => Some((START, U64(doc.start))),
-                7 => Some((RECORD, Bytes(&doc.record))),
+                7 => Some((PLACE, Bytes(&doc.place))),
+                8 => Some(match &doc.raw {
+                    Ok(text) => (TEXT, Str(text)),
+                    Err(bytes) => (BYTES, Bytes(bytes)),
+                }),
                 _ => return None,
             };
             if let Some((field, leaf)) = found {
                 return Some((field, Leaf(leaf)));
             }
         }
-    }
-}
-
-/// The stored field of a document, as bytes.
-pub struct RecordBytes(pub Vec<u8>);
-
-impl DocumentDeserialize for RecordBytes {
-    fn deserialize<'de, D: DocumentDeserializer<'de>>(mut deserializer: D) -> Result<Self, DeserializeError> {
-        let mut found = Vec::new();
-        while let Some((field, BytesValue(bytes))) = deserializer.next_field()? {
-            if field == RECORD {
-                found = bytes;
-            }
-        }
-        Ok(Self(found))
-    }
-}
-
-/// A stored value that is bytes.
-pub struct BytesValue(pub Vec<u8>);
-
-impl ValueDeserialize for BytesValue {
-    fn deserialize<'de, D: ValueDeserializer<'de>>(deserializer: D) -> Result<Self, DeserializeError> {
-        deserializer.deserialize_bytes().map(Self)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     model::{id, summary::RequestSummary},
     store::{
         error::{StoreError, from_tantivy},
-        schema::{BytesValue, term_text},
+        schema::{StoredValue, term_text},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -89,7 +89,7 @@ struct StoredRow(Vec<u8>);
 impl DocumentDeserialize for StoredRow {
     fn deserialize<'de, D: DocumentDeserializer<'de>>(mut deserializer: D) -> Result<Self, DeserializeError> {
         let mut found = Vec::new();
-        while let Some((_, BytesValue(bytes))) = deserializer.next_field()? {
+        while let Some((_, StoredValue(bytes))) = deserializer.next_field()? {
             found = bytes;
         }
         Ok(Self(found))
