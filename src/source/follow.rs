@@ -231,6 +231,13 @@ impl Lineage {
         Ok(true)
     }
 
+    /// The open plain file no longer holds what was read from it.
+    pub fn is_replaced(&self) -> bool {
+        let Some(Reader { file, inflater: None, splitter }) = &self.reader else { return false };
+        let Ok(stat) = Stat::of(file) else { return false };
+        stat.size < splitter.read_pos() || ((self.dirty || stat.differs(&self.stat)) && !guard_holds(file, splitter).unwrap_or(true))
+    }
+
     /// Gives its descriptor back; reading goes on at the mark when the file changes, or at once when something was left.
     pub fn close(&mut self) {
         self.dirty = !self.is_drained();

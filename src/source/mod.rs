@@ -189,7 +189,7 @@ impl Sources {
             watch,
         };
         sources.restore(checkpoint);
-        sources.scan(now);
+        sources.first_scan(now);
         sources.refuse_nothing()?;
         Ok(sources)
     }
