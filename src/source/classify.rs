@@ -16,7 +16,7 @@ use crate::{
         follow::{Lineage, fresh, verify},
         identity::{HEAD_BYTES, Inode, Seed, Stat, hash64, read_at, seed_at},
         names::{Generation, LogName, log_name},
-        scan::{Aside, Why, name_of, unix_s},
+        scan::{Aside, Why, unix_s},
         sniff::{self, Looks},
     },
 };
@@ -54,7 +54,7 @@ struct Unknown<'a> {
 
 impl Unknown<'_> {
     fn is_packed(&self) -> bool {
-        self.kind != FileKind::Plain
+        matches!(self.kind, FileKind::Gzip | FileKind::Zstd)
     }
 }
 
@@ -63,7 +63,7 @@ impl Sources {
     pub(super) fn classify_all(&mut self, mut unknown: Vec<Found>, listing: &Listing, now: Instant) {
         let names: HashSet<&Path> = listing.found.iter().map(|found| found.path.as_path()).collect();
         unknown.sort_by_cached_key(|found| {
-            let log = name_of(&found.path, &names);
+            let log = self.name_of(&found.path, &names);
             let rank = match log.generation {
                 Generation::Base => 0,
                 Generation::Number(number) => number.saturating_add(1),
@@ -73,7 +73,7 @@ impl Sources {
         });
         for found in &unknown {
             if !self.stays_aside(found, now) {
-                self.classify(found, name_of(&found.path, &names), false, now);
+                self.classify(found, self.name_of(&found.path, &names), false, now);
             }
         }
         self.look_for_kin(&names, now);
@@ -117,6 +117,10 @@ impl Sources {
             return Ok(None);
         }
         let first = read_at(&file, 0, sniff::SNIFF_BYTES)?;
+        if self.spool.as_ref().is_some_and(|spool| spool.owns(&found.path)) && !first.is_empty() {
+            self.begin(Unknown { found, log, file, stat, kind: FileKind::Spool, head: Vec::new(), changed: now, is_kin });
+            return Ok(None);
+        }
         let (kind, head) = match content(&file, &first) {
             Ok(content) => content,
             Err(why) => return Ok(Some((stat, why))),

@@ -53,8 +53,13 @@ impl WakeHandle {
     }
 
     /// Says that bytes were written where no event tells it.
-    pub fn written(&self) {
+    pub(super) fn written(&self) {
         self.0.set(|hints| hints.written = true);
+    }
+
+    /// Says that names changed where no event tells it.
+    pub(super) fn relist(&self) {
+        self.0.set(|hints| hints.relist = true);
     }
 }
 

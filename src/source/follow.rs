@@ -150,6 +150,11 @@ impl Lineage {
         }
     }
 
+    /// Position behind everything that was read, handed out or not.
+    pub fn read_pos(&self) -> u64 {
+        self.reader.as_ref().map_or(self.mark.off, |reader| reader.splitter.read_pos())
+    }
+
     /// Positions that a copy made earlier may end near: (position, hash of the bytes before it).
     pub fn marks(&self) -> impl Iterator<Item = (u64, u64)> {
         self.marks.iter().copied()

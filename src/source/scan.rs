@@ -17,6 +17,7 @@ use crate::{
         follow::{Lineage, verify},
         identity::{Inode, Stat},
         names::{LogName, log_name},
+        spool::{self, Spool},
     },
 };
 use std::{
@@ -149,6 +150,10 @@ impl Sources {
             for lineage in &mut self.lineages {
                 lineage.poll(now);
             }
+            if let Some(spool) = &self.spool {
+                let spooled = self.lineages.iter().filter(|l| l.mark.kind == FileKind::Spool);
+                spool.consumed(spooled.map(|l| (l.mark.path.as_str(), l.read_pos())));
+            }
         }
     }
 
@@ -165,7 +170,11 @@ impl Sources {
 
     /// One listing.
     pub(super) fn scan(&mut self, now: Instant) {
+        let was_over = self.spool.as_ref().is_some_and(Spool::is_over);
         let mut listing = self.listing();
+        if let Some(spool) = &mut self.spool {
+            spool.listed(was_over);
+        }
         self.next_listing = now + self.timing.listing;
         self.relist_from = now + RELIST_PAUSE.min(self.timing.listing);
         self.events.watch(&listing.dirs);
@@ -303,21 +312,27 @@ impl Sources {
 
     fn see(&mut self, at: usize, found: &Found, names: &HashSet<&Path>) {
         let is_final = self.is_final(&found.path);
+        let log = self.name_of(&found.path, names);
         let lineage = &mut self.lineages[at];
         lineage.listed = true;
         lineage.absent = 0;
         lineage.is_final = is_final;
         lineage.mark.seen_unix_s = unix_s();
         let path = found.path.to_string_lossy();
-        let log = name_of(&found.path, names);
         if lineage.mark.path != path || lineage.log != log {
             lineage.mark.path = path.into_owned();
             lineage.source = log.name.as_str().into();
             lineage.log = log;
         }
-        if lineage.mark.kind != FileKind::Spool {
-            lineage.mark.shown.clone_from(&found.shown);
+        lineage.mark.shown.clone_from(&found.shown);
+    }
+
+    /// Name and generation of a listed file, judged among the listed ones.
+    pub(super) fn name_of(&self, path: &Path, names: &HashSet<&Path>) -> LogName {
+        if self.spool.as_ref().is_some_and(|spool| spool.owns(path)) {
+            return LogName { name: spool::SHOWN.to_owned(), ..LogName::default() };
         }
+        log_name(path, &|sibling| path.parent().is_some_and(|dir| names.contains(dir.join(sibling).as_path())))
     }
 
     /// Whether no more can come once the end of the file is reached.
@@ -442,11 +457,6 @@ fn best_name<'a>(group: &[&'a Found], current: Option<&PathBuf>) -> &'a Found {
         (Some(&found.path) != current, found.link, log.generation != super::Generation::Base, found.path.clone())
     };
     group.iter().min_by_key(rank).copied().unwrap_or(group[0])
-}
-
-/// Name and generation of a listed file, judged among the listed ones.
-pub(super) fn name_of(path: &Path, names: &HashSet<&Path>) -> LogName {
-    log_name(path, &|sibling| path.parent().is_some_and(|dir| names.contains(dir.join(sibling).as_path())))
 }
 
 impl Lineage {

@@ -19,6 +19,7 @@ struct Bench {
     saved: Checkpoint,
     sources: Option<Sources>,
     lines: Vec<String>,
+    stdin: Option<Box<dyn std::io::Read + Send>>,
 }
 
 impl Bench {
@@ -28,7 +29,7 @@ impl Bench {
         let paths = paths.iter().map(|path| if *path == "-" { "-".into() } else { dir.path().join(path).to_string_lossy().into_owned() }).collect();
         let ms = Duration::from_millis;
         let timing = Timing { held: ms(30), settle: ms(60), retire: ms(400), listing: ms(15), look: ms(5) };
-        Self { dir, paths, follow: true, timing, saved: Checkpoint::default(), sources: None, lines: Vec::new() }
+        Self { dir, paths, follow: true, timing, saved: Checkpoint::default(), sources: None, lines: Vec::new(), stdin: None }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -41,7 +42,7 @@ impl Bench {
 
     fn open(&mut self) -> &mut Sources {
         let watch = Watch { paths: self.paths.clone(), follow: self.follow, spool_dir: self.dir.path().join("spool"), poll_only: false };
-        let sources = Sources::open_with(watch, &self.saved, self.timing).unwrap();
+        let sources = Sources::open_with(watch, &self.saved, self.timing, self.stdin.take()).unwrap();
         self.sources.insert(sources)
     }
 
@@ -564,7 +565,7 @@ fn without_events_polling_does_the_same_and_says_so() {
     let mut bench = Bench::new(&["logs"]);
     bench.write("a.log", text(0, 5));
     let watch = Watch { paths: bench.paths.clone(), follow: true, spool_dir: bench.dir.path().join("spool"), poll_only: true };
-    bench.sources = Some(Sources::open_with(watch, &bench.saved, bench.timing).unwrap());
+    bench.sources = Some(Sources::open_with(watch, &bench.saved, bench.timing, None).unwrap());
     assert_eq!(bench.sources.as_ref().unwrap().polling(), Some("file events are switched off"));
     bench.drain();
     bench.write("a.log", text(5, 10));
@@ -579,4 +580,56 @@ fn a_wake_ends_a_wait() {
     let thread = std::thread::spawn(move || handle.wake());
     sources.wait(Duration::from_secs(600));
     thread.join().unwrap();
+}
+
+#[test]
+fn standard_input_is_read_once_through_the_spool_also_after_a_restart() {
+    let mut bench = Bench::new(&["-"]);
+    bench.stdin = Some(Box::new(std::io::Cursor::new(format!("{}text\n  more\n{{\"last\":1}}", text(0, 20)))));
+    bench.open();
+    let sources = bench.sources.as_mut().unwrap();
+    let mut read = 0;
+    while read == 0 {
+        sources.wait(Duration::from_millis(20));
+        let chunk = sources.next(1 << 20).unwrap();
+        read = chunk.map_or(0, |chunk| chunk.records.len());
+    }
+    // Killed before anything was committed: the spool gives it again.
+    bench.sources = None;
+    bench.follow = false;
+    let mut expected = numbered(0, 20);
+    expected.insert(0, "{\"last\":1}".into());
+    expected.insert(0, "text\n  more".into());
+    expected.sort();
+    assert_eq!(bench.take(), expected);
+    assert!(bench.sources.as_ref().unwrap().finished());
+    let files = bench.save().to_vec();
+    assert_eq!((files.len(), files[0].shown.as_str()), (1, "stdin"));
+    bench.sources.as_mut().unwrap().committed(&files);
+    assert_eq!(fs::read_dir(bench.dir.path().join("spool")).unwrap().count(), 0);
+}
+
+#[test]
+fn the_end_of_standard_input_finishes_a_run_that_reads_once() {
+    let mut bench = Bench::new(&["-", "logs"]);
+    bench.follow = false;
+    bench.write("api.log", text(0, 10));
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    bench.stdin = Some(Box::new(reader));
+    bench.open();
+    writer.write_all(text(10, 20).as_bytes()).unwrap();
+    let thread = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        writer.write_all(text(20, 30).as_bytes()).unwrap();
+    });
+    let sources = bench.sources.as_mut().unwrap();
+    while !sources.finished() {
+        match sources.next(1 << 20).unwrap() {
+            Some(chunk) => bench.lines.extend(chunk.records.iter().map(|r| String::from_utf8_lossy(&chunk.bytes[r.at.clone()]).into_owned())),
+            None => sources.wait(Duration::from_millis(50)),
+        }
+    }
+    thread.join().unwrap();
+    bench.lines.sort();
+    assert_eq!(bench.lines, numbered(0, 30));
 }
