@@ -133,10 +133,13 @@ impl Root {
             walk.dir(&self.path, 1);
             return;
         }
-        if let Some(parent) = self.path.parent() {
+        let meta = fs::metadata(&self.path);
+        if !meta.as_ref().is_ok_and(fs::Metadata::is_dir)
+            && let Some(parent) = self.path.parent()
+        {
             walk.listing.dirs.insert(parent.to_owned());
         }
-        match fs::metadata(&self.path) {
+        match meta {
             Ok(meta) if meta.is_dir() => walk.dir(&self.path, 1),
             Ok(meta) if meta.is_file() => walk.found(&self.path, &meta),
             Ok(_) => walk.skip(&self.path, "neither a file nor a directory"),

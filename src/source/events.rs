@@ -6,7 +6,7 @@
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::{
     collections::HashSet,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -53,8 +53,13 @@ impl WakeHandle {
     }
 
     /// Says that bytes were written where no event tells it.
-    pub fn written(&self) {
+    pub(super) fn written(&self) {
         self.0.set(|hints| hints.written = true);
+    }
+
+    /// Says that names changed where no event tells it.
+    pub(super) fn relist(&self) {
+        self.0.set(|hints| hints.relist = true);
     }
 }
 
@@ -114,15 +119,6 @@ impl Events {
                 }
                 Err(error) => self.polling = Some(format!("no file events for {}: {error}", dir.display())),
             }
-        }
-    }
-
-    /// A removed directory must be watched anew when it comes back.
-    pub fn forget(&mut self, dir: &Path) {
-        if self.watched.remove(dir)
-            && let Some(watcher) = &mut self.watcher
-        {
-            let _ = watcher.unwatch(dir);
         }
     }
 

@@ -150,6 +150,11 @@ impl Lineage {
         }
     }
 
+    /// Position behind everything that was read, handed out or not.
+    pub fn read_pos(&self) -> u64 {
+        self.reader.as_ref().map_or(self.mark.off, |reader| reader.splitter.read_pos())
+    }
+
     /// Positions that a copy made earlier may end near: (position, hash of the bytes before it).
     pub fn marks(&self) -> impl Iterator<Item = (u64, u64)> {
         self.marks.iter().copied()
@@ -229,6 +234,13 @@ impl Lineage {
         }
         self.attach(file, stat, seed, inflater);
         Ok(true)
+    }
+
+    /// The open plain file no longer holds what was read from it.
+    pub fn is_replaced(&self) -> bool {
+        let Some(Reader { file, inflater: None, splitter }) = &self.reader else { return false };
+        let Ok(stat) = Stat::of(file) else { return false };
+        stat.size < splitter.read_pos() || ((self.dirty || stat.differs(&self.stat)) && !guard_holds(file, splitter).unwrap_or(true))
     }
 
     /// Gives its descriptor back; reading goes on at the mark when the file changes, or at once when something was left.

@@ -174,12 +174,6 @@ impl Splitter {
         self.close_held();
     }
 
-    /// Drops a last line without newline and the held record, and goes back to [`Self::off`].
-    pub fn rewind(&mut self) {
-        let seed = Seed { head: std::mem::take(&mut self.head), guard: std::mem::take(&mut self.guard) };
-        *self = Self::new(seed, self.off, self.lines);
-    }
-
     /// Hands out the finished records; the position moves behind them and behind blank lines.
     pub fn take(&mut self) -> Taken {
         let keep = self.keep_from();

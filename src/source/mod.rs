@@ -30,7 +30,7 @@ use events::Events;
 use follow::{Lineage, Step};
 use identity::Inode;
 use scan::Aside;
-use spool::Spool;
+use spool::{Input, Spool};
 use std::{
     collections::{HashMap, VecDeque},
     io,
@@ -155,19 +155,19 @@ impl Sources {
     /// Finds every file, checks the known ones against the checkpoint, and classifies the others. Errors: a given path does not exist (and the
     /// checkpoint does not know it either); read once: a glob matches nothing, a path cannot be read, no file is a log.
     pub fn open(watch: Watch, checkpoint: &Checkpoint) -> Result<Self, SourceError> {
-        Self::open_with(watch, checkpoint, Timing::default())
+        let reads_stdin = watch.paths.iter().any(|path| path == "-");
+        let stdin: Option<Input> = if reads_stdin { Some(Box::new(io::stdin())) } else { None };
+        Self::open_with(watch, checkpoint, Timing::default(), stdin)
     }
 
-    /// [`Self::open`] with another patience.
-    pub fn open_with(watch: Watch, checkpoint: &Checkpoint, timing: Timing) -> Result<Self, SourceError> {
+    /// [`Self::open`] with another patience, and with something that stands in for standard input.
+    pub fn open_with(watch: Watch, checkpoint: &Checkpoint, timing: Timing, stdin: Option<Input>) -> Result<Self, SourceError> {
         let discover = Discover::new(&watch.paths)?;
         let known = |path: &Path| checkpoint.files.iter().any(|file| Path::new(&file.path) == path);
         if let Some(error) = discover.complaint(watch.follow, &known) {
             return Err(error);
         }
         let events = Events::new(watch.poll_only || !watch.follow);
-        let reads_stdin = watch.paths.iter().any(|path| path == "-");
-        let stdin: Option<Box<dyn io::Read + Send>> = if reads_stdin { Some(Box::new(io::stdin())) } else { None };
         let spool = Spool::open(&watch.spool_dir, stdin, checkpoint, events.handle())?;
         let now = Instant::now();
         let mut sources = Self {
@@ -189,7 +189,7 @@ impl Sources {
             watch,
         };
         sources.restore(checkpoint);
-        sources.scan(now);
+        sources.first_scan(now);
         sources.refuse_nothing()?;
         Ok(sources)
     }
@@ -265,7 +265,7 @@ impl Sources {
     /// Read once: everything was handed out.
     pub fn finished(&self) -> bool {
         let open = |lineage: &Lineage| lineage.mark.state == FileState::Live && (lineage.listed || lineage.is_open());
-        !self.watch.follow && self.flushed.is_empty() && !self.lineages.iter().any(open) && self.spool.as_ref().is_none_or(Spool::is_over)
+        !self.watch.follow && self.flushed.is_empty() && !self.lineages.iter().any(open) && self.spool.as_ref().is_none_or(Spool::is_known_to_the_end)
     }
 
     /// Why files are looked at instead of watched by events.

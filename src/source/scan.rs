@@ -17,6 +17,7 @@ use crate::{
         follow::{Lineage, verify},
         identity::{Inode, Stat},
         names::{LogName, log_name},
+        spool::{self, Spool},
     },
 };
 use std::{
@@ -46,6 +47,8 @@ pub struct Aside {
     pub changed: Instant,
     /// In the newest listing.
     pub listed: bool,
+    /// Beside the watched files: only looked at for the rest of a log that was rotated away.
+    pub is_kin: bool,
     /// Why.
     pub why: Why,
 }
@@ -65,7 +68,13 @@ pub enum Why {
         shown: String,
         /// Content bytes compared.
         verified: u64,
+        /// The names say so too.
+        sure: bool,
     },
+    /// Something about it is changing right now: judge again at the next listing.
+    Unsettled,
+    /// Nothing continues in it.
+    NoKin,
     /// All its bytes were read from the file it is a copy of.
     AlreadyRead(String),
     /// It is no log.
@@ -83,6 +92,7 @@ impl Aside {
     /// As a source that waits.
     pub fn status(&self) -> Option<SourceStatus> {
         let (trouble, lag_bytes) = match &self.why {
+            _ if self.is_kin => return None,
             Why::Empty => (None, 0),
             Why::Incomplete => (Some("still being written".to_owned()), self.stat.size),
             _ => return None,
@@ -93,7 +103,8 @@ impl Aside {
     /// As a file that is not read.
     pub fn skipped(&self) -> Option<Skipped> {
         let reason = match &self.why {
-            Why::Empty | Why::Incomplete => return None,
+            _ if self.is_kin => return None,
+            Why::Empty | Why::Incomplete | Why::Unsettled | Why::NoKin => return None,
             Why::CopyOf { shown, .. } => format!("the same content as {shown}"),
             Why::AlreadyRead(shown) => format!("a copy of what was read from {shown}"),
             Why::NoLog(reason) => reason.clone(),
@@ -139,6 +150,10 @@ impl Sources {
             for lineage in &mut self.lineages {
                 lineage.poll(now);
             }
+            if let Some(spool) = &self.spool {
+                let spooled = self.lineages.iter().filter(|l| l.mark.kind == FileKind::Spool);
+                spool.consumed(spooled.map(|l| (l.mark.path.as_str(), l.read_pos())));
+            }
         }
     }
 
@@ -155,9 +170,10 @@ impl Sources {
 
     /// One listing.
     pub(super) fn scan(&mut self, now: Instant) {
-        let mut listing = self.discover.list();
-        if let Some(spool) = &self.spool {
-            spool.list(&mut listing);
+        let was_over = self.spool.as_ref().is_some_and(Spool::is_over);
+        let mut listing = self.listing();
+        if let Some(spool) = &mut self.spool {
+            spool.listed(was_over);
         }
         self.next_listing = now + self.timing.listing;
         self.relist_from = now + RELIST_PAUSE.min(self.timing.listing);
@@ -170,10 +186,49 @@ impl Sources {
         for aside in self.aside.values_mut() {
             aside.listed = false;
         }
+        self.check_known(now);
         let unknown = self.match_known(&listing, now);
         self.miss_absent(now);
         self.classify_all(unknown, &listing, now);
         self.aside.retain(|_, aside| aside.listed);
+    }
+
+    /// The first listing of a run: what vanished since the checkpoint is looked for once more, then counts as gone.
+    pub(super) fn first_scan(&mut self, now: Instant) {
+        let mut listing = self.listing();
+        for _ in 0..2 {
+            self.match_known(&listing, now);
+            if self.lineages.iter().all(|l| l.listed || l.mark.state != FileState::Live) {
+                break;
+            }
+            listing = self.listing();
+        }
+        self.follow_renamed(now);
+        if listing.troubles.is_empty() {
+            for lineage in self.lineages.iter_mut().filter(|l| l.mark.state == FileState::Live && !l.listed && !l.is_open()) {
+                lineage.lose("it is gone");
+            }
+        }
+        self.scan(now);
+    }
+
+    fn listing(&self) -> Listing {
+        let mut listing = self.discover.list();
+        if let Some(spool) = &self.spool {
+            spool.list(&mut listing);
+        }
+        listing
+    }
+
+    /// Content that was replaced under an open descriptor must be known before anything is compared with it.
+    fn check_known(&mut self, now: Instant) {
+        for at in 0..self.lineages.len() {
+            self.lineages[at].poll(now);
+            if self.lineages[at].is_open() && self.lineages[at].is_replaced() {
+                let chunk = self.give_up(at);
+                self.flushed.extend(chunk);
+            }
+        }
     }
 
     /// Recognises known files; returns the others, each inode once.
@@ -214,17 +269,24 @@ impl Sources {
                 return Some(at);
             }
         }
+        self.by_inode.remove(&stat.inode);
         None
     }
 
     /// Checks that a file with the right inode holds the right content.
-    fn claim(&mut self, at: usize, found: &Found, now: Instant) -> bool {
+    pub(super) fn claim(&mut self, at: usize, found: &Found, now: Instant) -> bool {
         let lineage = &self.lineages[at];
         if lineage.mark.state == FileState::Done && !stat_moved(lineage, found.stat) {
             self.lineages[at].verified = true;
             return true;
         }
-        let Ok(file) = self.open_file(&found.path, now).map(Arc::new) else { return lineage_is_live(&self.lineages[at]) };
+        let file = match self.open_file(&found.path) {
+            Ok(file) => Arc::new(file),
+            Err(cause) => {
+                self.lineages[at].trouble = Some(format!("cannot be read: {cause}"));
+                return lineage_is_live(&self.lineages[at]);
+            }
+        };
         let Ok(stat) = Stat::of(&file) else { return false };
         let lineage = &mut self.lineages[at];
         if stat.inode != found.stat.inode {
@@ -234,11 +296,11 @@ impl Sources {
             Ok(Some((seed, inflater))) => {
                 lineage.attach(file, stat, seed, inflater);
                 lineage.changed = now;
+                lineage.trouble = None;
                 true
             }
             Ok(None) => {
-                let unread = lineage.mark.size.saturating_sub(lineage.mark.off);
-                lineage.detach(lost_words("its content was replaced", unread));
+                lineage.lose("its content was replaced");
                 false
             }
             Err(cause) => {
@@ -250,21 +312,27 @@ impl Sources {
 
     fn see(&mut self, at: usize, found: &Found, names: &HashSet<&Path>) {
         let is_final = self.is_final(&found.path);
+        let log = self.name_of(&found.path, names);
         let lineage = &mut self.lineages[at];
         lineage.listed = true;
         lineage.absent = 0;
         lineage.is_final = is_final;
         lineage.mark.seen_unix_s = unix_s();
         let path = found.path.to_string_lossy();
-        let log = name_of(&found.path, names);
         if lineage.mark.path != path || lineage.log != log {
             lineage.mark.path = path.into_owned();
             lineage.source = log.name.as_str().into();
             lineage.log = log;
         }
-        if lineage.mark.kind != FileKind::Spool {
-            lineage.mark.shown.clone_from(&found.shown);
+        lineage.mark.shown.clone_from(&found.shown);
+    }
+
+    /// Name and generation of a listed file, judged among the listed ones.
+    pub(super) fn name_of(&self, path: &Path, names: &HashSet<&Path>) -> LogName {
+        if self.spool.as_ref().is_some_and(|spool| spool.owns(path)) {
+            return LogName { name: spool::SHOWN.to_owned(), ..LogName::default() };
         }
+        log_name(path, &|sibling| path.parent().is_some_and(|dir| names.contains(dir.join(sibling).as_path())))
     }
 
     /// Whether no more can come once the end of the file is reached.
@@ -279,35 +347,45 @@ impl Sources {
     fn miss_absent(&mut self, now: Instant) {
         let unsure = !self.troubles.is_empty();
         let retire = self.timing.retire;
+        let mut lost = false;
         for lineage in self.lineages.iter_mut().filter(|l| !l.listed && l.mark.state != FileState::Detached) {
             lineage.absent += 1;
             lineage.poll(now);
             let quiet = lineage.is_drained() && now >= lineage.changed + retire;
             let gone = if lineage.is_open() { quiet } else { lineage.mark.state == FileState::Live && lineage.absent >= 2 && !unsure };
             if gone {
+                lost = true;
                 self.by_inode.remove(&lineage.stat.inode);
-                let unread = lineage.mark.size.saturating_sub(lineage.mark.off);
-                let dead = lineage.stat.nlink == 0;
                 let inode = (lineage.mark.dev, lineage.mark.ino);
-                lineage.detach(if lineage.is_packed() || lineage.verified && unread == lineage.pending { None } else { lost_words("it is gone", unread) });
-                if !dead {
+                lineage.lose("it is gone");
+                // Renamed away: it may come back.
+                if lineage.stat.nlink > 0 {
                     (lineage.mark.dev, lineage.mark.ino) = inode;
                 }
             }
+        }
+        if lost {
+            self.forget_kin();
         }
     }
 
     /// The content of an open file was replaced under its name.
     pub(super) fn replaced(&mut self, at: usize, now: Instant) -> Option<Chunk> {
-        let lineage = &mut self.lineages[at];
-        let chunk = lineage.flush();
-        self.by_inode.remove(&lineage.stat.inode);
-        let unread = lineage.mark.size.saturating_sub(lineage.mark.off);
-        lineage.detach(lost_words("its content was replaced", unread));
+        let chunk = self.give_up(at);
         self.next_listing = now;
         if !self.watch.follow {
             self.scan(now);
         }
+        chunk
+    }
+
+    /// A lineage lost its content; complete records that were read already are handed out.
+    fn give_up(&mut self, at: usize) -> Option<Chunk> {
+        let lineage = &mut self.lineages[at];
+        let chunk = lineage.flush();
+        self.by_inode.remove(&lineage.stat.inode);
+        lineage.lose("its content was replaced");
+        self.forget_kin();
         chunk
     }
 
@@ -333,7 +411,7 @@ impl Sources {
     }
 
     /// Opens a file, at the price of another descriptor when they run out.
-    pub(super) fn open_file(&mut self, path: &Path, _now: Instant) -> io::Result<File> {
+    pub(super) fn open_file(&mut self, path: &Path) -> io::Result<File> {
         self.make_room(usize::MAX);
         match File::open(path) {
             Err(cause) if cause.raw_os_error() == Some(24) && self.lineages.iter().any(Lineage::is_open) => {
@@ -355,7 +433,7 @@ impl Sources {
         open.sort_by_key(|at| {
             let lineage = &self.lineages[*at];
             // A file without a name cannot be opened again; unpacking again is dear.
-            (!lineage.listed, lineage.is_packed(), !lineage.is_drained(), lineage.changed, lineage.served)
+            (!lineage.listed, lineage.is_packed() && lineage.mark.off > 0, !lineage.is_drained(), lineage.changed, lineage.served)
         });
         let surplus = open.len() + 1 - self.max_open;
         for at in open.into_iter().take(surplus) {
@@ -372,11 +450,6 @@ fn stat_moved(lineage: &Lineage, stat: Stat) -> bool {
     lineage.mark.size != stat.size || lineage.mark.mtime_ns != stat.mtime_ns
 }
 
-/// What a status page says about bytes that can no longer be read.
-fn lost_words(what: &str, unread: u64) -> Option<String> {
-    (unread > 0).then(|| format!("{what}, {unread} bytes of it were not read"))
-}
-
 /// Of several names of one file: the one it has already, else no link, the live name, the first.
 fn best_name<'a>(group: &[&'a Found], current: Option<&PathBuf>) -> &'a Found {
     let rank = |found: &&&Found| {
@@ -386,12 +459,13 @@ fn best_name<'a>(group: &[&'a Found], current: Option<&PathBuf>) -> &'a Found {
     group.iter().min_by_key(rank).copied().unwrap_or(group[0])
 }
 
-/// Name and generation of a listed file, judged among the listed ones.
-pub(super) fn name_of(path: &Path, names: &HashSet<&Path>) -> LogName {
-    log_name(path, &|sibling| path.parent().is_some_and(|dir| names.contains(dir.join(sibling).as_path())))
-}
-
 impl Lineage {
+    /// Its file is gone or holds something else.
+    fn lose(&mut self, what: &str) {
+        let unread = if self.is_packed() { 0 } else { self.stat.size.max(self.mark.size).saturating_sub(self.mark.off) };
+        self.detach((unread > 0).then(|| format!("{what}, {unread} bytes of it were not read")));
+    }
+
     /// Gzip or zstd.
     pub fn is_packed(&self) -> bool {
         matches!(self.mark.kind, FileKind::Gzip | FileKind::Zstd)

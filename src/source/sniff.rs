@@ -83,6 +83,7 @@ fn is_binary(bytes: &[u8]) -> bool {
 /// Why a file inside a directory is no log although it may be text; a file that was named, or matched by a glob, is not asked.
 pub fn is_other_text(path: &Path) -> Option<&'static str> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+    let name = [".gz", ".zst", ".zstd"].iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(&name);
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     match ending {
         "md" | "markdown" | "rst" | "adoc" | "html" | "htm" | "css" | "svg" | "tex" => Some("a document, not a log"),
@@ -95,7 +96,7 @@ pub fn is_other_text(path: &Path) -> Option<&'static str> {
         "pid" | "sock" | "socket" | "swp" | "swo" | "tmp" | "part" | "crdownload" => Some("a temporary file"),
         "pem" | "key" | "crt" | "cer" | "p12" | "pub" | "asc" | "sig" | "sha256" | "md5" => Some("a key or checksum, not a log"),
         "db" | "sqlite" | "sqlite3" | "db-wal" | "db-shm" | "rdb" | "aof" => Some("a database"),
-        _ => other_by_name(&name),
+        _ => other_by_name(name),
     }
 }
 
