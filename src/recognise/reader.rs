@@ -6,6 +6,7 @@
 use crate::{
     model::{
         entry::{At, Entry},
+        id::{IdKind, IdRef, IdRelation, is_strong},
         record::Record,
     },
     recognise::{
@@ -15,7 +16,7 @@ use crate::{
         prefix,
         scan::{self, Batch, Kind, Leaf, Scan},
         table::{Convention, Tables},
-        text,
+        stack, text,
         values::Line,
     },
 };
@@ -118,11 +119,11 @@ impl Reader {
             entry.body = Some(text.trim_end().into());
         }
         if let Some(rest) = &read.rest {
-            let failure = entry.failure.get_or_insert_default();
-            let said = apply::error_text(rest);
-            failure.has_stack = true;
-            failure.kind = failure.kind.take().or_else(|| said.kind.map(Into::into));
-            failure.message = failure.message.take().or_else(|| said.kind.and(said.message).map(Into::into));
+            behind_first_line(&mut entry, rest);
+        }
+        // Lambda writes the request's id where others write the logger.
+        if let Some(logger) = entry.logger.take_if(|l| is_strong(l, false)) {
+            entry.ids.push(IdRef { kind: IdKind::Request, relation: IdRelation::Own, label: "request".into(), value: logger, scope: None, listed: false });
         }
         entry.reading.convention = if entry.reading.convention.is_empty() { read.format } else { entry.reading.convention };
         entry.reading.continues = read.continues;
@@ -302,9 +303,35 @@ pub fn has_values(v: &Convention, leaves: &[Leaf<'_>], names: &Names) -> bool {
     v.when.starts.iter().all(|(path, want)| value(path).is_some_and(|t| t.starts_with(want.as_str()))) && v.when.capital.iter().all(|path| value(path).is_some_and(|t| !t.is_empty() && !t.bytes().any(|b| b.is_ascii_lowercase())))
 }
 
+/// The lines below the first: a trace says what was raised, anything else is text.
+fn behind_first_line(entry: &mut Entry, rest: &str) {
+    let said = stack::raised(rest);
+    if said.is_none() && !rest.contains("\n    at ") && !rest.trim_start().starts_with("at ") {
+        let body = entry.body.take().unwrap_or_default();
+        entry.body = Some(format!("{body}\n{rest}").into());
+        return;
+    }
+    let failure = entry.failure.get_or_insert_default();
+    failure.has_stack = true;
+    if let Some((kind, message)) = said {
+        let kind = kind.rsplit('.').next().filter(|_| rest.contains("Traceback (most recent")).unwrap_or(kind);
+        failure.kind.get_or_insert_with(|| kind.into());
+        if !message.is_empty() {
+            failure.message.get_or_insert_with(|| message.into());
+        }
+    }
+}
+
 /// What the envelope knows and the record does not say.
 fn inside(entry: &mut Entry, envelope: &Entry) {
     let outer = envelope.time.or(envelope.received);
+    // Weak ids were scoped by the source's name as long as nobody named the service.
+    if entry.service.is_none()
+        && let Some(service) = &envelope.service
+    {
+        let (before, after) = (format!("service={}", entry.source), format!("service={service}"));
+        entry.ids.iter_mut().filter(|i| i.scope.as_deref() == Some(&*before)).for_each(|i| i.scope = Some(after.clone().into()));
+    }
     if entry.time.is_none() {
         entry.time = outer;
         entry.received = envelope.received;
