@@ -83,7 +83,10 @@ pub fn meanings(dotted: &str, common: &Common, convention: Option<&Convention>) 
     if only_ids && fold(last) == "traceparent" {
         out.push(role(Role::Traceparent, 0));
     }
-    if let Some(id) = id(&parts, common) {
+    if let Some(id) = id(&parts, common)
+        // A model, worker or thread is said by its role already.
+        && (out.is_empty() || id.kind != KindRule::Is(IdKind::Group))
+    {
         out.push(Meaning::Id(id));
     }
     if !only_ids && !out.iter().any(|m| matches!(m, Meaning::Role(r) if is_length(r.role)))

@@ -10,7 +10,7 @@ use crate::{
         record::Record,
     },
     recognise::{
-        apply,
+        apply, frame,
         names::{Names, ROOT},
         plan::Plan,
         prefix,
@@ -60,7 +60,10 @@ impl Reader {
         let text = String::from_utf8_lossy(record.raw);
         let bare = text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']);
         let first = out.len();
-        self.text(bare, record.source, 0, out);
+        match frame::unsplit(bare) {
+            Some(whole) => self.joined(bare, &whole, record.source, out),
+            None => self.text(bare, record.source, 0, out),
+        }
         if matches!(text, Cow::Owned(_)) {
             out[first..].iter_mut().for_each(|e| e.reading.unparsed |= !e.reading.json);
         }
@@ -94,6 +97,24 @@ impl Reader {
             return;
         }
         out.push(self.plain(text, source));
+    }
+
+    /// A line that its shipper had split: the envelope of the first piece, the text of all.
+    fn joined(&mut self, pieces: &str, whole: &str, source: &Arc<str>, out: &mut Vec<Entry>) {
+        let first = out.len();
+        let head = pieces.lines().next().unwrap_or("");
+        if head.starts_with('{') {
+            let mut envelope = Vec::new();
+            self.object(head, source, MAX_NESTING, &mut envelope);
+            if let Some(envelope) = envelope.pop() {
+                self.inner(whole, envelope, source, 0, out);
+                return;
+            }
+        }
+        self.text(whole, source, 1, out);
+        if let Some(peeled) = prefix::peel(head) {
+            out[first..].iter_mut().for_each(|e| behind_prefix(e, &peeled));
+        }
     }
 
     /// A line that is no JSON.
