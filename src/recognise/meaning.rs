@@ -84,8 +84,8 @@ pub fn meanings(dotted: &str, common: &Common, convention: Option<&Convention>) 
         out.push(role(Role::Traceparent, 0));
     }
     if let Some(id) = id(&parts, common)
-        // A model, worker or thread is said by its role already.
-        && (out.is_empty() || id.kind != KindRule::Is(IdKind::Group))
+        // What a role says already (a model, a thread, a count of tokens) is no id; a name with `id` in it may be both.
+        && (out.is_empty() || (id.says_id && id.kind != KindRule::Is(IdKind::Group)))
     {
         out.push(Meaning::Id(id));
     }

@@ -133,6 +133,9 @@ fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>) -> Vec<M
             out.push(Meaning::Role(meaning::RoleUse { role: *role, rank: 0, unit: None, from_zero: v.attempt_from_zero }));
         }
         if let Some(words) = v.ids.get(dotted) {
+            if words == "none" {
+                return vec![Meaning::Role(meaning::RoleUse { role: Role::Ignore, rank: 0, unit: None, from_zero: false })];
+            }
             out.push(Meaning::Id(explicit_id(dotted, words)));
         }
         if !out.is_empty() {
