@@ -9,8 +9,8 @@ mod split;
 mod trace;
 
 pub use peek::peek_time_ns;
-pub use split::unsplit;
 pub(super) use split::compose_parts;
+pub use split::unsplit;
 
 use crate::model::record::RECORD_MAX_BYTES;
 use pretty::{Pretty, Step};

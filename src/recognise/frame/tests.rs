@@ -69,13 +69,18 @@ fn node_errors_and_inspected_objects() {
 
 #[test]
 fn go_and_rust_panics() {
-    one_record("panic: runtime error: index out of range [5] with length 3\n\ngoroutine 1 [running]:\nmain.main()\n\t/tmp/x.go:5 +0x39\ncreated by main.start\n\t/tmp/x.go:9 +0x1\nexit status 2");
-    one_record("thread 'main' panicked at src/main.rs:2:5:\nindex out of bounds: the len is 3\nstack backtrace:\n   0: rust_begin_unwind\n             at /rustc/x/library/std/src/panicking.rs:665:5\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace");
+    one_record(
+        "panic: runtime error: index out of range [5] with length 3\n\ngoroutine 1 [running]:\nmain.main()\n\t/tmp/x.go:5 +0x39\ncreated by main.start\n\t/tmp/x.go:9 +0x1\nexit status 2",
+    );
+    one_record(
+        "thread 'main' panicked at src/main.rs:2:5:\nindex out of bounds: the len is 3\nstack backtrace:\n   0: rust_begin_unwind\n             at /rustc/x/library/std/src/panicking.rs:665:5\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace",
+    );
 }
 
 #[test]
 fn prints_in_a_row_stay_apart() {
-    let lines = "INFO:     127.0.0.1:49464 - \"POST /kb/reindex HTTP/1.1\" 202 Accepted\njob 5 done\njob 6 done\nDeployment Info: request_timeout: None\n2026-11-23 09:46:49 INFO x";
+    let lines =
+        "INFO:     127.0.0.1:49464 - \"POST /kb/reindex HTTP/1.1\" 202 Accepted\njob 5 done\njob 6 done\nDeployment Info: request_timeout: None\n2026-11-23 09:46:49 INFO x";
     assert_eq!(records(lines).len(), 5);
 }
 

@@ -41,7 +41,13 @@ const ZONES: [(&[u8], i32); 15] = [
 pub(super) fn scan(bytes: &[u8], at: usize) -> Option<Scanned> {
     let first = *bytes.get(at)?;
     let mut cursor = Cursor { bytes, at };
-    if first.is_ascii_digit() { cursor.from_digit() } else if first.is_ascii_alphabetic() { cursor.from_letter() } else { None }
+    if first.is_ascii_digit() {
+        cursor.from_digit()
+    } else if first.is_ascii_alphabetic() {
+        cursor.from_letter()
+    } else {
+        None
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -403,9 +409,7 @@ impl Cursor<'_> {
             _ => None,
         };
         match read {
-            Some((hours, minutes)) if hours <= 15 && minutes < 60 && !self.peek().is_some_and(|b| b.is_ascii_digit()) => {
-                Some(sign * (hours * 3600 + minutes * 60) as i32)
-            }
+            Some((hours, minutes)) if hours <= 15 && minutes < 60 && !self.peek().is_some_and(|b| b.is_ascii_digit()) => Some(sign * (hours * 3600 + minutes * 60) as i32),
             _ => {
                 self.at = begin;
                 None

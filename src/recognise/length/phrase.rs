@@ -12,16 +12,45 @@ const MAX_PROSE: usize = 1_000;
 const REACH_BYTES: usize = 120;
 
 /// Words after which a length is what something took.
-const CUES: [&str; 14] =
-    ["took", "taken", "elapsed", "duration", "time", "latency", "runtime", "spent", "lasted", "total", "responsetime", "ran", "processingtime", "in"];
+const CUES: [&str; 14] = ["took", "taken", "elapsed", "duration", "time", "latency", "runtime", "spent", "lasted", "total", "responsetime", "ran", "processingtime", "in"];
 /// Words that make any length before or after them a plan, a limit or a pause.
 const DECOYS: [&str; 33] = [
-    "retry", "retrying", "retries", "retried", "wait", "waiting", "sleep", "sleeping", "backoff", "backing", "expire", "expires", "expired", "expiring", "timeout", "timeouts",
-    "timed", "schedule", "scheduled", "scheduling", "again", "delay", "delayed", "reconnect", "reconnecting", "every", "within", "deadline", "ttl", "next", "will", "interval", "restarting",
+    "retry",
+    "retrying",
+    "retries",
+    "retried",
+    "wait",
+    "waiting",
+    "sleep",
+    "sleeping",
+    "backoff",
+    "backing",
+    "expire",
+    "expires",
+    "expired",
+    "expiring",
+    "timeout",
+    "timeouts",
+    "timed",
+    "schedule",
+    "scheduled",
+    "scheduling",
+    "again",
+    "delay",
+    "delayed",
+    "reconnect",
+    "reconnecting",
+    "every",
+    "within",
+    "deadline",
+    "ttl",
+    "next",
+    "will",
+    "interval",
+    "restarting",
 ];
 /// Words right behind a length that say the same.
-const TRAILING_DECOYS: [&str; 14] =
-    ["timeout", "left", "remaining", "ago", "delay", "interval", "limit", "window", "budget", "ttl", "from", "until", "old", "backoff"];
+const TRAILING_DECOYS: [&str; 14] = ["timeout", "left", "remaining", "ago", "delay", "interval", "limit", "window", "budget", "ttl", "from", "until", "old", "backoff"];
 /// Past events after which `after` states what they took.
 const ENDED: [&str; 14] = ["done", "ok", "complete", "success", "sent", "built", "ran", "failure", "error", "finish", "exit", "end", "returns", "succeeds"];
 

@@ -22,10 +22,12 @@ struct Head<'a> {
     record: TextRecord<'a>,
     /// A date or a time of day was seen, even one that makes no instant.
     timed: bool,
+    /// A bracketed word in front of everything: an application's or a component's name.
+    tag: Option<&'a str>,
 }
 
 pub(super) fn read(line: &str) -> TextRecord<'_> {
-    let mut head = Head { text: line, at: 0, record: TextRecord::of(line), timed: false };
+    let mut head = Head { text: line, at: 0, record: TextRecord::of(line), timed: false, tag: None };
     head.leading();
     if head.timed && head.record.severity.is_none() {
         head.anchor();
@@ -36,6 +38,7 @@ pub(super) fn read(line: &str) -> TextRecord<'_> {
     if !head.timed && head.record.severity.is_none() {
         return TextRecord::of(line);
     }
+    head.record.logger = head.record.logger.or(head.tag.map(Cow::Borrowed));
     head.record.message = Cow::Borrowed(head.text[head.at..].trim_start_matches([' ', '\t']));
     head.record
 }
@@ -82,6 +85,11 @@ impl<'a> Head<'a> {
         let rest = self.rest();
         let Some(close) = middle::closing(rest) else { return false };
         let (had_time, had_severity) = (self.record.time.is_some(), self.record.severity.is_some());
+        if !had_time && !had_severity && self.tag.is_none() && self.at == 0 && is_tag(&rest[1..close]) {
+            self.tag = Some(&rest[1..close]);
+            self.at += close + 1;
+            return true;
+        }
         if had_severity && had_time && !rest.starts_with('[') && !rest.starts_with('(') {
             return false;
         }
@@ -139,7 +147,7 @@ impl<'a> Head<'a> {
     fn process(&mut self) -> bool {
         let digits = self.rest().bytes().take(8).take_while(u8::is_ascii_digit).count();
         let behind = self.rest()[digits..].trim_start();
-        let in_head = self.timed && (behind.starts_with(['[', '-']) || self.upcoming_severity(digits)) || self.record.context.is_some() && behind.starts_with("- ");
+        let in_head = self.timed && (behind.starts_with(['[', '-']) || self.upcoming_severity(digits)) || self.tag.is_some() && behind.starts_with("- ");
         if digits == 0 || !matches!(self.byte(digits), Some(b' ' | b'\t')) || !in_head {
             return false;
         }
@@ -180,9 +188,12 @@ impl<'a> Head<'a> {
                 continue;
             }
             let run = bytes[at..].iter().take_while(|b| b.is_ascii_alphabetic()).count();
-            words += 1;
+            words += usize::from(at == 0 || bytes[at - 1].is_ascii_whitespace());
             if let Some(level) = anchored(bytes, at, run, &rest[at..at + run]) {
-                let wall = at > 0 && matches!(bytes[at - 1], b'|' | b':' | b'[' | b'\t' | b'.' | b'<') || rest[..at].ends_with("- ") || rest[..at].ends_with("  ") || rest[..at].ends_with("| ");
+                let wall = at > 0 && matches!(bytes[at - 1], b'|' | b':' | b'[' | b'\t' | b'.' | b'<')
+                    || rest[..at].ends_with("- ")
+                    || rest[..at].ends_with("  ")
+                    || rest[..at].ends_with("| ");
                 let before = rest[..at].trim_end_matches(['[', '<', '.']);
                 let behind = at + run + usize::from(matches!(bytes[at - usize::from(at > 0)], b'[' | b'<'));
                 if middle::between(&mut self.record, before, wall) {
@@ -222,7 +233,7 @@ impl<'a> Head<'a> {
         let close = middle::closing(self.rest());
         let inner = close.map_or("", |close| &self.rest()[1..close]);
         // `[NestFactory] text`: a class is the logger.
-        if self.record.logger.is_none() && self.record.context.is_some() && inner.starts_with(|c: char| c.is_ascii_uppercase()) && !inner.contains(' ') {
+        if self.record.logger.is_none() && self.tag.is_some() && inner.starts_with(|c: char| c.is_ascii_uppercase()) && !inner.contains(' ') {
             self.record.logger = Some(Cow::Borrowed(inner));
             self.at += close.unwrap_or(0) + 1;
             return true;
@@ -292,15 +303,23 @@ impl<'a> Head<'a> {
         let behind = &rest[end..];
         let pad = behind.bytes().take_while(|b| *b == b' ').count();
         let mark = behind.as_bytes().get(pad).copied();
-        let walled = pad > 0 && matches!(mark, Some(b'-' | b'|' | b':')) && matches!(behind.as_bytes().get(pad + 1), Some(b' ')) || mark == Some(b'\t');
+        let walled = pad > 0 && matches!(mark, Some(b'-' | b'|' | b':')) && matches!(behind.as_bytes().get(pad + 1), Some(b' ' | b'-')) || mark == Some(b'\t');
         let colon = token.len() == name.len() + 1 && (pad > 0 || behind.is_empty());
-        if name.is_empty() || !(walled || (colon && (skip > 0 || is_logger_name(name)))) || name.bytes().all(|b| b.is_ascii_digit()) {
+        if name.is_empty() || name.as_bytes()[0].is_ascii_digit() || !(walled || (colon && (skip > 0 || is_logger_name(name)))) {
             return false;
         }
         self.record.logger = Some(Cow::Borrowed(module_of(name)));
         self.at += skip + end;
         true
     }
+}
+
+/// A word of letters that is neither a severity nor a time.
+fn is_tag(inner: &str) -> bool {
+    (1..=40).contains(&inner.len())
+        && inner.as_bytes()[0].is_ascii_alphabetic()
+        && inner.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && severity::of_word(inner).is_none()
 }
 
 /// `module:function:line` is the module.
@@ -316,8 +335,34 @@ fn module_of(name: &str) -> &str {
 /// A name with structure, or a plain lower-case word that prose rarely puts before a colon.
 fn is_logger_name(name: &str) -> bool {
     const PROSE: [&str; 28] = [
-        "retry", "failed", "failure", "error", "warning", "request", "response", "task", "job", "exception", "timeout", "reason", "result", "received", "status", "note", "http", "https",
-        "done", "completed", "duration", "query", "message", "user", "cause", "usage", "hint", "caused",
+        "retry",
+        "failed",
+        "failure",
+        "error",
+        "warning",
+        "request",
+        "response",
+        "task",
+        "job",
+        "exception",
+        "timeout",
+        "reason",
+        "result",
+        "received",
+        "status",
+        "note",
+        "http",
+        "https",
+        "done",
+        "completed",
+        "duration",
+        "query",
+        "message",
+        "user",
+        "cause",
+        "usage",
+        "hint",
+        "caused",
     ];
     if name.contains("://") || name.contains('=') {
         return false;
@@ -344,11 +389,13 @@ fn level_at(rest: &str, timed: bool) -> Option<(Severity, usize)> {
     if !ends {
         return None;
     }
-    let level = if word.len() == 1 {
+    let level = if word.len() == 1 && !marked {
         let alone = timed && matches!(word, "I" | "W" | "E" | "D" | "F" | "T") && matches!(next, Some(b' ' | b'\t' | b'|' | b':'));
         if alone { severity::of_word(word) } else { None }
-    } else if marked || (shouted && timed) {
+    } else if (marked && word.len() > 1 && ["log", "http", "silly"].iter().any(|known| known.eq_ignore_ascii_case(word))) || (shouted && timed) {
         severity::of_word(word)
+    } else if marked {
+        severity::of_bare_word(word)
     } else if shouted {
         severity::of_bare_word(word)
     } else if timed && word.bytes().all(|b| b.is_ascii_lowercase()) {

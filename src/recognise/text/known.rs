@@ -165,7 +165,9 @@ fn zap_origin(rest: &str) -> Option<(Option<&str>, &str, &str)> {
 /// `gp/main.go:97`, `router.py:7881`
 pub(super) fn is_caller(word: &str) -> bool {
     word.rsplit_once(':').is_some_and(|(file, line)| {
-        !line.is_empty() && line.bytes().all(|b| b.is_ascii_digit()) && file.rsplit_once('.').is_some_and(|(name, kind)| !name.is_empty() && (1..=4).contains(&kind.len()) && kind.bytes().all(|b| b.is_ascii_lowercase()))
+        !line.is_empty()
+            && line.bytes().all(|b| b.is_ascii_digit())
+            && file.rsplit_once('.').is_some_and(|(name, kind)| !name.is_empty() && (1..=4).contains(&kind.len()) && kind.bytes().all(|b| b.is_ascii_lowercase()))
     }) && !word.contains(' ')
 }
 

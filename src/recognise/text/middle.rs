@@ -20,7 +20,10 @@ pub(super) fn bracket<'a>(record: &mut TextRecord<'a>, inner: &'a str) -> bool {
     if record.severity.is_none() && levelled(record, inner) {
         return true;
     }
-    if inner.contains('=') && !inner.contains("==") {
+    if inner.contains('=') {
+        if !inner.split_ascii_whitespace().all(|word| word.contains('=')) {
+            return false;
+        }
         let before = record.fields.len();
         pairs::scan(inner, |key, value| record.fields.push((Cow::Borrowed(key), value)));
         return record.fields.len() > before;
@@ -99,7 +102,8 @@ fn word_like<'a>(record: &mut TextRecord<'a>, inner: &'a str) -> bool {
     if traced(record, inner) {
         return true;
     }
-    if inner.len() > 60 || inner.split(' ').count() > 3 || looks_like_id(inner) {
+    let is_code = inner.bytes().any(|b| b.is_ascii_digit()) && inner.len() > 4 && inner.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || b == b'-');
+    if is_code || inner.len() > 60 || inner.split(' ').count() > 3 || looks_like_id(inner) {
         return false;
     }
     if inner.contains('.') && !inner.contains(' ') && record.logger.is_none() {

@@ -151,7 +151,10 @@ pub(super) fn scan<'a>(text: &'a str, mut found: impl FnMut(&'a str, Cow<'a, str
         let begin = equals - key;
         let apart = begin == 0 || matches!(bytes[begin - 1], b' ' | b'\t' | b',' | b'[' | b'(' | b'{' | b'|' | b';');
         from = equals + 1;
-        if key > 0 && apart && let Some((name, value, end)) = pair(text, begin) {
+        if key > 0
+            && apart
+            && let Some((name, value, end)) = pair(text, begin)
+        {
             if !value.is_empty() {
                 found(name, value);
             }
