@@ -3,18 +3,14 @@
 //! Guarantees: a pure function of the leaves, the plan and the source's name. Absent stays absent.
 
 use crate::{
-    model::{
-        entry::{Entry, Severity},
-        time::Length,
-    },
+    model::entry::{Entry, Severity},
     recognise::{
-        facets, failure,
+        facets,
         ids::{self, Ids},
         instant,
-        length::{self, Unit},
         mine,
         role::Role,
-        scan::{self, Kind},
+        scan::Kind,
         severity::{self, Scale},
         table::Tables,
         values::{Line, instant_of, scalar},
@@ -62,7 +58,7 @@ pub fn from_text(entry: &mut Entry, tables: &Tables, service: &str) {
     {
         entry.http = Some(Box::new(http));
     }
-    facets::write_in_text(entry, &body);
+    facets::in_text(entry, &body);
     entry.ids = found.list;
     entry.body = Some(body);
 }
@@ -197,35 +193,4 @@ pub fn workload(pod: &str) -> Option<&str> {
     }
     // A stateful set numbers its pods.
     suffix.bytes().all(|b| b.is_ascii_digit()).then_some(rest)
-}
-
-/// A length inside a text by itself: `in 8.0ms`, `took 1.5s`, `after 10.28ms`.
-pub fn length_in_text(text: &str) -> Option<Length> {
-    let text = mine::head(text);
-    for lead in [" in ", "took ", " after ", "time: "] {
-        let Some(at) = text.rfind(lead) else { continue };
-        let tail = text[at + lead.len()..].trim_end_matches(['.', ')', ',']);
-        let end = tail.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | 'µ' | ' '))).unwrap_or(tail.len());
-        let words: Vec<&str> = tail[..end].split(' ').collect();
-        if let Some(found) = words.first().and_then(|w| length::parse(w.trim_end_matches([':', '.']))) {
-            return Some(found);
-        }
-        if let [number, unit, ..] = words[..]
-            && let Some(unit) = Unit::of_suffix(unit.trim_end_matches([':', '.']))
-            && number.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-        {
-            return length::with_unit(number, unit);
-        }
-    }
-    None
-}
-
-/// Reads a value as an error text, for callers that hold one.
-pub fn error_text(text: &str) -> failure::Said<'_> {
-    failure::read(text)
-}
-
-/// The text of a raw JSON string member.
-pub fn unescaped(raw: &str) -> String {
-    scan::unescape(raw)
 }

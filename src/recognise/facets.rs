@@ -6,10 +6,11 @@ use crate::{
     model::{
         entry::{Attempt, Entry, Failure, Fallback, Job, ModelCall, Severity, Write},
         id::{IdKind, IdRef, IdRelation, is_strong},
+        time::Length,
     },
     recognise::{
-        apply, failure,
-        ids::Ids,
+        failure,
+        ids::{Ids, clean},
         length::{self, Unit},
         mine,
         role::Role,
@@ -162,17 +163,35 @@ fn write(line: &Line<'_, '_>, entry: &mut Entry) {
     }
 }
 
-/// `stored 3 rows in kb_runs in 8.0ms`.
-pub fn write_in_text(entry: &mut Entry, body: &str) {
-    let from_text = entry.duration.is_none().then(|| apply::length_in_text(body.lines().next().unwrap_or(""))).flatten();
+/// What the first line of a text says of lengths and rows, when no field does: `stored 3 rows in kb_runs in 8.0ms`,
+/// `first token after 59 ms`.
+pub fn in_text(entry: &mut Entry, body: &str) {
+    let first = mine::head(body.lines().next().unwrap_or(""));
     if entry.write.is_none()
-        && let Some(write) = rows_in_text(body)
+        && let Some(write) = rows_in_text(first)
     {
         entry.write = Some(Box::new(write));
     }
-    if from_text.is_some() {
-        entry.duration = from_text;
-        entry.reading.duration_in_text = true;
+    if entry.duration.is_some_and(|d| d.ns.is_some()) || entry.job.as_ref().is_some_and(|j| j.delay.is_some()) || !first.bytes().any(|b| b.is_ascii_digit()) {
+        return;
+    }
+    let Some(length) = length::in_text(first) else { return };
+    match (entry.duration, length.ns) {
+        // The text tells the unit of the number beside it.
+        (Some(bare), Some(ns)) => {
+            let unit = [1e9, 1e6, 1e3, 1.0].into_iter().find(|unit| (bare.bare * unit - ns as f64).abs() <= ns as f64 * 0.02 + length.quantum_ns as f64);
+            if let Some(unit) = unit {
+                entry.duration = Some(Length::known((bare.bare * unit).round() as i64, length.quantum_ns.min(1_000)));
+            }
+        }
+        (None, Some(_)) if first.contains("first token") || first.contains("first chunk") => {
+            entry.first_token = entry.first_token.or(Some(length));
+        }
+        (None, _) => {
+            entry.duration = Some(length);
+            entry.reading.duration_in_text = true;
+        }
+        _ => {}
     }
 }
 
@@ -246,6 +265,7 @@ pub fn template(entry: &mut Entry, holes: &[(&str, &str)], service: &str, found:
         let length = || unit.and_then(|u| length::with_unit(value, u)).or_else(|| length::parse(value));
         match name {
             "task" | "parent_task" | "request" | "call" => {
+                let value = clean(value);
                 let kind = match name {
                     "request" => IdKind::Request,
                     "call" => IdKind::Call,
@@ -254,7 +274,7 @@ pub fn template(entry: &mut Entry, holes: &[(&str, &str)], service: &str, found:
                 let relation = if name == "parent_task" { IdRelation::Parent } else { IdRelation::Own };
                 let scope = (!is_strong(value, true)).then(|| queue.map_or_else(|| format!("service={service}"), |q| format!("queue={q}")).into_boxed_str());
                 let label = if name == "request" { "request" } else { "task" };
-                found.add(IdRef { kind, relation, label: label.into(), value: (*value).into(), scope, listed: false });
+                found.add(IdRef { kind, relation, label: label.into(), value: value.into(), scope, listed: false });
             }
             "worker" => entry.context = Some(format!("worker={value}").into()),
             "queue" => {
@@ -288,7 +308,8 @@ fn error_in_text(entry: &mut Entry, value: &str) {
     if failure.kind.is_none() {
         failure.kind = said.kind.map(Into::into);
     }
-    if failure.message.is_none() && failure.kind.is_none() {
+    failure.has_stack |= said.has_stack;
+    if failure.message.is_none() {
         failure.message = said.message.map(Into::into);
     }
 }

@@ -71,9 +71,22 @@ pub fn of_fields(line: &Line<'_, '_>, service: &str, common: &Common, out: &mut 
     headers(line, out);
     for index in &line.plan.unclaimed {
         let leaf = &line.leaves[*index as usize];
+        if leaf.kind == Kind::Array {
+            tags(leaf.raw, service, common, out);
+            continue;
+        }
         if (12..=128).contains(&leaf.raw.len()) && !leaf.escaped && is_strong(leaf.raw, false) {
             let kind = kind_by_value(leaf.raw, common).unwrap_or(IdKind::Other);
             out.add(IdRef { kind, relation: IdRelation::Own, label: "value".into(), value: leaf.raw.into(), scope: None, listed: false });
+        }
+    }
+}
+
+/// `["assist", "corr:req_…"]`: tags that carry a name and an id.
+fn tags(raw: &str, service: &str, common: &Common, out: &mut Ids) {
+    for (_, tag) in scan::elements(raw, 16).iter().filter(|(k, t)| *k == Kind::Str && (6..=200).contains(&t.len())) {
+        if let Some(cut) = tag.find([':', '=']) {
+            crate::recognise::mine::pair(&tag[..cut], &tag[cut + 1..], service, common, out);
         }
     }
 }
@@ -100,7 +113,9 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, out: &mut Ids) {
         if kind == IdKind::Group && !id.id.says_id && !value.bytes().any(|b| b.is_ascii_digit()) {
             continue;
         }
-        let relation = id.id.relation;
+        // An object with a queue and an id of its own (`mail: {queue, id}`) beside the line's unit is what was handed over.
+        let handed = id.id.kind == KindRule::Named && kind == IdKind::Task && (out.own(IdKind::Task) || out.own(IdKind::Request) || out.own(IdKind::Tool) || out.own(IdKind::Call));
+        let relation = if handed { IdRelation::Child } else { id.id.relation };
         let scope = if is_strong(value, kind != IdKind::Other && kind != IdKind::Group) { None } else { scope_of(line, id, kind, service) };
         out.add(IdRef { kind, relation, label: id.id.label.clone(), value: value.into(), scope, listed });
     }

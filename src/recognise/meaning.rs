@@ -72,7 +72,10 @@ pub fn meanings(dotted: &str, common: &Common, convention: Option<&Convention>) 
         let folded = fold(c);
         common.wrappers.contains(&folded) || convention.is_some_and(|v| v.wrappers.contains(&folded))
     };
-    let mut parts: Vec<&str> = all[..all.len() - 1].iter().copied().filter(|c| !transparent(c)).collect();
+    // Wrappers around everything; inside, only those that hold nothing but named values (`message.id` is a message's id).
+    let lead = all[..all.len() - 1].iter().take_while(|c| transparent(c)).count();
+    let pure = |c: &&str| matches!(&*fold(c), "attributes" | "labels" | "fields" | "properties" | "extra" | "metadata" | "meta");
+    let mut parts: Vec<&str> = all[lead..all.len() - 1].iter().copied().filter(|c| !(transparent(c) && pure(c))).collect();
     parts.push(last);
     let only_ids = all.iter().any(|c| common.ids_only.contains(&fold(c)));
     let depth = (all.len() - parts.len()) as u32;
@@ -80,7 +83,10 @@ pub fn meanings(dotted: &str, common: &Common, convention: Option<&Convention>) 
     if only_ids && fold(last) == "traceparent" {
         out.push(role(Role::Traceparent, 0));
     }
-    if let Some(id) = id(&parts, common) {
+    if let Some(id) = id(&parts, common)
+        // What a role says already (a model, a thread, a count of tokens) is no id; a name with `id` in it may be both.
+        && (out.is_empty() || (id.says_id && id.kind != KindRule::Is(IdKind::Group)))
+    {
         out.push(Meaning::Id(id));
     }
     if !only_ids && !out.iter().any(|m| matches!(m, Meaning::Role(r) if is_length(r.role)))

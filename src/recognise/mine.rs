@@ -124,15 +124,18 @@ pub fn path_ids(path: &str, common: &Common, out: &mut Ids) {
 fn labelled(text: &str, start: usize, word: &str, service: &str, common: &Common, out: &mut Ids) -> bool {
     let label = text[..start - 1].rsplit(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))).next().unwrap_or("");
     let words = crate::recognise::names::words(label);
-    if !words.last().is_some_and(|w| common.id_word("suffix", w)) || words.len() < 2 {
+    words.len() > 1 && words.last().is_some_and(|w| common.id_word("suffix", w)) && pair(label, word, service, common, out)
+}
+
+/// An id under a written name; false: the name says no id.
+pub fn pair(label: &str, value: &str, service: &str, common: &Common, out: &mut Ids) -> bool {
+    let value = clean(value);
+    let Some((kind, relation)) = named(label.trim(), common) else { return false };
+    if absent(value) || value.contains(char::is_whitespace) || !value.bytes().any(|b| b.is_ascii_digit()) || out.list.iter().any(|i| &*i.value == value) {
         return false;
     }
-    let Some((kind, relation)) = named(label, common).filter(|(k, _)| *k != IdKind::Other) else { return false };
-    if out.list.iter().any(|i| &*i.value == word) || absent(word) {
-        return false;
-    }
-    let scope = (!is_strong(word, kind != IdKind::Group)).then(|| format!("service={service}").into_boxed_str());
-    out.add(IdRef { kind, relation, label: label.into(), value: word.into(), scope, listed: false });
+    let scope = (!is_strong(value, kind != IdKind::Group)).then(|| format!("service={service}").into_boxed_str());
+    out.add(IdRef { kind, relation, label: label.trim().into(), value: value.into(), scope, listed: false });
     true
 }
 
@@ -227,7 +230,7 @@ fn fill<'t>(template: &'t Template, text: &'t str) -> Option<Vec<(&'t str, &'t s
         if value.is_empty() || (one_word && value.trim().contains(char::is_whitespace)) {
             return None;
         }
-        out.push((hole.as_str(), clean(value)));
+        out.push((hole.as_str(), value.trim()));
         rest = &rest[cut + literal.len()..];
     }
     Some(out)

@@ -64,3 +64,6 @@ pub fn prose(entry: &Entry) -> impl Iterator<Item = &str> {
     .into_iter()
     .flatten()
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ pub struct Plan {
     pub convention: Option<usize>,
     /// Ids, in the order of the line.
     pub ids: Vec<IdLeaf>,
-    /// Strings that no role claims: they may be shaped like ids.
+    /// Strings that no role claims and lists of tags: they may hold ids.
     pub unclaimed: Vec<u16>,
     /// Conventions that the shape has too and that are stronger: the line lacks the values they ask for.
     unless: Vec<usize>,
@@ -85,7 +85,8 @@ impl Plan {
             let dotted = names.dotted(leaf.path);
             counted |= v.is_some_and(|v| v.attempt_counted.iter().any(|p| *p == dotted));
             let found = read(&dotted, tables, v);
-            if leaf.kind == Kind::Str && !found.iter().any(|m| !matches!(m, Meaning::Id(_))) && !found.iter().any(|m| matches!(m, Meaning::Id(_))) {
+            let tagged = leaf.kind == Kind::Array && dotted.to_ascii_lowercase().ends_with("tags");
+            if found.is_empty() && (leaf.kind == Kind::Str || tagged) {
                 unclaimed.push(i as u16);
             }
             for m in found {
@@ -132,6 +133,9 @@ fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>) -> Vec<M
             out.push(Meaning::Role(meaning::RoleUse { role: *role, rank: 0, unit: None, from_zero: v.attempt_from_zero }));
         }
         if let Some(words) = v.ids.get(dotted) {
+            if words == "none" {
+                return vec![Meaning::Role(meaning::RoleUse { role: Role::Ignore, rank: 0, unit: None, from_zero: false })];
+            }
             out.push(Meaning::Id(explicit_id(dotted, words)));
         }
         if !out.is_empty() {

@@ -6,16 +6,17 @@
 use crate::{
     model::{
         entry::{At, Entry},
+        id::{IdKind, IdRef, IdRelation, is_strong},
         record::Record,
     },
     recognise::{
-        apply,
+        apply, frame,
         names::{Names, ROOT},
         plan::Plan,
         prefix,
         scan::{self, Batch, Kind, Leaf, Scan},
         table::{Convention, Tables},
-        text,
+        stack, text,
         values::Line,
     },
 };
@@ -59,7 +60,10 @@ impl Reader {
         let text = String::from_utf8_lossy(record.raw);
         let bare = text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']);
         let first = out.len();
-        self.text(bare, record.source, 0, out);
+        match frame::unsplit(bare) {
+            Some(whole) => self.joined(bare, &whole, record.source, out),
+            None => self.text(bare, record.source, 0, out),
+        }
         if matches!(text, Cow::Owned(_)) {
             out[first..].iter_mut().for_each(|e| e.reading.unparsed |= !e.reading.json);
         }
@@ -95,6 +99,24 @@ impl Reader {
         out.push(self.plain(text, source));
     }
 
+    /// A line that its shipper had split: the envelope of the first piece, the text of all.
+    fn joined(&mut self, pieces: &str, whole: &str, source: &Arc<str>, out: &mut Vec<Entry>) {
+        let first = out.len();
+        let head = pieces.lines().next().unwrap_or("");
+        if head.starts_with('{') {
+            let mut envelope = Vec::new();
+            self.object(head, source, MAX_NESTING, &mut envelope);
+            if let Some(envelope) = envelope.pop() {
+                self.inner(whole, envelope, source, 0, out);
+                return;
+            }
+        }
+        self.text(whole, source, 1, out);
+        if let Some(peeled) = prefix::peel(head) {
+            out[first..].iter_mut().for_each(|e| behind_prefix(e, &peeled));
+        }
+    }
+
     /// A line that is no JSON.
     fn plain(&mut self, text: &str, source: &Arc<str>) -> Entry {
         let read = text::read(text);
@@ -118,11 +140,11 @@ impl Reader {
             entry.body = Some(text.trim_end().into());
         }
         if let Some(rest) = &read.rest {
-            let failure = entry.failure.get_or_insert_default();
-            let said = apply::error_text(rest);
-            failure.has_stack = true;
-            failure.kind = failure.kind.take().or_else(|| said.kind.map(Into::into));
-            failure.message = failure.message.take().or_else(|| said.kind.and(said.message).map(Into::into));
+            behind_first_line(&mut entry, rest);
+        }
+        // Lambda writes the request's id where others write the logger.
+        if let Some(logger) = entry.logger.take_if(|l| is_strong(l, false)) {
+            entry.ids.push(IdRef { kind: IdKind::Request, relation: IdRelation::Own, label: "request".into(), value: logger, scope: None, listed: false });
         }
         entry.reading.convention = if entry.reading.convention.is_empty() { read.format } else { entry.reading.convention };
         entry.reading.continues = read.continues;
@@ -302,9 +324,35 @@ pub fn has_values(v: &Convention, leaves: &[Leaf<'_>], names: &Names) -> bool {
     v.when.starts.iter().all(|(path, want)| value(path).is_some_and(|t| t.starts_with(want.as_str()))) && v.when.capital.iter().all(|path| value(path).is_some_and(|t| !t.is_empty() && !t.bytes().any(|b| b.is_ascii_lowercase())))
 }
 
+/// The lines below the first: a trace says what was raised, anything else is text.
+fn behind_first_line(entry: &mut Entry, rest: &str) {
+    let said = stack::raised(rest);
+    if said.is_none() && !rest.contains("\n    at ") && !rest.trim_start().starts_with("at ") {
+        let body = entry.body.take().unwrap_or_default();
+        entry.body = Some(format!("{body}\n{rest}").into());
+        return;
+    }
+    let failure = entry.failure.get_or_insert_default();
+    failure.has_stack = true;
+    if let Some((kind, message)) = said {
+        let kind = kind.rsplit('.').next().filter(|_| rest.contains("Traceback (most recent")).unwrap_or(kind);
+        failure.kind.get_or_insert_with(|| kind.into());
+        if !message.is_empty() {
+            failure.message.get_or_insert_with(|| message.into());
+        }
+    }
+}
+
 /// What the envelope knows and the record does not say.
 fn inside(entry: &mut Entry, envelope: &Entry) {
     let outer = envelope.time.or(envelope.received);
+    // Weak ids were scoped by the source's name as long as nobody named the service.
+    if entry.service.is_none()
+        && let Some(service) = &envelope.service
+    {
+        let (before, after) = (format!("service={}", entry.source), format!("service={service}"));
+        entry.ids.iter_mut().filter(|i| i.scope.as_deref() == Some(&*before)).for_each(|i| i.scope = Some(after.clone().into()));
+    }
     if entry.time.is_none() {
         entry.time = outer;
         entry.received = envelope.received;

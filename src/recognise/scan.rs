@@ -87,14 +87,6 @@ pub struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    /// Empties it for the next line and keeps its memory.
-    pub fn reset(&mut self) {
-        self.leaves.clear();
-        self.clean = false;
-        self.batch = None;
-        self.objects = 0;
-    }
-
     /// Appends the leaves of one object. `batch_key` is a member not to look into (see [`Batch`]); `None` asks the names.
     pub fn object(&mut self, text: &'a str, names: &mut Names, under: u32) {
         let mut p = Pass { text, b: text.as_bytes(), at: 0, ok: true, names, out: self };

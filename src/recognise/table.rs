@@ -159,8 +159,8 @@ pub struct Template {
 pub struct Sample {
     /// The line.
     pub line: String,
-    /// A JSON object: keys of the explanation and their values.
-    pub want: String,
+    /// The whole explanation of each entry, as JSON.
+    pub want: Vec<String>,
 }
 
 /// Everything that lines are read with.
