@@ -352,7 +352,10 @@ fn count(counters: &mut Counters, entries: &[Entry], span: &crate::model::record
 fn describe(doc: &mut LineDoc, entries: &[Entry]) {
     for entry in entries {
         recognise::terms(entry, &mut |term| doc.ids.push(term));
-        recognise::prose(entry, &mut doc.words);
+        for text in recognise::prose(entry) {
+            doc.words.push_str(text);
+            doc.words.push('\n');
+        }
         doc.level = doc.level.max(entry.severity);
         doc.time_ns = doc.time_ns.or(entry.time.or(entry.received).map(|t| t.unix_ns));
         if doc.service.is_none() {

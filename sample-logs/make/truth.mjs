@@ -3,13 +3,18 @@
 // Times are microseconds of true time: `start` since 1970, spans as [kind, name, start after the request's start, length, outcome unless ok].
 
 export function truth(requests) {
-  return `${requests.filter((request) => request.appStart).map((request) => JSON.stringify(row(request))).join("\n")}\n`;
+  return `${requests
+    .filter((request) => request.appStart)
+    .map((request) => JSON.stringify(row(request)))
+    .join("\n")}\n`;
 }
 
 function row(request) {
   const { id, time } = request;
-  const spans = [...request.spans].sort((a, b) => a.start - b.start || b.end - a.end).map((s) => [s.kind, s.name, s.start - time, s.end - s.start, ...(s.outcome === "ok" ? [] : [s.outcome])]);
-  const end = Math.max(request.edgeEnd, request.appEnd, request.completedAt ?? 0);
+  const spans = [...request.spans]
+    .sort((a, b) => a.start - b.start || b.end - a.end)
+    .map((s) => [s.kind, s.name, s.start - time, s.end - s.start, ...(s.outcome === "ok" ? [] : [s.outcome])]);
+  const end = Math.max(...request.spans.map((s) => s.end));
   return {
     request_id: id,
     route: `${request.method} ${request.route}`,

@@ -19,7 +19,7 @@ use crate::{
     },
     recognise::Tables,
     source::{Sources, Watch},
-    store::Store,
+    store::{RowStore, Store},
     web,
 };
 use anyhow::{Context, Result};
@@ -97,10 +97,9 @@ fn index(args: &IndexArgs) -> Result<()> {
     check_paths(&args.paths)?;
     let tables = tables(args.formats.as_deref())?;
     let dir = data_for(&args.paths, &args.data)?;
-    let store = Store::open_writer(&dir)?;
-    let _ = data_dir::remember(&dir);
+    let (store, rows) = open_for_writing(&dir)?;
     let mut terminal = Terminal::new();
-    let pipeline = Pipeline::start(store, tables, watch(&args.paths, &dir, false, false))?;
+    let pipeline = Pipeline::start(store, rows, tables, watch(&args.paths, &dir, false, false))?;
     terminal.watch_until_done(&pipeline);
     let status = pipeline.finish()?;
     if args.data.json {
@@ -123,10 +122,9 @@ fn serve(args: &ServeArgs) -> Result<()> {
     let listener = std::net::TcpListener::bind(args.listen).map_err(|e| port_words(args.listen, &e))?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
-    let store = Store::open_writer(&dir)?;
-    let _ = data_dir::remember(&dir);
-    let engine = Arc::new(Engine::new(store.clone(), tables.clone())?);
-    let pipeline = Pipeline::start(store, tables, watch(&args.paths, &dir, !args.no_follow, args.poll))?;
+    let (store, rows) = open_for_writing(&dir)?;
+    let engine = Arc::new(Engine::new(store.clone(), rows.clone(), tables.clone()));
+    let pipeline = Pipeline::start(store, rows, tables, watch(&args.paths, &dir, !args.no_follow, args.poll))?;
     let state = web::State { answers: engine, status: pipeline.status(), hosts: args.allow_host.clone(), listen_port: address.port(), version: env!("CARGO_PKG_VERSION") };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("the runtime could not start")?;
     let open = args.open;
@@ -196,8 +194,21 @@ fn engine(data: &DataArgs) -> Result<(Engine, PathBuf)> {
     if from_memory {
         writeln!(io::stderr(), "data directory: {}", dir.display())?;
     }
-    let store = Store::open_reader(&dir)?;
-    Ok((Engine::new(store, Tables::builtin())?, dir))
+    Ok((engine_at(&dir)?, dir))
+}
+
+fn engine_at(dir: &Path) -> Result<Engine> {
+    let store = Store::open_reader(dir)?;
+    let (rows, _) = RowStore::open_reader(dir)?;
+    Ok(Engine::new(Arc::new(store), Arc::new(rows), Tables::builtin()))
+}
+
+fn open_for_writing(dir: &Path) -> Result<(Arc<Store>, Arc<RowStore>)> {
+    let store = Store::open_writer(dir)?;
+    let (rows, _) = RowStore::open(dir)?;
+    // Not to be remembered is no failure: --data still names it.
+    let _ = data_dir::remember(dir);
+    Ok((Arc::new(store), Arc::new(rows)))
 }
 
 fn with_out(run: impl FnOnce(&mut Out<'_>) -> Result<()>) -> Result<()> {
@@ -220,7 +231,7 @@ fn show(args: &ShowArgs) -> Result<()> {
 /// Other directories used lately that know the id are named.
 fn elsewhere(id: &str, scope: Option<&str>) -> Result<()> {
     for dir in data_dir::recent().into_iter().skip(1).take(5) {
-        let found = Store::open_reader(&dir).ok().and_then(|s| Engine::new(s, Tables::builtin()).ok()).and_then(|e| e.path(id, scope).ok());
+        let found = engine_at(&dir).ok().and_then(|e| e.path(id, scope).ok());
         if matches!(found, Some(Found::Path(_) | Found::Choices(_))) {
             writeln!(io::stderr(), "the id is in {}: add --data {}", dir.display(), dir.display())?;
         }

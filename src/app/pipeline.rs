@@ -11,7 +11,7 @@ use crate::{
     reconstruct::learn::Learned,
     rollup::Rollup,
     source::{Sources, WakeHandle, Watch},
-    store::Store,
+    store::{RowStore, Store, WriterOptions},
 };
 use anyhow::{Context, Result, anyhow};
 use std::{
@@ -27,6 +27,9 @@ use tokio::sync::watch;
 
 /// Waits between tries after an error of the store.
 const BACKOFF_S: [u64; 5] = [1, 2, 5, 10, 30];
+
+/// Threads that recognise lines and build segments.
+const THREADS: usize = 2;
 
 #[derive(Default)]
 struct Flags {
@@ -46,18 +49,17 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// Opens the sources and starts reading.
-    pub fn start(store: Store, tables: Arc<Tables>, watched: Watch) -> Result<Self> {
+    pub fn start(store: Arc<Store>, rows: Arc<RowStore>, tables: Arc<Tables>, watched: Watch) -> Result<Self> {
         let flags = Arc::new(Flags::default());
         let (status_out, status) = watch::channel(Status::default());
         let (failure_out, failure) = watch::channel(None);
         let (events, event_queue) = mpsc::sync_channel(1);
-        let first = store.reader()?.checkpoint();
-        let sources = Sources::open(watched.clone(), &first)?;
+        let sources = Sources::open(watched.clone(), store.reader().checkpoint())?;
         *flags.wake.lock().unwrap_or_else(PoisonError::into_inner) = Some(sources.wake_handle());
         let rollup = {
             let (store, tables, flags, failure) = (store.clone(), tables.clone(), flags.clone(), failure_out.clone());
             thread::Builder::new().name("rows".into()).spawn(move || {
-                let result = keep_rows(store, tables, &event_queue, &flags);
+                let result = keep_rows(store, &rows, tables, &event_queue, &flags);
                 flags.done.store(true, Ordering::Release);
                 tell(&failure, &result);
                 result
@@ -93,10 +95,11 @@ impl Pipeline {
     pub fn failed(&self) -> impl Future<Output = anyhow::Error> + Send + use<> {
         let mut failure = self.failure.clone();
         async move {
-            match failure.wait_for(Option::is_some).await {
-                Ok(reason) => anyhow!("{}", reason.as_deref().unwrap_or_default()),
+            let reason = failure.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+            match reason {
+                Some(reason) => anyhow!("{reason}"),
                 // Both threads ended well (nothing is followed): the pages stay.
-                Err(_) => std::future::pending().await,
+                None => std::future::pending().await,
             }
         }
     }
@@ -134,16 +137,16 @@ fn tell(failure: &watch::Sender<Option<String>>, result: &Result<()>) {
 fn read(store: &Store, tables: &Arc<Tables>, watched: &Watch, mut sources: Sources, events: &SyncSender<Event>, status: &watch::Sender<Status>, flags: &Arc<Flags>) -> Result<()> {
     let mut tries = 0;
     loop {
-        let reader = store.reader()?;
+        let reader = store.reload()?;
         let before = reader.generation();
         let run = Run {
             sources,
-            writer: store.writer()?,
+            writer: store.writer(&WriterOptions { shards: THREADS + 1, ..WriterOptions::default() })?,
             tables: tables.clone(),
-            learned: Learned::from_bytes(&reader.learned()).unwrap_or_default(),
-            checkpoint: reader.checkpoint(),
+            learned: Learned::from_bytes(reader.learned()).unwrap_or_default(),
+            checkpoint: reader.checkpoint().clone(),
             follow: watched.follow,
-            threads: 1,
+            threads: THREADS,
             stop: flags.stop.clone(),
             status: status.clone(),
             committed: events.clone(),
@@ -154,7 +157,7 @@ fn read(store: &Store, tables: &Arc<Tables>, watched: &Watch, mut sources: Sourc
                 tracing::error!(error = %error, "the index could not be written; reading waits and goes on from the committed positions");
                 status.send_modify(|s| s.paused = Some(error.to_string()));
                 pause(BACKOFF_S[tries.min(BACKOFF_S.len() - 1)], flags);
-                tries = if store.reader().is_ok_and(|r| r.generation() > before) { 0 } else { tries + 1 };
+                tries = if store.reload().is_ok_and(|r| r.generation() > before) { 0 } else { tries + 1 };
             }
             Err(error) => return Err(error.into()),
         }
@@ -164,9 +167,8 @@ fn read(store: &Store, tables: &Arc<Tables>, watched: &Watch, mut sources: Sourc
 }
 
 fn reopen(store: &Store, watched: &Watch) -> Result<Sources> {
-    store.recover().context("the index could not be reopened after an error")?;
-    let checkpoint = store.reader()?.checkpoint();
-    Ok(Sources::open(watched.clone(), &checkpoint)?)
+    let reader = store.reload().context("the index could not be reopened after an error")?;
+    Ok(Sources::open(watched.clone(), reader.checkpoint())?)
 }
 
 fn pause(seconds: u64, flags: &Flags) {
@@ -178,8 +180,8 @@ fn pause(seconds: u64, flags: &Flags) {
     }
 }
 
-fn keep_rows(store: Store, tables: Arc<Tables>, events: &Receiver<Event>, flags: &Flags) -> Result<()> {
-    let mut rollup = Rollup::open(store, tables)?;
+fn keep_rows(store: Arc<Store>, rows: &RowStore, tables: Arc<Tables>, events: &Receiver<Event>, flags: &Flags) -> Result<()> {
+    let mut rollup = Rollup::open(store, rows, tables)?;
     while let Ok(event) = events.recv() {
         match event {
             Event::Committed(batch) => rollup.apply(batch)?,

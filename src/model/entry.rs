@@ -136,6 +136,8 @@ pub struct Reading {
     pub unparsed: bool,
     /// A text record that continues the record before it (stack trace, wrapped text).
     pub continues: bool,
+    /// The length was read from the text, not from a field.
+    pub duration_in_text: bool,
     /// Times that cannot be held (year 1, year 9999): shown, used for nothing.
     pub time_out_of_range: bool,
 }

@@ -58,6 +58,20 @@ pub struct IdRef {
     pub listed: bool,
 }
 
+impl IdRef {
+    /// Its index term: the canonical value, with the scope behind `\u{1f}` when the value is weak and has one. `None` for nil values.
+    pub fn term(&self) -> Option<String> {
+        if is_nil(&self.value) {
+            return None;
+        }
+        let folded = canonical(&self.value);
+        if is_strong(&self.value, !matches!(self.kind, IdKind::Group | IdKind::Other)) {
+            return Some(folded.into_owned());
+        }
+        Some(self.scope.as_ref().map_or_else(|| folded.clone().into_owned(), |scope| format!("{folded}\u{1f}{scope}")))
+    }
+}
+
 /// Longest canonical id kept as it is; longer ones keep their head and a hash.
 pub const ID_MAX_BYTES: usize = 512;
 

@@ -18,7 +18,7 @@ use crate::{
     },
     recognise::Tables,
     reconstruct::{build, build::Built, learn::Learned, summary},
-    store::{LineReader, RowReader, Store},
+    store::{LineReader, RowReader, RowStore, Store},
 };
 use std::{
     collections::BTreeMap,
@@ -59,7 +59,8 @@ struct RouteTypical {
 
 /// Answers questions. Cheap to share.
 pub struct Engine {
-    store: Store,
+    store: Arc<Store>,
+    row_store: Arc<RowStore>,
     tables: Arc<Tables>,
     current: Mutex<Arc<Snapshot>>,
     typical: Mutex<BTreeMap<String, RouteTypical>>,
@@ -67,16 +68,17 @@ pub struct Engine {
 
 impl Engine {
     /// Over a store, with the conventions its lines are read by.
-    pub fn new(store: Store, tables: Arc<Tables>) -> Result<Self, QueryError> {
-        let current = Mutex::new(Arc::new(snapshot(&store)?));
-        Ok(Self { store, tables, current, typical: Mutex::default() })
+    pub fn new(store: Arc<Store>, row_store: Arc<RowStore>, tables: Arc<Tables>) -> Self {
+        let current = Mutex::new(Arc::new(snapshot(store.reader(), row_store.reader())));
+        Self { store, row_store, tables, current, typical: Mutex::default() }
     }
 
-    /// The newest committed state; reopened only when a commit came in between.
+    /// The newest committed state; what did not change stays open.
     pub fn snapshot(&self) -> Result<Arc<Snapshot>, QueryError> {
+        let (reader, rows) = (self.store.reload().map_err(store)?, self.row_store.reload().map_err(store)?);
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.store.changed(&current.reader, &current.rows).map_err(store)? {
-            *current = Arc::new(snapshot(&self.store)?);
+        if reader.generation() != current.reader.generation() || rows.stamp() != current.rows.stamp() || rows.count() != current.rows.count() {
+            *current = Arc::new(snapshot(reader, rows));
         }
         Ok(current.clone())
     }
@@ -184,13 +186,10 @@ impl Answers for Engine {
     }
 }
 
-fn snapshot(from: &Store) -> Result<Snapshot, QueryError> {
-    let reader = from.reader().map_err(store)?;
-    let rows = from.rows().map_err(store)?;
-    let checkpoint = reader.checkpoint();
-    let learned = Learned::from_bytes(&reader.learned()).unwrap_or_default();
+fn snapshot(reader: LineReader, rows: RowReader) -> Snapshot {
+    let learned = Learned::from_bytes(reader.learned()).unwrap_or_default();
     let profile = learned.profile();
-    Ok(Snapshot { lineages: lines::lineages(&checkpoint), reader, rows, learned, profile })
+    Snapshot { lineages: lines::lineages(reader.checkpoint()), reader, rows, learned, profile }
 }
 
 /// Time each source covers, zones applied.

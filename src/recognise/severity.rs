@@ -42,7 +42,7 @@ pub fn of_word(word: &str) -> Option<Severity> {
 
 fn of_lower(word: &[u8]) -> Option<Severity> {
     Some(match word {
-        b"trace" | b"trce" | b"trc" | b"finest" | b"finer" | b"silly" | b"verbose" | b"verb" | b"vrb" | b"v" | b"t" | b"all" => Severity::Trace,
+        b"trace" | b"trce" | b"trc" | b"finest" | b"finer" | b"silly" | b"verbose" | b"verb" | b"vrb" | b"v" | b"t" => Severity::Trace,
         b"debug" | b"debg" | b"dbg" | b"dbug" | b"fine" | b"d" => Severity::Debug,
         b"info" | b"inf" | b"information" | b"informational" | b"notice" | b"note" | b"log" | b"i" | b"n" | b"default" | b"success" | b"config" | b"http" | b"system" => {
             Severity::Info
@@ -76,6 +76,13 @@ fn of_offset(word: &[u8]) -> Option<Severity> {
         _ => return None,
     };
     of_number(base + sign * value, Scale::Slog)
+}
+
+/// A severity in a text where it stands bare between other words: only words that are hardly ever prose.
+pub(super) fn of_bare_word(word: &str) -> Option<Severity> {
+    let prose = ["http", "config", "system", "success", "failure", "default", "errors", "warnings", "note", "fine", "finer", "finest", "log", "verb", "silly"];
+    let is_prose = word.len() < 2 || prose.iter().any(|known| known.eq_ignore_ascii_case(word));
+    if is_prose { None } else { of_word(word) }
 }
 
 /// A number on a known scale; `None` outside of it.

@@ -43,7 +43,7 @@ fn is_frame(line: &[u8]) -> bool {
 
 /// `... 12 more`
 fn is_elision(line: &[u8]) -> bool {
-    line.starts_with(b"... ") && line.ends_with(b" more")
+    line.starts_with(b"... ") && line.ends_with(b" more") && line.get(4).is_some_and(u8::is_ascii_digit)
 }
 
 /// In a Go trace: a function, its caller, or how the program ended.

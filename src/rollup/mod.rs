@@ -18,7 +18,7 @@ use crate::{
     recognise::Tables,
     reconstruct::{build, learn::Learned, summary},
     rollup::recent::Recent,
-    store::{LineReader, RowWriter, Store},
+    store::{LineReader, RowStore, RowWriter, Store},
 };
 use rustc_hash::FxHashSet;
 use std::{cell::RefCell, sync::Arc};
@@ -32,11 +32,12 @@ const REBUILD_BATCH: usize = 100_000;
 
 /// Keeps rows fresh.
 pub struct Rollup {
-    store: Store,
+    store: Arc<Store>,
     rows: RowWriter,
     tables: Arc<Tables>,
     recent: Recent,
-    roots: FxHashSet<u64>,
+    /// Rows stand.
+    any: bool,
     profile: Arc<Profile>,
     /// Rows stand that were built with another profile.
     stale: bool,
@@ -45,16 +46,16 @@ pub struct Rollup {
 
 impl Rollup {
     /// Over a store. Rows that are behind their lines are rebuilt at once.
-    pub fn open(store: Store, tables: Arc<Tables>) -> Result<Self, QueryError> {
-        let rows = store.row_writer().map_err(lines::store)?;
-        let reader = store.reader().map_err(lines::store)?;
-        let learned = Learned::from_bytes(&reader.learned()).unwrap_or_default();
+    pub fn open(store: Arc<Store>, row_store: &RowStore, tables: Arc<Tables>) -> Result<Self, QueryError> {
+        let rows = row_store.writer().map_err(lines::store)?;
+        let reader = store.reload().map_err(lines::store)?;
+        let learned = Learned::from_bytes(reader.learned()).unwrap_or_default();
         let profile = Arc::new(learned.profile());
-        let roots = rows.reader().map_err(lines::store)?.roots().map_err(lines::store)?.iter().map(|r| term_hash(r)).collect();
+        let built = row_store.reader();
         let empty = reader.doc_count() == 0;
-        let fresh = empty || rows.stamp() == Some((reader.generation(), profile.version));
-        let generation = reader.generation();
-        let mut rollup = Self { store, rows, tables, recent: Recent::new(RECENT_BYTES, empty), roots, profile, stale: false, generation };
+        let fresh = empty || built.stamp() == Some((reader.generation(), profile.version));
+        let (any, generation) = (built.count() > 0, reader.generation());
+        let mut rollup = Self { store, rows, tables, recent: Recent::new(RECENT_BYTES, empty), any, profile, stale: false, generation };
         if !fresh {
             rollup.rebuild(&reader, &learned)?;
         }
@@ -66,10 +67,10 @@ impl Rollup {
         self.generation = batch.generation;
         let profile = batch.learned.profile();
         if profile.version != self.profile.version {
-            self.stale |= !self.roots.is_empty();
+            self.stale |= self.any;
             self.profile = Arc::new(profile);
         }
-        let reader = self.store.reader().map_err(lines::store)?;
+        let reader = self.store.reload().map_err(lines::store)?;
         if self.stale && !batch.catching_up {
             return self.rebuild(&reader, &batch.learned);
         }
@@ -79,15 +80,15 @@ impl Rollup {
         self.recent.shrink();
         // While rows of another profile stand, the stamp must not claim that they are fresh.
         let version = if self.stale { 0 } else { self.profile.version };
-        self.rows.commit(self.generation, version).map_err(lines::store)
+        self.rows.commit(self.generation, version, "").map_err(lines::store)
     }
 
     /// Rebuilds every row from the stored lines.
     fn rebuild(&mut self, reader: &LineReader, learned: &Learned) -> Result<(), QueryError> {
         self.rows.clear().map_err(lines::store)?;
-        self.roots.clear();
+        self.any = false;
         self.recent = Recent::new(RECENT_BYTES, true);
-        let lineages = lines::lineages(&reader.checkpoint());
+        let lineages = lines::lineages(reader.checkpoint());
         let index = IndexLines::new(reader, &lineages, self.tables.clone(), None);
         let mut count = 0;
         for stored in reader.all() {
@@ -106,12 +107,12 @@ impl Rollup {
         self.build_last(reader, learned, count)?;
         self.recent.shrink();
         self.stale = false;
-        self.rows.commit(self.generation, self.profile.version).map_err(lines::store)
+        self.rows.commit(self.generation, self.profile.version, "").map_err(lines::store)
     }
 
     /// Builds the rows of every tree that the last records belong to.
     fn build_last(&mut self, reader: &LineReader, learned: &Learned, count: usize) -> Result<(), QueryError> {
-        let lineages = lines::lineages(&reader.checkpoint());
+        let lineages = lines::lineages(reader.checkpoint());
         let profile = self.profile.clone();
         let source = Both { recent: &self.recent, lineages: &lineages, index: IndexLines::new(reader, &lineages, self.tables.clone(), None), unpacked: RefCell::default() };
         let mut assembler = Assembler::new(&source, &profile);
@@ -130,16 +131,11 @@ impl Rollup {
                 let mut tree = assembler.tree_of_root(&root)?;
                 tree.coverage.clone_from(&coverage);
                 let row = summary::summarise(&tree, &build::build(&tree, &profile));
-                let mut replaced = Vec::new();
-                for unit in tree.units.keys() {
-                    let hash = term_hash(unit);
-                    done.insert(hash);
-                    if self.roots.remove(&hash) {
-                        replaced.push(unit.to_string());
-                    }
-                }
-                self.roots.insert(term_hash(&root));
+                done.extend(tree.units.keys().map(|unit| term_hash(unit)));
+                // A unit that was a root of its own until its parent was seen has a row no more.
+                let replaced: Vec<String> = tree.units.keys().filter(|unit| **unit != root).map(|unit| unit.to_string()).collect();
                 self.rows.replace(&replaced, &[row]).map_err(lines::store)?;
+                self.any = true;
                 built += 1;
                 if built % FORGET_EVERY == 0 {
                     assembler.forget();

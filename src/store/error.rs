@@ -59,6 +59,9 @@ pub enum StoreError {
         /// The data directory.
         path: PathBuf,
     },
+    /// A cursor that this list did not give, or not in this order.
+    #[error("the page marker is not one of this list in this order; start again from its first page")]
+    Cursor,
     /// The index library refused.
     #[error("index {}: {cause}", path.display())]
     Index {

@@ -115,14 +115,14 @@ pub(super) fn read_payload(path: &Path, meta: &IndexMeta) -> Result<Payload, Sto
 
 impl LineReader {
     pub(super) fn open(path: &Path, index: Index) -> Result<Self, StoreError> {
-        let inner = Snapshot::open(path, index, None)?;
+        let inner = Snapshot::open(path, &index, None)?;
         Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Moves to the newest commit; `false` when this is it. Segments that did not change stay open.
     pub fn reload(&mut self) -> Result<bool, StoreError> {
         let former = &*self.inner;
-        let next = Snapshot::open(&former.path, former.index.clone(), Some(former))?;
+        let next = Snapshot::open(&former.path, &former.index, Some(former))?;
         let changed = next.payload.generation != former.payload.generation || !next.same_segments(former);
         if changed {
             self.inner = Arc::new(next);
@@ -262,7 +262,7 @@ pub(super) fn push_bounded(heap: &mut BinaryHeap<Spot>, spot: Spot, limit: usize
 }
 
 impl Snapshot {
-    fn open(path: &Path, index: Index, former: Option<&Self>) -> Result<Self, StoreError> {
+    fn open(path: &Path, index: &Index, former: Option<&Self>) -> Result<Self, StoreError> {
         let mut last = None;
         for _ in 0..OPEN_TRIES {
             match Self::try_open(path, index.clone(), former) {

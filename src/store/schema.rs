@@ -312,7 +312,8 @@ impl DocumentDeserialize for RecordBytes {
     }
 }
 
-struct BytesValue(Vec<u8>);
+/// A stored value that is bytes.
+pub struct BytesValue(pub Vec<u8>);
 
 impl ValueDeserialize for BytesValue {
     fn deserialize<'de, D: ValueDeserializer<'de>>(deserializer: D) -> Result<Self, DeserializeError> {

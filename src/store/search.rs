@@ -131,13 +131,13 @@ type Key = (bool, i128);
 /// Keeps the first `limit`.
 struct First {
     limit: usize,
-    newest_first: bool,
+    newest: bool,
     heap: BinaryHeap<(Key, Spot)>,
 }
 
 impl First {
     fn push(&mut self, time: Option<i64>, spot: impl FnOnce() -> Spot) {
-        let order = |ns: i64| if self.newest_first { -i128::from(ns) } else { i128::from(ns) };
+        let order = |ns: i64| if self.newest { -i128::from(ns) } else { i128::from(ns) };
         let key = (time.is_none(), time.map_or(0, order));
         if self.heap.len() < self.limit {
             self.heap.push((key, spot()));
@@ -158,7 +158,7 @@ impl LineReader {
     pub fn search(&self, query: &LineQuery, limit: usize, newest_first: bool, deadline: Option<Instant>) -> Result<Hits, StoreError> {
         let schema = self.schema();
         let weight = query.query().weight(EnableScoring::disabled_from_schema(&schema)).map_err(|error| self.explain(error))?;
-        let mut first = First { limit, newest_first, heap: BinaryHeap::new() };
+        let mut first = First { limit, newest: newest_first, heap: BinaryHeap::new() };
         let (mut count, mut exact) = (0, true);
         for (at, segment) in self.segments().iter().enumerate() {
             exact = exact && search_segment(segment, at, &*weight, &mut first, &mut count, deadline).map_err(|error| self.explain(error))?;

@@ -1,4 +1,5 @@
 //! The promises of the line index: one atom, clear refusals, nothing lost, nothing twice.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use super::{
     directory::{Faults, GuardedDirectory, Op},

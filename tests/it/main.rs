@@ -1,5 +1,8 @@
-//! Tests of the whole from outside, in one binary.
+//! One integration binary, many modules: each reads like a use of the product.
 
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a helper of a test stops at the first surprise, as the test does")]
-
+mod bad_input;
+mod cli;
+mod crash;
 mod house;
+mod support;
+mod tailing;

@@ -15,10 +15,15 @@ import { plans } from "./traffic.mjs";
 import { BOOT, CLOSES, CONFIG, OPENS, RELEASE, SEED, STORY, at } from "./world.mjs";
 
 export function afternoon() {
-  const journal = new Journal(), gateway = new Gateway(journal), api = new Api(journal, gateway);
-  const reviewWorker = new ReviewWorker(journal, gateway), indexWorker = new IndexWorker(journal, gateway), renderWorker = new RenderWorker(journal);
+  const journal = new Journal(),
+    gateway = new Gateway(journal),
+    api = new Api(journal, gateway);
+  const reviewWorker = new ReviewWorker(journal, gateway),
+    indexWorker = new IndexWorker(journal, gateway),
+    renderWorker = new RenderWorker(journal);
   const requests = plans(drawTenants()).map((plan, n) => new Request(plan, n));
-  const messages = [], tasks = [];
+  const messages = [],
+    tasks = [];
   for (const request of requests) answer(api, request, messages, tasks);
   indexWorker.run(messages);
   reviewWorker.run(tasks);
@@ -35,28 +40,41 @@ export function afternoon() {
 
 function answer(api, request, messages, tasks) {
   switch (request.kind) {
-    case "summary": return summary(api, request, { script: request.script });
-    case "ask": return ask(api, request, { cancel: request.cancel });
-    case "upload": return void messages.push({ ...upload(api, request), duplicate: request.duplicate, lost: request.lost });
-    case "review": return void tasks.push({ ...review(api, request), invalid: request.invalid });
-    case "read": return readDocument(api, request);
-    case "invalid": return invalidBody(api, request);
-    case "crash": return crash(api, request);
-    default: return stranger(api, request, request.status);
+    case "summary":
+      return summary(api, request, { script: request.script });
+    case "ask":
+      return ask(api, request, { cancel: request.cancel });
+    case "upload":
+      return void messages.push({ ...upload(api, request), duplicate: request.duplicate, lost: request.lost });
+    case "review":
+      return void tasks.push({ ...review(api, request), invalid: request.invalid });
+    case "read":
+      return readDocument(api, request);
+    case "invalid":
+      return invalidBody(api, request);
+    case "crash":
+      return crash(api, request);
+    default:
+      return stranger(api, request, request.status);
   }
 }
 
 /** Web users' pages ask for the state of their job, less and less often, until it is done. */
 function polls(api, tasks, messages) {
-  const list = [], waiting = [...tasks, ...messages.filter((m) => m.lost)].filter(({ request }) => request.client === "web");
+  const list = [],
+    waiting = [...tasks, ...messages.filter((m) => m.lost)].filter(({ request }) => request.client === "web");
   for (const { id, request } of waiting) {
-    const done = request.completedAt ?? Infinity, gaps = [4000, 5000, 7000, 12_000, 20_000];
+    const done = request.completedAt ?? Infinity,
+      gaps = [4000, 5000, 7000, 12_000, 20_000];
     let time = request.time;
     for (const gap of gaps) {
       time += gap * 1000 + request.r.integer(-60_000, 240_000);
       if (time > CLOSES) break;
       const { tenant, user, address, client } = request;
-      const one = new Request({ kind: "poll", time, method: "GET", route: "/v1/jobs/{id}", path: `/v1/jobs/${id}`, tenant, user, address, client }, list.length);
+      const one = new Request(
+        { kind: "poll", time, method: "GET", route: "/v1/jobs/{id}", path: `/v1/jobs/${id}`, tenant, user, address, client },
+        list.length,
+      );
       poll(api, one);
       list.push(one);
       if (time > done) break;
@@ -85,7 +103,13 @@ function background(journal, requests, reviewWorker) {
   say(BOOT - 610_000, "info", "prompts loaded", { summarise: 8, ask: 12, review: 31, outline: 3 });
   say(BOOT - 74_000, "info", "briefly api starting", { service: "briefly-api", release: RELEASE, config_version: CONFIG, env: "production" });
   journal.say("api", BOOT, { text: "INFO:     Application startup complete.\nINFO:     Uvicorn running on http://0.0.0.0:8000 (Press CTRL+C to quit)" });
-  say(STORY.promptChange, "info", "prompt changed", { prompt_name: "summarise", prompt_version: 9, previous_version: 8, author: "j.okafor", source: "prompt-registry" });
+  say(STORY.promptChange, "info", "prompt changed", {
+    prompt_name: "summarise",
+    prompt_version: 9,
+    previous_version: 8,
+    author: "j.okafor",
+    source: "prompt-registry",
+  });
   for (let time = BOOT + 60_000_000; time < CLOSES + 60_000_000; time += 60_000_000) {
     const depth = reviewWorker.waits.filter(([from, to]) => from <= time && time < to).length;
     say(time + r.integer(0, 4000), depth > 5 ? "warning" : "info", "queue depth", { queue: "reviews", depth });
@@ -93,7 +117,12 @@ function background(journal, requests, reviewWorker) {
   const answered = requests.filter((q) => q.tenant && q.appEnd && q.kind !== "poll");
   for (let time = at("13:30:00.018"); time < CLOSES; time += 600_000_000) {
     const batch = answered.filter((q) => q.appEnd < time).slice(-6);
-    say(time + r.integer(0, 9000), "info", "usage flushed", { batch_id: `bat_${r.base62(20)}`, request_ids: batch.map((q) => q.id), rows: batch.length, duration_ms: { float: r.integer(4200, 12900) / 1000 } });
+    say(time + r.integer(0, 9000), "info", "usage flushed", {
+      batch_id: `bat_${r.base62(20)}`,
+      request_ids: batch.map((q) => q.id),
+      rows: batch.length,
+      duration_ms: { float: r.integer(4200, 12900) / 1000 },
+    });
   }
   journal.say("api", at("14:20:41.332"), { text: "WARNING:  Invalid HTTP request received." });
 }

@@ -12,11 +12,18 @@ function summaryLength(request, at) {
 }
 
 export function summary(api, request, { script } = {}) {
-  const r = request.r, document = request.document;
+  const r = request.r,
+    document = request.document;
   let t = api.receive(request, { content_length: r.integer(38, 96) });
   t = api.read(request, t, "documents");
   t = api.read(request, t, "pages", document.pages, 3.8);
-  const call = { group: "summariser", prompt: "summarise", input: tokensOf(document, r), output: summaryLength(request, t), labels: { request_id: request.id } };
+  const call = {
+    group: "summariser",
+    prompt: "summarise",
+    input: tokensOf(document, r),
+    output: summaryLength(request, t),
+    labels: { request_id: request.id },
+  };
   let done = api.callModel(request, t, call, script ? { script, attempts: 2 } : {});
   if (done.failure) done = fallBack(api, request, call, done);
   const finish = done.output >= 1900 ? "length" : "stop";
@@ -29,7 +36,13 @@ export function summary(api, request, { script } = {}) {
 function fallBack(api, request, call, failed) {
   const to = "summariser-small";
   const t = failed.end + request.r.integer(500, 1400);
-  api.say(request, t, "warning", "falling back to a smaller model", { fallback_from: call.group, fallback_to: to, model: requestedModel(to), reason: failed.failure.error, attempts: failed.attempt });
+  api.say(request, t, "warning", "falling back to a smaller model", {
+    fallback_from: call.group,
+    fallback_to: to,
+    model: requestedModel(to),
+    reason: failed.failure.error,
+    attempts: failed.attempt,
+  });
   const small = { ...call, group: to };
   const done = api.callModel(request, t + request.r.integer(200, 700), small);
   request.fallback = { from: call.group, to };
@@ -37,12 +50,14 @@ function fallBack(api, request, call, failed) {
 }
 
 export function ask(api, request, { cancel } = {}) {
-  const r = request.r, document = request.document;
+  const r = request.r,
+    document = request.document;
   request.traceId = r.uuid();
   // A stream has no time limit at the client: it leaves only when the reader closes the page.
   request.streaming = false;
   request.leavesAt = Infinity;
-  const labels = {}, traceId = request.traceId;
+  const labels = {},
+    traceId = request.traceId;
   let t = api.receive(request, { gateway_trace_id: traceId, stream: true, content_length: r.integer(90, 420) });
   t = api.read(request, t, "documents");
   const question = api.gateway.call({ request, caller: "api", group: "embedder", at: t, input: r.integer(9, 60), output: 0, labels, traceId });
@@ -67,10 +82,17 @@ function toolRound(api, request, at, call) {
   const done = api.callModel(request, at, { ...call, stream: false, output: r.integer(24, 60) });
   let t = api.answered(request, call, done, "tool_calls");
   for (let n = r.chance(0.25) ? 2 : 1; n > 0; n--) {
-    const id = `call_${r.base62(24)}`, took = r.us(34, 0.5);
+    const id = `call_${r.base62(24)}`,
+      took = r.us(34, 0.5);
     request.owns("tool", id);
     request.span("tool", "get_clause", t, t + took);
-    api.say(request, t + took, "info", "tool call finished", { tool: "get_clause", tool_call_id: id, completion_id: done.completionId, clauses: r.integer(1, 5), duration_ms: ms(took) });
+    api.say(request, t + took, "info", "tool call finished", {
+      tool: "get_clause",
+      tool_call_id: id,
+      completion_id: done.completionId,
+      clauses: r.integer(1, 5),
+      duration_ms: ms(took),
+    });
     t += took + r.integer(200, 700);
   }
   return t;
@@ -96,6 +118,10 @@ function cutStream(api, request, done) {
   const t = left + r.integer(600, 2400);
   request.outcome = "cancelled";
   request.leavesAt = left;
-  api.say(request, t, "warning", "client disconnected, stream stopped", { completion_id: done.completionId, output_tokens_sent: Math.round(done.output * 0.4), duration_ms: ms(t - done.start) });
+  api.say(request, t, "warning", "client disconnected, stream stopped", {
+    completion_id: done.completionId,
+    output_tokens_sent: Math.round(done.output * 0.4),
+    duration_ms: ms(t - done.start),
+  });
   api.complete(request, t + r.integer(300, 900), 200, { level: "warning", event: "request cancelled", size: 900 + Math.round(done.output * 11.6) });
 }

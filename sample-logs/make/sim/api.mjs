@@ -19,7 +19,14 @@ export class Api {
   receive(request, fields = {}) {
     request.appStart = request.time + request.r.integer(450, 1900);
     const { method, path, edgeId } = request;
-    this.say(request, request.appStart, "info", "request received", { method, path, edge_request_id: edgeId, client: request.client, ...person(request), ...fields });
+    this.say(request, request.appStart, "info", "request received", {
+      method,
+      path,
+      edge_request_id: edgeId,
+      client: request.client,
+      ...person(request),
+      ...fields,
+    });
     request.owns("edge", edgeId);
     return request.appStart + request.r.integer(250, 900);
   }
@@ -52,11 +59,24 @@ export class Api {
       if (!done.failure) return { ...done, attempt };
       const { error, code } = done.failure;
       if (attempt >= attempts) {
-        this.say(request, done.end, "error", "model call failed", { ...fields, status_code: Number(code), error_type: error, error: shortError(done.failure), duration_ms: ms(done.end - time) });
+        this.say(request, done.end, "error", "model call failed", {
+          ...fields,
+          status_code: Number(code),
+          error_type: error,
+          error: shortError(done.failure),
+          duration_ms: ms(done.end - time),
+        });
         return { ...done, attempt };
       }
       const wait = backoff(request.r, attempt);
-      this.say(request, done.end, "warning", "model call failed, retrying", { ...fields, status_code: Number(code), error_type: error, error: shortError(done.failure), duration_ms: ms(done.end - time), retry_in_ms: ms(Math.round(wait / 1000) * 1000) });
+      this.say(request, done.end, "warning", "model call failed, retrying", {
+        ...fields,
+        status_code: Number(code),
+        error_type: error,
+        error: shortError(done.failure),
+        duration_ms: ms(done.end - time),
+        retry_in_ms: ms(Math.round(wait / 1000) * 1000),
+      });
       const next = done.end + wait + request.r.integer(300, 2500);
       request.span("retry_wait", call.group, done.end, next);
       request.retries = (request.retries ?? 0) + 1;
@@ -66,7 +86,15 @@ export class Api {
 
   /** The line after a model answered. */
   answered(request, call, done, finish = "stop") {
-    const fields = { model: done.served, completion_id: done.completionId, input_tokens: done.input, output_tokens: done.output, finish_reason: finish, attempt: done.attempt, duration_ms: ms(done.end - done.start) };
+    const fields = {
+      model: done.served,
+      completion_id: done.completionId,
+      input_tokens: done.input,
+      output_tokens: done.output,
+      finish_reason: finish,
+      attempt: done.attempt,
+      duration_ms: ms(done.end - done.start),
+    };
     this.say(request, done.end, "info", "model call finished", { model_group: call.group, ...promptFields(call.prompt, done.start), ...fields });
     (request.models ??= new Set()).add(done.served);
     return done.end + request.r.integer(400, 1500);
@@ -80,7 +108,12 @@ export class Api {
     const leftAt = request.leavesAt ?? request.time + CLIENTS[request.client]?.giveUpMs * 1000;
     request.left = leftAt < at;
     this.say(request, at, level, event, { status, duration_ms: ms(at - request.appStart), ...fields, ...(request.left ? { client_gone: true } : {}) });
-    this.edge(request, request.left && !request.streaming ? { end: leftAt + request.r.integer(80, 900), status: 499, size: 0, empty: true } : { end: (request.left ? leftAt : at) + request.r.integer(350, 1800), status, size });
+    this.edge(
+      request,
+      request.left && !request.streaming
+        ? { end: leftAt + request.r.integer(80, 900), status: 499, size: 0, empty: true }
+        : { end: (request.left ? leftAt : at) + request.r.integer(350, 1800), status, size },
+    );
   }
 
   /** The edge's line. */

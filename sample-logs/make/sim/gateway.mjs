@@ -8,7 +8,9 @@ import { CONFIG, MODELS, promptVersion, SEED, STORY } from "./world.mjs";
 
 const FAILURES = {
   rate_limit(r, model) {
-    const used = 450_000 - r.integer(120, 2900), wanted = r.integer(2900, 7200), wait = Math.round(((used + wanted - 450_000) / 450_000) * 60_000);
+    const used = 450_000 - r.integer(120, 2900),
+      wanted = r.integer(2900, 7200),
+      wait = Math.round(((used + wanted - 450_000) / 450_000) * 60_000);
     return {
       ms: r.lognormal(85, 0.4),
       code: "429",
@@ -17,11 +19,21 @@ const FAILURES = {
     };
   },
   server_error(r) {
-    return { ms: r.lognormal(1700, 0.25), code: "500", error: "InternalServerError", text: "litellm.InternalServerError: InternalServerError: OpenAIException - The server had an error while processing your request. Sorry about that!" };
+    return {
+      ms: r.lognormal(1700, 0.25),
+      code: "500",
+      error: "InternalServerError",
+      text: "litellm.InternalServerError: InternalServerError: OpenAIException - The server had an error while processing your request. Sorry about that!",
+    };
   },
   timeout(r) {
     const taken = 8 + r.integer(1, 3) / 100;
-    return { ms: taken * 1000 + r.between(-3, 3), code: "408", error: "Timeout", text: `litellm.Timeout: APITimeoutError - Request timed out. Error_str: Request timed out. - timeout value=8.0, time taken=${taken.toFixed(2)} seconds` };
+    return {
+      ms: taken * 1000 + r.between(-3, 3),
+      code: "408",
+      error: "Timeout",
+      text: `litellm.Timeout: APITimeoutError - Request timed out. Error_str: Request timed out. - timeout value=8.0, time taken=${taken.toFixed(2)} seconds`,
+    };
   },
 };
 
@@ -49,10 +61,13 @@ export class Gateway {
    */
   call(call) {
     const { request, group, at, labels } = call;
-    const r = request.r, model = MODELS[group];
+    const r = request.r,
+      model = MODELS[group];
     const start = at + r.integer(900, 2600);
     const failure = call.fail ? FAILURES[call.fail](r, model.model) : null;
-    let first, end, output = 0;
+    let first,
+      end,
+      output = 0;
     if (failure) {
       first = end = start + Math.round(failure.ms * 1000);
     } else if (group === "embedder") {
@@ -69,14 +84,38 @@ export class Gateway {
     const input = failure ? 0 : call.input;
     const cost = failure ? 0 : input * model.priceIn + output * model.priceOut;
     this.journal.say("gateway", end + r.integer(300, 2200), {
-      id, callId, traceId, group, model, failure, start, first, end, input, output, cost, labels: this.labels(call, at), stream: call.stream ?? null,
-      kind: group === "embedder" ? "aembedding" : "acompletion", deployment: this.modelIds[group], ip: { api: "10.0.3.11", reviews: "10.0.3.21", index: "10.0.3.22" }[call.caller],
+      id,
+      callId,
+      traceId,
+      group,
+      model,
+      failure,
+      start,
+      first,
+      end,
+      input,
+      output,
+      cost,
+      labels: this.labels(call, at),
+      stream: call.stream ?? null,
+      kind: group === "embedder" ? "aembedding" : "acompletion",
+      deployment: this.modelIds[group],
+      ip: { api: "10.0.3.11", reviews: "10.0.3.21", index: "10.0.3.22" }[call.caller],
     });
     request.span("model", model.model, start, end, failure ? failure.error : "ok");
     request.owns("call", callId);
     if (!failure && id.startsWith("chatcmpl")) request.owns("completion", id);
     if (call.traceId && !(request.ids.trace ?? []).includes(traceId)) request.owns("trace", traceId);
-    return { start: at, end: end + r.integer(700, 2100), firstToken: failure ? null : first + r.integer(600, 1500), failure, completionId: id, served: model.served, input, output };
+    return {
+      start: at,
+      end: end + r.integer(700, 2100),
+      firstToken: failure ? null : first + r.integer(600, 1500),
+      failure,
+      completionId: id,
+      served: model.served,
+      input,
+      output,
+    };
   }
 
   /** What the caller sends along in the request's metadata. */

@@ -8,7 +8,11 @@ import { CLIENTS, FILE_NAMES, SEED, TENANTS } from "./world.mjs";
 export function drawTenants() {
   return TENANTS.map((tenant) => {
     const r = new Random(SEED, "tenant", tenant.name);
-    const users = Array.from({ length: tenant.users }, (_, i) => ({ id: `usr_${r.base62(16)}`, ip: `${r.pick(["203.0.113", "198.51.100", "192.0.2"])}.${r.integer(2, 250)}`, seat: i }));
+    const users = Array.from({ length: tenant.users }, (_, i) => ({
+      id: `usr_${r.base62(16)}`,
+      ip: `${r.pick(["203.0.113", "198.51.100", "192.0.2"])}.${r.integer(2, 250)}`,
+      seat: i,
+    }));
     const documents = Array.from({ length: 14 }, () => drawDocument(r));
     return { ...tenant, id: `ten_${r.base62(16)}`, users, documents };
   });

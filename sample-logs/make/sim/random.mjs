@@ -18,9 +18,10 @@ function hash(text, salt) {
 /** e to the power x, by halving the argument and a series: the same bits everywhere. */
 function exp(x) {
   let halvings = 0;
-  while (Math.abs(x) > 0.25) (x /= 2), halvings++;
-  let sum = 1, term = 1;
-  for (let n = 1; n < 14; n++) (term = (term * x) / n), (sum += term);
+  while (Math.abs(x) > 0.25) ((x /= 2), halvings++);
+  let sum = 1,
+    term = 1;
+  for (let n = 1; n < 14; n++) ((term = (term * x) / n), (sum += term));
   while (halvings-- > 0) sum *= sum;
   return sum;
 }
@@ -111,8 +112,9 @@ export class Random {
 
   /** A ULID whose first ten characters are the time. */
   ulid(us) {
-    let ms = Math.floor(us / 1000), time = "";
-    for (let i = 0; i < 10; i++) (time = CROCKFORD[ms % 32] + time), (ms = Math.floor(ms / 32));
+    let ms = Math.floor(us / 1000),
+      time = "";
+    for (let i = 0; i < 10; i++) ((time = CROCKFORD[ms % 32] + time), (ms = Math.floor(ms / 32)));
     return time + this.text(CROCKFORD, 16);
   }
 }

@@ -48,21 +48,44 @@ export class RenderWorker {
   }
 
   completed(job, start, end, returnvalue) {
-    const processedOn = hostMs(start), finishedOn = hostMs(end);
+    const processedOn = hostMs(start),
+      finishedOn = hostMs(end);
     job.request.span("task", job.queue, start, end);
     job.request.completedAt = Math.max(job.request.completedAt ?? 0, end);
-    this.say(end + this.r.integer(200, 900), 30, { queue: job.queue, jobId: job.id, returnvalue, processedOn, finishedOn, durationMs: finishedOn - processedOn, attemptsMade: job.attemptsMade + 1, status: "completed" }, "job completed");
+    this.say(
+      end + this.r.integer(200, 900),
+      30,
+      {
+        queue: job.queue,
+        jobId: job.id,
+        returnvalue,
+        processedOn,
+        finishedOn,
+        durationMs: finishedOn - processedOn,
+        attemptsMade: job.attemptsMade + 1,
+        status: "completed",
+      },
+      "job completed",
+    );
   }
 
   render(job, start) {
-    const r = this.r, { request } = job;
+    const r = this.r,
+      { request } = job;
     this.active(job, start, { template: "review-report", documentId: request.document.id });
-    const pages = r.integer(3, 14), layout = r.us(380 + pages * 40, 0.35), put = r.us(46, 0.4);
+    const pages = r.integer(3, 14),
+      layout = r.us(380 + pages * 40, 0.35),
+      put = r.us(46, 0.4);
     let t = start + layout;
     this.say(t, 20, { queue: job.queue, jobId: job.id, pages, layoutMs: Math.round(layout / 1000) }, "report laid out");
     t += put;
     request.span("write", "reports", t - put, t);
-    this.say(t, 30, { queue: job.queue, jobId: job.id, bucket: "briefly-reports", bytes: pages * r.integer(31_000, 52_000), durationMs: Math.round(put / 1000) }, "report stored");
+    this.say(
+      t,
+      30,
+      { queue: job.queue, jobId: job.id, bucket: "briefly-reports", bytes: pages * r.integer(31_000, 52_000), durationMs: Math.round(put / 1000) },
+      "report stored",
+    );
     if (request.tenant.webhook) this.webhooks.push({ request, at: t + r.integer(500, 1800), parent: job.id });
     const end = t + r.integer(2200, 4000);
     this.completed(job, start, end, { pages });
@@ -71,14 +94,34 @@ export class RenderWorker {
 
   /** A customer's endpoint: mostly well, sometimes 503 and fine at the second attempt. */
   deliver(job, start) {
-    const r = this.r, { request } = job, host = `hooks.${request.tenant.name}.example`;
+    const r = this.r,
+      { request } = job,
+      host = `hooks.${request.tenant.name}.example`;
     this.active(job, start, { event: "review.finished", requestId: request.id });
-    const took = r.us(145, 0.5), end = start + took;
+    const took = r.us(145, 0.5),
+      end = start + took;
     if (job.attemptsMade === 0 && r.chance(0.07)) {
-      const error = { type: "HttpError", message: `${host} answered 503`, stack: `HttpError: ${host} answered 503\n    at deliver (/srv/render/dist/webhook.js:61:13)\n    at async /srv/render/node_modules/bullmq/dist/cjs/classes/worker.js:595:32` };
+      const error = {
+        type: "HttpError",
+        message: `${host} answered 503`,
+        stack: `HttpError: ${host} answered 503\n    at deliver (/srv/render/dist/webhook.js:61:13)\n    at async /srv/render/node_modules/bullmq/dist/cjs/classes/worker.js:595:32`,
+      };
       request.span("task", job.queue, start, end, "retry");
       request.retries = (request.retries ?? 0) + 1;
-      this.say(end, 50, { queue: job.queue, jobId: job.id, attemptsMade: 1, failedReason: error.message, statusCode: 503, err: error, opts: { attempts: 4, backoff: { type: "exponential", delay: 2000 } } }, "job failed");
+      this.say(
+        end,
+        50,
+        {
+          queue: job.queue,
+          jobId: job.id,
+          attemptsMade: 1,
+          failedReason: error.message,
+          statusCode: 503,
+          err: error,
+          opts: { attempts: 4, backoff: { type: "exponential", delay: 2000 } },
+        },
+        "job failed",
+      );
       return { end, again: { ...job, attemptsMade: 1, failedAt: end, readyAt: end + 2_000_000 } };
     }
     this.say(end, 30, { queue: job.queue, jobId: job.id, host, statusCode: 200, responseTimeMs: Math.round(took / 1000) }, "webhook delivered");

@@ -51,7 +51,10 @@ export function crash(api, request) {
 
 /** A health check ends at the edge's own handler and reaches no application line. */
 export function health(api, time, n) {
-  const request = new Request({ time, route: "/healthz", method: "GET", path: "/healthz", client: "monitor", userAgent: "UptimeMonitor/2.0", address: "192.0.2.77" }, n);
+  const request = new Request(
+    { time, route: "/healthz", method: "GET", path: "/healthz", client: "monitor", userAgent: "UptimeMonitor/2.0", address: "192.0.2.77" },
+    n,
+  );
   api.edge(request, { end: time + request.r.integer(180, 900), status: 200, size: 2 });
   return request;
 }

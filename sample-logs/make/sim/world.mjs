@@ -41,7 +41,15 @@ export const INDEX_ZONE_US = -5 * 3600 * 1e6;
 /** Model groups as the gateway's configuration names them. */
 export const MODELS = {
   summariser: { model: "gpt-4.1-mini", served: "gpt-4.1-mini-2025-04-14", firstMs: 430, perSecond: 96, priceIn: 0.4e-6, priceOut: 1.6e-6, maxTokens: 4096 },
-  "summariser-small": { model: "gpt-4.1-nano", served: "gpt-4.1-nano-2025-04-14", firstMs: 260, perSecond: 142, priceIn: 0.1e-6, priceOut: 0.4e-6, maxTokens: 4096 },
+  "summariser-small": {
+    model: "gpt-4.1-nano",
+    served: "gpt-4.1-nano-2025-04-14",
+    firstMs: 260,
+    perSecond: 142,
+    priceIn: 0.1e-6,
+    priceOut: 0.4e-6,
+    maxTokens: 4096,
+  },
   answerer: { model: "gpt-4.1", served: "gpt-4.1-2025-04-14", firstMs: 560, perSecond: 78, priceIn: 2e-6, priceOut: 8e-6, maxTokens: 1024 },
   reviewer: { model: "gpt-4.1", served: "gpt-4.1-2025-04-14", firstMs: 610, perSecond: 78, priceIn: 2e-6, priceOut: 8e-6, maxTokens: 8192 },
   outliner: { model: "gpt-4.1-nano", served: "gpt-4.1-nano-2025-04-14", firstMs: 260, perSecond: 142, priceIn: 0.1e-6, priceOut: 0.4e-6, maxTokens: 512 },
@@ -55,7 +63,11 @@ export function promptVersion(name, time) {
 }
 
 export const CLIENTS = {
-  web: { agent: "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36", giveUpMs: 10_000, weight: 8 },
+  web: {
+    agent: "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+    giveUpMs: 10_000,
+    weight: 8,
+  },
   word: { agent: "BrieflyWordAddin/2.9.0 (Office 16.0; Windows)", giveUpMs: 10_000, weight: 3 },
   api: { agent: "briefly-python/1.7.2", giveUpMs: 60_000, weight: 3 },
 };
@@ -72,4 +84,15 @@ export const TENANTS = [
   { name: "st-arnaud", users: 4, weight: 3, webhook: false },
 ];
 
-export const FILE_NAMES = ["master-services-agreement.pdf", "lease-2026.pdf", "nda-mutual.docx", "supplier-terms-v4.pdf", "employment-contract.docx", "data-processing-addendum.pdf", "share-purchase.pdf", "loan-facility.pdf", "franchise.pdf", "licence-renewal.docx"];
+export const FILE_NAMES = [
+  "master-services-agreement.pdf",
+  "lease-2026.pdf",
+  "nda-mutual.docx",
+  "supplier-terms-v4.pdf",
+  "employment-contract.docx",
+  "data-processing-addendum.pdf",
+  "share-purchase.pdf",
+  "loan-facility.pdf",
+  "franchise.pdf",
+  "licence-renewal.docx",
+];

@@ -33,18 +33,33 @@ export function caddy(entry) {
 
 /** Go walks its header maps in no order. */
 function shuffled(pairs, r) {
-  return Object.fromEntries(pairs.map((pair) => [r.next(), pair]).sort((a, b) => a[0] - b[0]).map(([, pair]) => pair));
+  return Object.fromEntries(
+    pairs
+      .map((pair) => [r.next(), pair])
+      .sort((a, b) => a[0] - b[0])
+      .map(([, pair]) => pair),
+  );
 }
 
 function requestHeaders(request, r) {
-  const headers = [["User-Agent", [request.agent()]], ["Accept", ["*/*"]]];
+  const headers = [
+    ["User-Agent", [request.agent()]],
+    ["Accept", ["*/*"]],
+  ];
   if (request.tenant) headers.push(["Authorization", []]);
   if (request.method === "POST") headers.push(["Content-Type", [request.route === "/v1/documents" ? "application/pdf" : "application/json"]]);
   return shuffled(headers, r);
 }
 
 function responseHeaders({ request, status, empty }, r) {
-  const headers = [["Server", empty || request.route === "/healthz" ? ["Caddy"] : ["Caddy", "uvicorn"]], ["X-Request-Id", [request.edgeId]]];
-  if (!empty) headers.push(["Content-Type", [request.streaming ? "text/event-stream; charset=utf-8" : status === 404 && !request.tenant ? "text/plain; charset=utf-8" : "application/json"]]);
+  const headers = [
+    ["Server", empty || request.route === "/healthz" ? ["Caddy"] : ["Caddy", "uvicorn"]],
+    ["X-Request-Id", [request.edgeId]],
+  ];
+  if (!empty)
+    headers.push([
+      "Content-Type",
+      [request.streaming ? "text/event-stream; charset=utf-8" : status === 404 && !request.tenant ? "text/plain; charset=utf-8" : "application/json"],
+    ]);
   return shuffled(headers, r);
 }

@@ -13,7 +13,8 @@ import { structlog } from "./structlog.mjs";
 /** name → bytes, of everything that is committed beside this generator. */
 export function files(journal) {
   const api = journal.ordered("api");
-  const before = api.filter((entry) => entry.at < ROTATES), after = api.filter((entry) => entry.at >= ROTATES);
+  const before = api.filter((entry) => entry.at < ROTATES),
+    after = api.filter((entry) => entry.at >= ROTATES);
   return new Map([
     ["edge/access.log", lines(journal.ordered("edge").map(caddy))],
     ["api.log.1.gz", gzip(lines(before.map(structlog)))],
@@ -62,7 +63,12 @@ function withLatin1(entries) {
   return Buffer.concat([lines(written.slice(0, index)), warning, lines(written.slice(index))]);
 }
 
-const GATEWAY_BANNER = ["INFO:     Started server process [7]", "INFO:     Waiting for application startup.", "INFO:     Application startup complete.", "INFO:     Uvicorn running on http://0.0.0.0:4000 (Press CTRL+C to quit)"];
+const GATEWAY_BANNER = [
+  "INFO:     Started server process [7]",
+  "INFO:     Waiting for application startup.",
+  "INFO:     Application startup complete.",
+  "INFO:     Uvicorn running on http://0.0.0.0:4000 (Press CTRL+C to quit)",
+];
 
 const CELERY_BANNER = [
   " ",

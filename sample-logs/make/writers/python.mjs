@@ -9,7 +9,10 @@ export function dumps(value) {
   if (Array.isArray(value)) return `[${value.map(dumps).join(", ")}]`;
   if ("float" in value) return float(value.float);
   if ("instant" in value) return text(iso(value.instant, "+00:00"));
-  return `{${Object.entries(value).filter(([, v]) => v !== undefined).map(([k, v]) => `${text(k)}: ${dumps(v)}`).join(", ")}}`;
+  return `{${Object.entries(value)
+    .filter(([, v]) => v !== undefined)
+    .map(([k, v]) => `${text(k)}: ${dumps(v)}`)
+    .join(", ")}}`;
 }
 
 function text(value) {
@@ -28,6 +31,7 @@ export function float(x) {
 
 /** `2026-11-18T14:05:00.412000` and a zone; microseconds are left out when they are zero, as isoformat() does. */
 export function iso(us, zone) {
-  const micros = us % 1_000_000, seconds = new Date((us - micros) / 1000).toISOString().slice(0, 19);
+  const micros = us % 1_000_000,
+    seconds = new Date((us - micros) / 1000).toISOString().slice(0, 19);
   return `${seconds}${micros ? `.${String(micros).padStart(6, "0")}` : ""}${zone}`;
 }

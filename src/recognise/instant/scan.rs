@@ -270,6 +270,10 @@ impl Cursor<'_> {
             b'T' | b't' | b'_' | b':' | b'-' => self.at += 1,
             b' ' => {
                 self.spaces();
+                // gin writes `2026/11/23 - 09:46:49`.
+                if self.peek() == Some(b'-') && self.peek_at(1) == Some(b' ') {
+                    self.at += 2;
+                }
             }
             _ => return None,
         }
