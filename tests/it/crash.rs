@@ -21,7 +21,12 @@ fn write_lines(dir: PathBuf, stop: &AtomicBool, written: &AtomicU64) {
     let mut n = 0_u64;
     while !stop.load(Ordering::Relaxed) {
         for _ in 0..200 {
-            let line = format!("{{\"time\":\"2026-11-18T13:{:02}:{:02}.{:03}Z\",\"level\":\"info\",\"request_id\":\"req_{n:026}\",\"msg\":\"line {n}\"}}\n", n / 60_000 % 60, n / 1_000 % 60, n % 1_000);
+            let line = format!(
+                "{{\"time\":\"2026-11-18T13:{:02}:{:02}.{:03}Z\",\"level\":\"info\",\"request_id\":\"req_{n:026}\",\"msg\":\"line {n}\"}}\n",
+                n / 60_000 % 60,
+                n / 1_000 % 60,
+                n % 1_000
+            );
             let to = if n.is_multiple_of(2) { &mut a } else { &mut b };
             // Halves, so that a kill meets half lines on disk.
             let (head, tail) = line.split_at(line.len() / 2);

@@ -326,6 +326,18 @@ fn the_readme_names_every_key_of_a_query_and_every_environment_variable() {
 }
 
 #[test]
+fn every_query_of_the_readme_is_understood_as_written() {
+    let readme = read(&root().join("README.md"));
+    let table = readme.split("## Search").nth(1).and_then(|after| after.split("\n## ").next()).unwrap_or_default();
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    let queries: Vec<&str> = rows.flat_map(|row| row.split(" | ").next().unwrap_or_default().split('`').skip(1).step_by(2)).filter(|query| !query.ends_with(':')).collect();
+    assert!(queries.len() > 20, "the table of queries was not found");
+    let faults: Vec<String> =
+        queries.iter().flat_map(|query| throughline::query::syntax::parse(query).notices.into_iter().map(move |notice| format!("{query}: {}", notice.text))).collect();
+    assert_none(&faults);
+}
+
+#[test]
 fn the_rule_of_floors_sees_groups_full_names_and_climbs() {
     let upward = |source: &str| wrong_imports("src/query/syntax/token.rs", source).len();
     assert_eq!(upward("//! x\nuse crate::{model::{id, time}, query::view, store};\n"), 0);

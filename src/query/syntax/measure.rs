@@ -175,7 +175,8 @@ pub(super) fn bound(text: &str, until: bool) -> Result<TimeBound, String> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return at.timestamp_nanos_opt().map(TimeBound::At).ok_or_else(|| out_of_range(text));
     }
-    let spaced = text.replacen(' ', "T", 1);
+    // Without seconds, which RFC 3339 asks for; no zone is UTC.
+    let spaced = text.strip_suffix(['Z', 'z']).unwrap_or(text).replacen(' ', "T", 1);
     if let Some(at) = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"].iter().find_map(|format| NaiveDateTime::parse_from_str(&spaced, format).ok()) {
         return at.and_utc().timestamp_nanos_opt().map(TimeBound::At).ok_or_else(|| out_of_range(text));
     }

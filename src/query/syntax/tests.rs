@@ -234,6 +234,7 @@ fn times_are_instants_days_clock_times_or_lengths_before_the_newest_record() {
     let time = |text: &str| parse(text).time;
     assert_eq!(time("since:2026-11-20T13:00:00+01:00").0, Some(TimeBound::At(noon)));
     assert_eq!(time("since:2026-11-20T12:00").0, Some(TimeBound::At(noon)));
+    assert_eq!(time("since:2026-11-20T12:00Z").0, Some(TimeBound::At(noon)));
     assert_eq!(time("until:\"2026-11-20 12:00:00.5\"").1, Some(TimeBound::At(noon + SECOND / 2)));
     assert_eq!(time("since:2026-11-20 until:2026-11-20"), (Some(TimeBound::At(noon - day / 2)), Some(TimeBound::At(noon + day / 2 - 1))));
     assert_eq!(time("since:2h").0.map(|bound| bound.resolve(UnixNanos(noon))), Some(noon - 7200 * SECOND));
