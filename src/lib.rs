@@ -7,3 +7,4 @@ pub mod model;
 pub mod query;
 pub mod recognise;
 pub mod reconstruct;
+pub mod web;
