@@ -1,0 +1,189 @@
+//! `/go?id=`: the search box. An id of any kind leads to its request, a query to the list; several readings to a choice, none to help.
+//!
+//! Guarantees: nothing is guessed: one reading is followed, several are offered, and an id that is not there is told apart from a query.
+
+use crate::{
+    model::{
+        id,
+        trace::{SpanKind, Trace},
+    },
+    query::view::{ChoiceView, Found, UnknownView},
+    web::{
+        Shared,
+        chrome::Chrome,
+        error::Problem,
+        format,
+        links::{self, ListAddress},
+        pages::{
+            Pairs, html,
+            parts::{self, StateView},
+            value,
+        },
+    },
+};
+use askama::Template;
+use axum::{
+    extract::{Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+};
+use serde_json::{Value, json};
+
+/// Keys that make a text a query.
+const KEYS: [&str; 22] = [
+    "status", "state", "route", "model", "served", "prompt", "config", "worker", "source", "error", "mark", "complete", "preset", "dur", "wait", "attempts", "tokens", "since", "until",
+    "level", "service", "stage",
+];
+
+#[derive(Template)]
+#[template(path = "chooser.html")]
+struct Chooser {
+    chrome: Chrome,
+    asked: String,
+    count: String,
+    choices: Vec<ChoiceRow>,
+}
+
+struct ChoiceRow {
+    href: String,
+    id: String,
+    scope: String,
+    kind: String,
+    route: String,
+    state: StateView,
+    start: String,
+    total: String,
+}
+
+#[derive(Template)]
+#[template(path = "unknown.html")]
+struct UnknownPage {
+    chrome: Chrome,
+    asked: String,
+    requests: String,
+    any: bool,
+    near: Vec<(String, String)>,
+    coverage: Vec<(String, String)>,
+    unreadable: Vec<String>,
+    search: String,
+}
+
+/// `/go?id=`.
+pub async fn page(State(shared): State<Shared>, Query(pairs): Query<Pairs>) -> Result<Response, Problem> {
+    let Some(text) = value(&pairs, "id").map(str::to_owned) else { return Ok(Redirect::to("/").into_response()) };
+    if text.len() > links::ID_MAX_BYTES {
+        return Err(Problem::TooLong { bytes: text.len(), limit: links::ID_MAX_BYTES });
+    }
+    if is_query(&text) {
+        return Ok(to_list(&text));
+    }
+    let asked = text.clone();
+    match shared.ask(move |answers| answers.path(&asked, None)).await? {
+        Found::Path(path) => Ok(Redirect::to(&address(&path.trace, &text)).into_response()),
+        Found::Choices(choices) => chooser(&shared, &text, choices),
+        Found::Unknown(_) if !is_id_like(&text) => Ok(to_list(&text)),
+        Found::Unknown(unknown) => self::unknown(&shared, &text, *unknown),
+    }
+}
+
+fn to_list(q: &str) -> Response {
+    Redirect::to(&ListAddress { q: q.to_owned(), ..ListAddress::default() }.href(None)).into_response()
+}
+
+/// The request's address, at the step the id belongs to when it is not the request's own.
+fn address(trace: &Trace, asked: &str) -> String {
+    let own = trace.ids.iter().find(|i| i.proof.is_none()).or(trace.ids.first());
+    let base = match (&trace.request_id, own) {
+        (Some(id), _) => links::request(id, None),
+        (None, Some(id)) => links::request(&id.value, id.scope.as_deref()),
+        (None, None) => links::request(asked, None),
+    };
+    let asked = id::canonical(asked.trim_matches(['"', '\'', ' ']));
+    let is_asked = |value: &str| id::canonical(value) == asked;
+    if trace.request_id.as_deref().is_some_and(is_asked) {
+        return base;
+    }
+    let has_id = |s: &&crate::model::trace::Span| s.ids.iter().any(|i| i.split_once(':').is_some_and(|(_, value)| is_asked(value)));
+    let step = trace.spans.iter().filter(has_id).min_by_key(|s| (s.kind.is_wait(), s.kind != SpanKind::Task));
+    step.map_or(base.clone(), |s| format!("{base}#{}", links::anchor(&s.id)))
+}
+
+/// A condition with a known key, a quoted phrase or an excluded word stands first.
+fn is_query(text: &str) -> bool {
+    let Some(first) = links::conditions(text).first().copied() else { return false };
+    let bare = first.strip_prefix('-').unwrap_or(first);
+    let keyed = bare.split_once(':').is_some_and(|(key, rest)| !rest.is_empty() && KEYS.contains(&key.to_ascii_lowercase().as_str()));
+    keyed || (bare.len() < first.len() && !bare.contains(char::is_numeric)) || (first.starts_with('"') && text.trim().ends_with('"') && first.contains(char::is_whitespace))
+}
+
+/// One word that looks like an id, or so much text that it was pasted.
+fn is_id_like(text: &str) -> bool {
+    let pasted = text.len() > 200 || text.starts_with('{');
+    pasted || (!text.contains(char::is_whitespace) && (text.contains(|c: char| c.is_ascii_digit()) || text.len() >= 20))
+}
+
+/// Several requests have the id.
+pub(super) fn chooser(shared: &Shared, asked: &str, choices: Vec<ChoiceView>) -> Result<Response, Problem> {
+    let count = format::counted(choices.len() as u64, "request", "requests");
+    let choices = choices
+        .into_iter()
+        .map(|c| ChoiceRow {
+            href: links::request(&c.id, c.scope.as_deref()),
+            state: parts::state_view(c.state, None, crate::model::trace::Serving::Unknown, false),
+            route: c.route.unwrap_or_else(|| format::NONE.into()),
+            start: c.start.map_or_else(|| format::NONE.into(), format::instant),
+            total: format::length_or_none(c.total_ns),
+            scope: c.scope.unwrap_or_default(),
+            kind: c.kind,
+            id: c.id,
+        })
+        .collect();
+    html(&Chooser { chrome: Chrome::new(shared, "requests", &format::head(asked, 200)), asked: format::head(asked, 200), count, choices })
+}
+
+/// The same as data.
+pub(super) fn choices_json(choices: &[ChoiceView]) -> Value {
+    let one = |c: &ChoiceView| json!({ "id": c.id, "scope": c.scope, "kind": c.kind, "route": c.route, "start": c.start, "state": c.state, "total_ns": c.total_ns });
+    json!({ "choices": choices.iter().map(one).collect::<Vec<_>>() })
+}
+
+/// Nobody has the id: what is near, what was read.
+pub(super) fn unknown(shared: &Shared, asked: &str, unknown: UnknownView) -> Result<Response, Problem> {
+    let search = ListAddress { q: links::quoted(&format::head(asked, 200)), ..ListAddress::default() }.href(None);
+    let page = UnknownPage {
+        chrome: Chrome::new(shared, "requests", &format::head(asked, 200)),
+        asked: format::head(asked, 200),
+        requests: format::counted(unknown.requests, "request", "requests"),
+        any: unknown.requests > 0,
+        near: unknown.near.into_iter().map(|id| (links::request(&id, None), id)).collect(),
+        coverage: unknown.coverage.into_iter().map(|(name, from, to)| (name, format!("{} UTC", format::span(from, to)))).collect(),
+        unreadable: unknown.unreadable,
+        search,
+    };
+    Ok((StatusCode::NOT_FOUND, html(&page)?).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_told_from_an_id() {
+        for query in ["status:failed", "-model:gpt-4.1 timeout", "dur:>5s wait:>1s", "\"rate limited twice\"", "-timeout"] {
+            assert!(is_query(query), "{query}");
+        }
+        for id in ["req_01JDC9V6Q8Z4M2K7T3W5XH0B1N", "https://x.example/?status=1", "{\"status\":\"failed\"}", "\"req_1\"", "mail:1187", ""] {
+            assert!(!is_query(id), "{id}");
+        }
+    }
+
+    #[test]
+    fn words_are_searched_and_ids_are_missed() {
+        for id in ["req_1", "1187", "chatcmpl-9xT2", "{\"a\": 1}", "abcdefghijklmnopqrstu"] {
+            assert!(is_id_like(id), "{id}");
+        }
+        for words in ["timeout", "rate limited 429", "gpt"] {
+            assert!(!is_id_like(words), "{words}");
+        }
+    }
+}

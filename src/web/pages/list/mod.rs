@@ -1,0 +1,241 @@
+//! `/`: the requests. Presets, filters with counts, two pictures that filter, and rows by keyset.
+//!
+//! Guarantees: the whole state of the page is its address; a part of the query that cannot be used is underlined and the rest still
+//! counts; an empty list says why it is empty. `/requests.json` is the same list as data.
+
+mod overview;
+mod rows;
+
+use crate::{
+    model::{
+        status::Status,
+        summary::{Preset, RequestSummary, RowQuery, SortKey},
+    },
+    query::view::{ListView, Notice},
+    web::{
+        Shared,
+        chrome::Chrome,
+        error::Problem,
+        format,
+        links::{self, ListAddress},
+        pages::{Pairs, document, html, value},
+    },
+};
+use askama::Template;
+use axum::{
+    extract::{Query, State},
+    http::StatusCode,
+    response::Response,
+};
+use overview::{FacetView, Histogram, ScatterView};
+use rows::{Column, RowView};
+use serde::Serialize;
+
+/// Rows of a page.
+const ROWS: usize = 50;
+
+#[derive(Template)]
+#[template(path = "list.html")]
+struct ListPage {
+    chrome: Chrome,
+    presets: Vec<PresetLink>,
+    chips: Vec<Chip>,
+    understood: String,
+    notices: Vec<NoticeView>,
+    facets: Vec<FacetView>,
+    span: String,
+    scatter: Option<ScatterView>,
+    histogram: Option<Histogram>,
+    figures: Vec<(&'static str, String)>,
+    columns: Vec<Column>,
+    rows: Vec<RowView>,
+    position: String,
+    first: Option<String>,
+    next: Option<String>,
+    reading: Option<String>,
+    empty: Option<Empty>,
+    json: String,
+}
+
+struct PresetLink {
+    title: &'static str,
+    count: String,
+    href: String,
+    chosen: bool,
+}
+
+/// A condition of the query with the address of the list without it.
+struct Chip {
+    text: String,
+    href: String,
+}
+
+/// The query around a part that could not be used.
+struct NoticeView {
+    before: String,
+    part: String,
+    after: String,
+    text: String,
+}
+
+/// Why there are no rows.
+enum Empty {
+    /// Nothing was given to read.
+    Nothing,
+    /// Reading goes on.
+    Reading { done: String, to_go: String },
+    /// Lines were read, and none of them is part of a request.
+    NoRequests { sources: String },
+    /// The conditions leave nothing.
+    NoMatch { understood: Vec<String>, total: String, hint: Option<Hint>, all: String },
+}
+
+/// The condition whose removal gives most.
+struct Hint {
+    condition: String,
+    hits: String,
+    href: Option<String>,
+}
+
+/// What was asked, and what of it cannot be used.
+struct Asked {
+    address: ListAddress,
+    query: RowQuery,
+    after: Option<String>,
+    notices: Vec<Notice>,
+}
+
+fn asked(pairs: &Pairs) -> Asked {
+    let given = value(pairs, "q").unwrap_or_default();
+    let (q, cut) = links::cut(given, links::QUERY_MAX_BYTES);
+    let mut notices = Vec::new();
+    let mut notice = |part: &str, text: String| notices.push(Notice { part: format::head(part, 60), at: usize::MAX, text });
+    if cut {
+        notice(&given[q.len()..], format!("the query is {} long; its first {} are read", format::bytes(given.len() as u64), format::bytes(q.len() as u64)));
+    }
+    let preset = value(pairs, "preset").map_or(Some(Preset::All), Preset::from_word);
+    if preset.is_none() {
+        notice(value(pairs, "preset").unwrap_or_default(), "no preset has this name; all requests are shown".into());
+    }
+    let sort = value(pairs, "sort").and_then(SortKey::from_word);
+    if let Some(word) = value(pairs, "sort").filter(|_| sort.is_none()) {
+        notice(word, "no column has this name; the usual order is kept".into());
+    }
+    let ascending = value(pairs, "dir") == Some("asc");
+    let preset = preset.unwrap_or(Preset::All);
+    let after = value(pairs, "after").map(str::to_owned);
+    Asked {
+        address: ListAddress { q: q.to_owned(), sort: sort.map(SortKey::word).unwrap_or_default().into(), ascending, preset: preset.word().into() },
+        query: RowQuery { preset, sort, ascending, after: after.clone(), limit: ROWS, ..RowQuery::default() },
+        after,
+        notices,
+    }
+}
+
+/// `/`.
+pub async fn page(State(shared): State<Shared>, Query(pairs): Query<Pairs>) -> Result<Response, Problem> {
+    let asked = asked(&pairs);
+    let (q, query) = (asked.address.q.clone(), asked.query.clone());
+    let answer = shared.ask(move |answers| answers.list(&q, query)).await?;
+    let status = shared.status.borrow().clone();
+    html(&build(Chrome::new(&shared, "requests", &asked.address.q), asked, answer, &status))
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    rows: &'a [RequestSummary],
+    matched: u64,
+    total: u64,
+    next: &'a Option<String>,
+    understood: &'a [String],
+    notices: Vec<Notice>,
+}
+
+/// `/requests.json`.
+pub async fn json(State(shared): State<Shared>, Query(pairs): Query<Pairs>) -> Result<Response, Problem> {
+    let asked = asked(&pairs);
+    let limit = value(&pairs, "limit").and_then(|l| l.parse().ok()).unwrap_or(ROWS).clamp(1, 500);
+    let (q, query) = (asked.address.q.clone(), RowQuery { overview: false, limit, ..asked.query });
+    let answer = shared.ask(move |answers| answers.list(&q, query)).await?;
+    let notices = asked.notices.into_iter().chain(answer.notices).collect();
+    let page = &answer.page;
+    document(StatusCode::OK, &Document { rows: &page.rows, matched: page.matched, total: page.total, next: &page.next, understood: &answer.understood, notices })
+}
+
+fn build(chrome: Chrome, asked: Asked, answer: ListView, status: &Status) -> ListPage {
+    let Asked { address, query, after, notices } = asked;
+    let page = &answer.page;
+    let chips = links::conditions(&address.q)
+        .into_iter()
+        .map(|c| Chip { text: format::head(c, 80), href: address.with_query(links::without_condition(&address.q, c)).href(None) })
+        .collect();
+    let json = address.href(after.as_deref());
+    ListPage {
+        presets: presets(&address, &query, page),
+        chips,
+        understood: answer.understood.join(" · "),
+        notices: notices.iter().chain(&answer.notices).map(|n| notice_view(&address.q, n)).collect(),
+        facets: page.facets.iter().map(|f| overview::facet(&address, f)).collect(),
+        span: page.span.map_or_else(String::new, |(a, b)| format!("{} UTC", format::span(a, b))),
+        scatter: overview::scatter(page),
+        histogram: overview::histogram(&address, page),
+        figures: overview::figures(page),
+        columns: rows::columns(&address, &query),
+        rows: rows::rows(&page.rows),
+        position: position(page.rows.len() as u64, page.matched, after.is_some()),
+        first: after.is_some().then(|| address.href(None)),
+        next: page.next.as_deref().map(|n| address.href(Some(n))),
+        reading: (status.backlog_bytes > 0 && page.total > 0)
+            .then(|| format!("Reading goes on: {} of lines are not in this list yet.", format::bytes(status.backlog_bytes))),
+        empty: page.rows.is_empty().then(|| empty(&address, &answer, status)),
+        json: json.strip_prefix('/').map(|rest| format!("/requests.json{rest}")).unwrap_or_default(),
+        chrome,
+    }
+}
+
+fn position(rows: u64, matched: u64, later: bool) -> String {
+    match (later, rows == matched) {
+        (_, true) => format::counted(matched, "request", "requests"),
+        (false, false) => format!("1–{} of {}", format::count(rows), format::count(matched)),
+        (true, false) => format!("{} more of {}", format::count(rows), format::count(matched)),
+    }
+}
+
+fn presets(address: &ListAddress, query: &RowQuery, page: &crate::model::summary::ListPage) -> Vec<PresetLink> {
+    Preset::ALL
+        .into_iter()
+        .map(|p| {
+            // Orders of the same requests: their count says nothing.
+            let counted = !matches!(p, Preset::Slowest | Preset::LongestWait);
+            let count = page.presets.iter().find(|(word, _)| *word == p.word() && counted).map(|(_, n)| format::count(*n)).unwrap_or_default();
+            let href = ListAddress { q: address.q.clone(), preset: p.word().into(), ..ListAddress::default() }.href(None);
+            PresetLink { title: p.title(), count, href, chosen: p == query.preset }
+        })
+        .collect()
+}
+
+fn notice_view(q: &str, n: &Notice) -> NoticeView {
+    let around = q.get(n.at..).filter(|rest| rest.starts_with(&n.part)).map(|rest| (&q[..n.at], &rest[n.part.len()..]));
+    let (before, after) = around.unwrap_or(("", ""));
+    let tail = |text: &str| {
+        let from = text.char_indices().rev().nth(59).map_or(0, |(i, _)| i);
+        if from > 0 { format!("…{}", &text[from..]) } else { text.to_owned() }
+    };
+    NoticeView { before: tail(before), part: n.part.clone(), after: format::head(after, 60), text: n.text.clone() }
+}
+
+fn empty(address: &ListAddress, answer: &ListView, status: &Status) -> Empty {
+    let page = &answer.page;
+    if page.total > 0 {
+        let hint = answer.drop_hint.as_ref().map(|(condition, hits)| {
+            let rest = links::without_condition(&address.q, condition);
+            let href = (rest != address.q).then(|| address.with_query(rest).href(None));
+            Hint { condition: condition.clone(), hits: format::counted(*hits, "request", "requests"), href }
+        });
+        return Empty::NoMatch { understood: answer.understood.clone(), total: format::counted(page.total, "request", "requests"), hint, all: ListAddress::default().href(None) };
+    }
+    if status.backlog_bytes > 0 {
+        return Empty::Reading { done: format::bytes(status.read_bytes), to_go: format::bytes(status.backlog_bytes) };
+    }
+    if status.sources.is_empty() { Empty::Nothing } else { Empty::NoRequests { sources: format::counted(status.sources.len() as u64, "source", "sources") } }
+}

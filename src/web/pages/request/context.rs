@@ -1,0 +1,109 @@
+//! What every part of the request page looks things up in.
+//!
+//! Guarantees: a link to a step or a line is made only when that step or line stands on the page.
+
+use crate::{
+    model::{
+        summary::Typical,
+        trace::{LineRef, LogLine, SegmentKind, Span, Trace},
+    },
+    query::view::PathView,
+    web::{links, pages::parts::LineLink},
+};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// Fewest finished requests that make something typical.
+pub const TYPICAL_FROM: u64 = 20;
+/// Shortest id that is marked in a raw line.
+const MARKED_FROM: usize = 4;
+
+/// The path with its indexes.
+pub struct Context<'a> {
+    /// What the page is made from.
+    pub view: &'a PathView,
+    /// The document.
+    pub trace: &'a Trace,
+    /// The instant offsets count from.
+    pub zero: i64,
+    /// Children of every span, by index.
+    pub children: Vec<Vec<usize>>,
+    /// Lines of the log by reference.
+    pub log: FxHashMap<&'a LineRef, &'a LogLine>,
+    /// Values of ids, longest first.
+    pub ids: Vec<&'a str>,
+    by_id: FxHashMap<&'a str, usize>,
+    shown: FxHashSet<&'a LineRef>,
+}
+
+impl<'a> Context<'a> {
+    /// Indexes a path; `rows` are the lines of the log that are shown.
+    pub fn new(view: &'a PathView, rows: &[usize]) -> Self {
+        let trace = &view.trace;
+        let by_id: FxHashMap<&str, usize> = trace.spans.iter().enumerate().map(|(i, s)| (s.id.as_str(), i)).collect();
+        let mut children = vec![Vec::new(); trace.spans.len()];
+        for (i, span) in trace.spans.iter().enumerate() {
+            if let Some(parent) = span.parent.as_deref().and_then(|p| by_id.get(p)).filter(|p| **p != i) {
+                children[*parent].push(i);
+            }
+        }
+        let first_span = trace.spans.iter().map(|s| s.start).min();
+        let first_line = view.log.iter().filter_map(|l| l.time).min();
+        let mut ids: Vec<&str> = trace.ids.iter().map(|i| i.value.as_str()).filter(|v| v.len() >= MARKED_FROM).collect();
+        ids.sort_by_key(|v| std::cmp::Reverse(v.len()));
+        ids.dedup();
+        Self {
+            view,
+            trace,
+            zero: trace.start.or(first_span).or(first_line).map_or(0, |t| t.0),
+            children,
+            log: view.log.iter().map(|l| (&l.line, l)).collect(),
+            ids,
+            by_id,
+            shown: rows.iter().map(|i| &view.log[*i].line).collect(),
+        }
+    }
+
+    /// Index of a span.
+    pub fn span(&self, id: &str) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+
+    /// Address of a step on this page.
+    pub fn step_href(&self, id: &str) -> Option<String> {
+        self.span(id).map(|_| format!("#{}", links::anchor(id)))
+    }
+
+    /// A line, with a link when its row is shown.
+    pub fn line(&self, line: &LineRef) -> LineLink {
+        LineLink { text: line.to_string(), href: self.shown.contains(line).then(|| format!("#{}", links::line_anchor(line))) }
+    }
+
+    /// Lines, at most `max`, and how many more there are.
+    pub fn lines(&self, lines: &[LineRef], max: usize) -> (Vec<LineLink>, usize) {
+        (lines.iter().take(max).map(|l| self.line(l)).collect(), lines.len().saturating_sub(max))
+    }
+
+    /// What is typical of a kind on this route, when enough requests say so.
+    pub fn typical(&self, kind: SegmentKind) -> Option<Typical> {
+        self.view.typical_by_kind.get(&kind).copied().filter(|t| t.n >= TYPICAL_FROM)
+    }
+
+    /// The nearest span above (or at) an index that satisfies a condition. A circle ends the search.
+    pub fn above(&self, index: usize, wanted: impl Fn(&Span) -> bool) -> Option<usize> {
+        let mut at = Some(index);
+        for _ in 0..=self.trace.spans.len() {
+            let span = &self.trace.spans[at?];
+            if wanted(span) {
+                return at;
+            }
+            at = span.parent.as_deref().and_then(|p| self.span(p));
+        }
+        None
+    }
+
+    /// Kinds of the breakdown to completion that lie after the response, with their time.
+    pub fn after_ns(&self, kind: SegmentKind) -> i64 {
+        let sum = |b: &crate::model::trace::Breakdown| b.by_kind_ns.get(&kind).copied().unwrap_or(0);
+        (sum(&self.trace.completion) - sum(&self.trace.breakdown)).max(0)
+    }
+}

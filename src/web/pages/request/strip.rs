@@ -1,0 +1,199 @@
+//! The path strip: the stops of the request in order, each with its own time and a remark.
+//!
+//! Guarantees: the times are parts of the breakdown to completion, so no nanosecond stands in two stops; a stage that was handed over to
+//! and not seen is a stop too, hollow, with the reason. Work beside the critical path is named as such.
+
+use super::context::Context;
+use crate::{
+    model::trace::{SegmentKind, Span, SpanKind, Stage},
+    web::{
+        format, links,
+        pages::parts::Badge,
+        waterfall,
+    },
+};
+
+/// Most stops; beyond it the stops of all workers together become one a stage.
+const MOST: usize = 10;
+
+/// A stop.
+pub struct Stop {
+    /// Stage.
+    pub badge: Badge,
+    /// Name.
+    pub name: String,
+    /// Its own time, or `not seen`.
+    pub time: String,
+    /// What to know.
+    pub remark: String,
+    /// `warn`, `bad` or empty.
+    pub class: &'static str,
+    /// Its first step.
+    pub href: Option<String>,
+    /// It was not seen.
+    pub absent: bool,
+    /// What the time is.
+    pub title: &'static str,
+}
+
+/// Spans and own time of a stop.
+struct Draft {
+    stage: Stage,
+    /// The task it runs in; `None`: before any task.
+    owner: Option<usize>,
+    /// Which wait it is.
+    wait: Option<SpanKind>,
+    first: i64,
+    ns: i64,
+    spans: Vec<usize>,
+}
+
+/// The stops.
+pub fn strip(c: &Context<'_>) -> Vec<Stop> {
+    let mut drafts = drafts(c, true);
+    if drafts.len() > MOST {
+        drafts = self::drafts(c, false);
+    }
+    let mut out: Vec<Stop> = drafts.iter().map(|d| stop(c, d)).collect();
+    out.extend(c.trace.missing.iter().take(4).map(|m| Stop {
+        badge: m.stage.into(),
+        name: m.id.split_once(':').map_or(m.id.as_str(), |(_, value)| value).to_owned(),
+        time: if m.reason == "outside_coverage" { "cannot know".into() } else { "not seen".into() },
+        remark: m.text.trim_start_matches("not seen, though ").trim_start_matches("cannot know: ").to_owned(),
+        class: "",
+        href: None,
+        absent: true,
+        title: "handed over to, and no line shows it",
+    }));
+    out
+}
+
+fn drafts(c: &Context<'_>, by_task: bool) -> Vec<Draft> {
+    let spans = &c.trace.spans;
+    let mut drafts: Vec<Draft> = Vec::new();
+    for (i, span) in spans.iter().enumerate() {
+        let wait = span.kind.is_wait().then_some(span.kind);
+        // A wait stands before the task it waits for, so it is a stop of its own.
+        let task = if wait.is_some() { None } else { c.above(i, |s| s.kind == SpanKind::Task) };
+        let owner = task.filter(|_| by_task).map(|t| first_run(c, t));
+        match drafts.iter_mut().find(|d| d.stage == span.kind.stage() && d.owner == owner && d.wait == wait) {
+            Some(d) => {
+                d.first = d.first.min(span.start.0);
+                d.spans.push(i);
+            }
+            None => drafts.push(Draft { stage: span.kind.stage(), owner, wait, first: span.start.0, ns: 0, spans: vec![i] }),
+        }
+    }
+    for segment in c.trace.completion.segments.iter().filter(|s| s.kind != SegmentKind::Unaccounted) {
+        if let Some(d) = segment.span.as_deref().and_then(|s| c.span(s)).and_then(|i| drafts.iter_mut().find(|d| d.spans.contains(&i))) {
+            d.ns += segment.ns;
+        }
+    }
+    drafts.sort_by_key(|d| d.first);
+    drafts
+}
+
+/// Runs of one task share a stop: the first span of that name and parent stands for all.
+fn first_run(c: &Context<'_>, task: usize) -> usize {
+    let spans = &c.trace.spans;
+    (0..=task).find(|i| spans[*i].kind == SpanKind::Task && spans[*i].name == spans[task].name && spans[*i].parent == spans[task].parent).unwrap_or(task)
+}
+
+fn stop(c: &Context<'_>, d: &Draft) -> Stop {
+    let spans: Vec<&Span> = d.spans.iter().map(|i| &c.trace.spans[*i]).collect();
+    let (remark, class) = remark(c, d, &spans);
+    Stop {
+        badge: d.stage.into(),
+        name: match (d.wait, d.stage, spans.first()) {
+            (Some(kind), ..) => kind.word().replace('_', " "),
+            (None, Stage::Worker | Stage::Other, Some(first)) => first.name.clone(),
+            _ => d.stage.word().to_owned(),
+        },
+        time: if d.ns > 0 { format::length(d.ns) } else { format::length(busy(&spans)) },
+        remark,
+        class,
+        href: spans.first().map(|s| format!("#{}", links::anchor(&s.id))),
+        absent: false,
+        title: if d.ns > 0 { "its own time on the critical path" } else { "beside the critical path" },
+    }
+}
+
+/// Time covered by some spans.
+fn busy(spans: &[&Span]) -> i64 {
+    let mut parts: Vec<(i64, i64)> = spans.iter().map(|s| (s.start.0, s.end_or_start().0)).collect();
+    parts.sort_unstable();
+    let (mut sum, mut at) = (0, i64::MIN);
+    for (from, to) in parts {
+        sum += (to - from.max(at)).max(0);
+        at = at.max(to);
+    }
+    sum
+}
+
+fn remark(c: &Context<'_>, d: &Draft, spans: &[&Span]) -> (String, &'static str) {
+    let failed = spans.iter().filter(|s| waterfall::failed(s)).count();
+    if spans.iter().any(|s| s.unfinished) {
+        return ("no end seen".into(), "warn");
+    }
+    if let Some(kind) = d.wait {
+        return wait_remark(c, kind, d, spans);
+    }
+    let beside = if d.ns == 0 { "beside the critical path" } else { "" };
+    match d.stage {
+        Stage::Edge | Stage::App => (joined(&[spans[0].service.clone(), spans[0].status.map(|s| s.to_string())]), if failed > 0 { "bad" } else { "" }),
+        Stage::Worker => {
+            let runs = if spans.len() > 1 { Some(format!("{} runs", spans.len())) } else { spans[0].attempt.map(|a| format!("attempt {a}")) };
+            let failures = (failed > 0).then(|| format!("{failed} failed"));
+            (joined(&[spans[0].service.clone(), runs, failures]), if failed > 0 { "bad" } else { "" })
+        }
+        Stage::Model => model_remark(c, spans, failed),
+        _ => {
+            let names = distinct(spans.iter().map(|s| s.name.as_str()));
+            let failures = (failed > 0).then(|| format!("{failed} failed"));
+            (joined(&[Some(names), failures, Some(beside.to_owned())]), if failed > 0 { "bad" } else { "" })
+        }
+    }
+}
+
+fn model_remark(c: &Context<'_>, spans: &[&Span], failed: usize) -> (String, &'static str) {
+    let fell_back = c.trace.verdict.fallback_to.as_deref().is_some_and(|to| spans.iter().any(|s| s.name == to));
+    let answered = spans.iter().any(|s| !waterfall::failed(s));
+    match (failed, fell_back, answered) {
+        (0, false, _) if spans.len() > 1 => (format!("{} calls", spans.len()), ""),
+        (0, ..) => (distinct(spans.iter().map(|s| s.name.as_str())), ""),
+        (n, true, true) => (format!("{n} failed, then a fallback"), "warn"),
+        (n, _, true) => (format!("{n} failed, then answered"), "warn"),
+        (n, ..) => (format!("{n} failed"), "bad"),
+    }
+}
+
+fn wait_remark(c: &Context<'_>, kind: SpanKind, d: &Draft, spans: &[&Span]) -> (String, &'static str) {
+    let segment = SegmentKind::from_word(kind.word());
+    let usual = segment.and_then(|k| c.typical(k)).filter(|t| t.p50_ns > 0);
+    let whole = segment.and_then(|k| c.trace.completion.by_kind_ns.get(&k)).copied().unwrap_or(d.ns);
+    if let Some(t) = usual {
+        let ratio = whole as f64 / t.p50_ns as f64;
+        if ratio >= 2.0 {
+            return (format!("{} the median", format::times(ratio)), if whole > t.p95_ns { "bad" } else { "" });
+        }
+    }
+    let queues = distinct(spans.iter().filter_map(|s| s.queue.as_deref()));
+    (if queues.is_empty() { format::counted(spans.len() as u64, "wait", "waits") } else { queues }, "")
+}
+
+fn joined(parts: &[Option<String>]) -> String {
+    parts.iter().flatten().filter(|p| !p.is_empty()).cloned().collect::<Vec<_>>().join(" · ")
+}
+
+fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut seen: Vec<&str> = Vec::new();
+    for name in names {
+        if !seen.contains(&name) {
+            seen.push(name);
+        }
+    }
+    match seen.as_slice() {
+        [first, second, rest @ ..] if !rest.is_empty() => format!("{first}, {second} and {} more", rest.len()),
+        names => names.join(", "),
+    }
+}

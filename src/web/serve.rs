@@ -1,0 +1,150 @@
+//! The accept loop: HTTP/1 over a listener that was bound elsewhere.
+//!
+//! Guarantees: at most [`MAX_CONNECTIONS`] at once; a client that is slow to say what it wants, or idle, is closed after
+//! [`HEADER_TIMEOUT`]; one that does not read its answer is cut when the connection is [`MAX_AGE`] plus [`GRACE`] old; on shutdown
+//! answers under way are finished, for at most [`GRACE`]. Never binds and never reads what is asked.
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    time::{sleep, timeout},
+};
+
+/// Most connections at once; further ones wait in the backlog of the listener.
+pub const MAX_CONNECTIONS: usize = 512;
+/// Longest time between bytes of a header, and of idleness.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Age from which a connection takes no further request.
+pub const MAX_AGE: Duration = Duration::from_secs(120);
+/// Time an answer under way has to be read.
+pub const GRACE: Duration = Duration::from_secs(10);
+/// Largest header block; a pasted line of 16 KiB, percent-encoded, fits.
+const MAX_HEADER_BYTES: usize = 128 * 1024;
+
+/// Serves until `shutdown` is done and connections have ended. Errors of single connections are theirs alone.
+pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let (closing, closed) = watch::channel(false);
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let slot = tokio::select! {
+            () = &mut shutdown => break,
+            slot = slots.clone().acquire_owned() => slot.map_err(io::Error::other)?,
+        };
+        let accepted = tokio::select! {
+            () = &mut shutdown => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let (router, closed) = (router.clone(), closed.clone());
+                tokio::spawn(async move {
+                    connection(stream, router, closed).await;
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, or the client left already: neither is cured by asking again at once.
+                tracing::warn!(%error, "connection not accepted");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    closing.send_replace(true);
+    let all_ended = slots.acquire_many(MAX_CONNECTIONS as u32);
+    let _ = timeout(GRACE, all_ended).await;
+    Ok(())
+}
+
+async fn connection(stream: TcpStream, router: Router, mut closed: watch::Receiver<bool>) {
+    let _ = stream.set_nodelay(true);
+    let service = TowerToHyperService::new(router);
+    let conn = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .half_close(true)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut conn = pin!(conn);
+    tokio::select! {
+        ended = conn.as_mut() => return note(ended),
+        _ = closed.wait_for(|c| *c) => {}
+        () = sleep(MAX_AGE) => {}
+    }
+    conn.as_mut().graceful_shutdown();
+    if let Ok(ended) = timeout(GRACE, conn).await {
+        note(ended);
+    }
+}
+
+fn note(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use std::{
+        io::{Read, Write},
+        net::SocketAddr,
+    };
+    use tokio::sync::oneshot;
+
+    async fn start() -> (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<io::Result<()>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(|| async { "hello" })).route(
+            "/slow",
+            get(|| async {
+                sleep(Duration::from_millis(300)).await;
+                "done"
+            }),
+        );
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(serve(listener, router, async {
+            let _ = stopped.await;
+        }));
+        (at, stop, task)
+    }
+
+    fn ask(at: SocketAddr, path: &str) -> String {
+        let mut stream = std::net::TcpStream::connect(at).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_answer_under_way_is_finished_on_shutdown_and_idle_connections_are_closed() {
+        let (at, stop, task) = start().await;
+        let idle = std::net::TcpStream::connect(at).unwrap();
+        let slow = tokio::task::spawn_blocking(move || ask(at, "/slow"));
+        sleep(Duration::from_millis(100)).await;
+        stop.send(()).unwrap();
+        assert!(slow.await.unwrap().ends_with("done"));
+        task.await.unwrap().unwrap();
+        drop(idle);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_header_that_is_too_large_is_refused_and_others_are_served() {
+        let (at, stop, task) = start().await;
+        let refused = tokio::task::spawn_blocking(move || ask(at, &format!("/{}", "x".repeat(MAX_HEADER_BYTES)))).await.unwrap();
+        assert!(refused.starts_with("HTTP/1.1 4"), "{refused}");
+        assert!(tokio::task::spawn_blocking(move || ask(at, "/")).await.unwrap().ends_with("hello"));
+        stop.send(()).unwrap();
+        task.await.unwrap().unwrap();
+    }
+}
