@@ -13,7 +13,7 @@ use crate::{
     },
     reconstruct::{
         build::{self, Tree, Unit},
-        item::Item,
+        item::{Item, WorkRef},
         link::{self, ParentLink, Parentage},
         roles,
     },
@@ -153,7 +153,8 @@ impl<'a, S: LineSource> Assembler<'a, S> {
                     lines: fetched.items.iter().take(1).map(|i| i.line.clone()).collect(),
                 });
             }
-            for item in &fetched.items {
+            let asked_by = self.parentage(&key)?;
+            for item in fetched.items.iter().filter(|item| !asks_only(item, &key, &asked_by)) {
                 lines.entry(at(item)).or_insert_with(|| item.clone());
             }
             if depth >= MAX_DEPTH {
@@ -369,6 +370,12 @@ fn add_unit(tree: &mut Tree, key: &Arc<str>, fetched: &Fetched, parent: Option<P
     let Some((_, _, _, r)) = first else { return };
     let unit = Unit { key: key.clone(), kind: fetched.kind, label: r.label.clone(), value: r.value.clone(), scope: r.scope.clone(), parent, depth };
     tree.units.insert(key.clone(), unit);
+}
+
+/// The line is that of a request which only asked about the unit: it belongs to the asker.
+fn asks_only(item: &Item, key: &str, parentage: &Parentage) -> bool {
+    let asker = |r: &WorkRef| r.kind == IdKind::Request && &*r.key != key && parentage.polled_by.contains(&r.key);
+    item.refs.iter().any(asker) || item.reference(key).is_some_and(|r| r.relation == IdRelation::Own && link::asks_about(item, r))
 }
 
 fn at(item: &Item) -> (u64, u64, u32) {

@@ -89,7 +89,7 @@ pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], line_count: &mut dyn
 }
 
 /// The request's own path names the id: it knew it before, so it cannot have created it (a poll).
-fn asks_about(item: &Item, own: &WorkRef) -> bool {
+pub fn asks_about(item: &Item, own: &WorkRef) -> bool {
     own.label.as_ref() == "path" || item.entry.http.as_ref().and_then(|h| h.path.as_deref()).is_some_and(|path| path.contains(&*own.value))
 }
 
