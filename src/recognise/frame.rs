@@ -111,10 +111,9 @@ impl Open {
     fn at(line: &[u8]) -> Self {
         let line = line.trim_ascii_end();
         match line.trim_ascii_start().first() {
-            None => Self::Closed,
             Some(b'{') if line.ends_with(b"}") => split::docker(line).map_or(Self::Closed, Self::after_docker),
             Some(b'{' | b'[') if line.trim_ascii_start().len() == 1 => Pretty::open(line.trim_ascii()).map_or(Self::Closed, Self::Json),
-            Some(b'{') => Self::Closed,
+            None | Some(b'{') => Self::Closed,
             Some(b'[') if line.ends_with(b"]") && matches!(line.trim_ascii_start().get(1), Some(b'{')) => Self::Closed,
             Some(_) => Self::text(line),
         }

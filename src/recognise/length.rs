@@ -48,15 +48,20 @@ impl Unit {
 
     /// The unit that stands behind a number in a text.
     fn of_word(word: &[u8]) -> Option<Self> {
-        const WORDS: [(Unit, &[&str]); 6] = [
-            (Unit::Ms, &["ms", "msec", "msecs", "milli", "millis", "millisec", "millisecs", "millisecond", "milliseconds"]),
-            (Unit::S, &["s", "sec", "secs", "second", "seconds"]),
-            (Unit::Us, &["us", "µs", "μs", "usec", "usecs", "micro", "micros", "microsec", "microsecs", "microsecond", "microseconds"]),
-            (Unit::Ns, &["ns", "nsec", "nsecs", "nano", "nanos", "nanosec", "nanosecs", "nanosecond", "nanoseconds"]),
-            (Unit::Min, &["m", "min", "mins", "minute", "minutes"]),
-            (Unit::H, &["h", "hr", "hrs", "hour", "hours"]),
-        ];
-        WORDS.iter().find(|(_, names)| names.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(word))).map(|(unit, _)| *unit)
+        let mut lower = [0; 12];
+        let buffer = lower.get_mut(..word.len())?;
+        buffer.copy_from_slice(word);
+        buffer.make_ascii_lowercase();
+        Some(match &*buffer {
+            b"ms" | b"msec" | b"msecs" | b"milli" | b"millis" | b"millisec" | b"millisecs" | b"millisecond" | b"milliseconds" => Self::Ms,
+            b"s" | b"sec" | b"secs" | b"second" | b"seconds" => Self::S,
+            // The signs are U+00B5 and the Greek letter.
+            [0xc2, 0xb5, b's'] | [0xce, 0xbc, b's'] | b"us" | b"usec" | b"usecs" | b"micro" | b"micros" | b"microsec" | b"microsecs" | b"microsecond" | b"microseconds" => Self::Us,
+            b"ns" | b"nsec" | b"nsecs" | b"nano" | b"nanos" | b"nanosec" | b"nanosecs" | b"nanosecond" | b"nanoseconds" => Self::Ns,
+            b"m" | b"min" | b"mins" | b"minute" | b"minutes" => Self::Min,
+            b"h" | b"hr" | b"hrs" | b"hour" | b"hours" => Self::H,
+            _ => return None,
+        })
     }
 
     /// Nanoseconds in one.
@@ -126,8 +131,7 @@ impl Sum {
 /// Numbers each with its unit, as Go, Rust, humantime and people write them; and how many bytes they take.
 fn run(bytes: &[u8]) -> Option<(Sum, usize)> {
     let (mut sum, mut at, mut last) = (Sum::default(), 0, u64::MAX);
-    loop {
-        let Some((number, unit_ns, used)) = part(&bytes[at..]) else { break };
+    while let Some((number, unit_ns, used)) = part(&bytes[at..]) {
         if unit_ns >= last {
             break;
         }

@@ -68,7 +68,8 @@ pub(super) fn exception_head(line: &str, any: bool) -> Option<(&str, &str)> {
         return None;
     }
     let simple = name.rsplit(|b| matches!(b, b'.' | b'\\' | b'$')).next()?;
-    if !any && !(ENDINGS.iter().any(|ending| simple.ends_with(ending)) && simple.first().is_some_and(u8::is_ascii_uppercase)) {
+    let is_error = simple.first().is_some_and(u8::is_ascii_uppercase) && ENDINGS.iter().any(|ending| simple.ends_with(ending));
+    if !any && !is_error {
         return None;
     }
     if any && severity::of_word(&line[..class]).is_some() {

@@ -50,8 +50,14 @@ impl<'a> TextRecord<'a> {
     }
 
     fn push(&mut self, key: &'a str, value: &'a str) {
-        if self.fields.len() < MAX_FIELDS && !matches!(value, "" | "-") {
-            self.fields.push((Cow::Borrowed(key), Cow::Borrowed(value)));
+        if !matches!(value, "" | "-") {
+            self.push_pair(Cow::Borrowed(key), Cow::Borrowed(value));
+        }
+    }
+
+    fn push_pair(&mut self, key: Cow<'a, str>, value: Cow<'a, str>) {
+        if self.fields.len() < MAX_FIELDS {
+            self.fields.push((key, value));
         }
     }
 

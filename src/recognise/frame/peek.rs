@@ -2,25 +2,33 @@
 
 use crate::recognise::instant;
 
-/// How far into a line is looked.
-const WINDOW_BYTES: usize = 400;
+/// How far into a line is looked, and how far from the end of a longer one: some loggers write the time last.
+const HEAD_BYTES: usize = 400;
+const TAIL_BYTES: usize = 200;
 
 /// The first instant that stands in a line, cheaply and roughly: only used to read several files in about the order of time.
-/// An ISO date and time anywhere in the head, an epoch number after a `:`, or a time of any shape where a text line begins.
+/// An ISO or common-log date and time, an epoch number after a `:`, or a time of any shape where a text line begins.
 pub fn peek_time_ns(line: &[u8]) -> Option<i64> {
-    let window = &line[..line.len().min(WINDOW_BYTES)];
-    let json = matches!(window.first(), Some(b'{' | b'['));
-    for at in memchr::memchr2_iter(b'-', b':', window) {
-        let found = if window[at] == b'-' { iso(window, at) } else { epoch(window, at + 1) };
-        if found.is_some() {
-            return found;
-        }
+    let (head, rest) = line.split_at(line.len().min(HEAD_BYTES));
+    if let Some(found) = first_in(head).or_else(|| first_in(&rest[rest.len().saturating_sub(TAIL_BYTES)..])) {
+        return Some(found);
     }
-    if json {
+    if matches!(head.first(), Some(b'{' | b'[')) {
         return None;
     }
-    let head = window.utf8_chunks().next()?.valid();
-    instant::find(head).map(|(instant, _)| instant.unix_ns)
+    let text = head.utf8_chunks().next()?.valid();
+    instant::find(text).map(|(instant, _)| instant.unix_ns)
+}
+
+fn first_in(window: &[u8]) -> Option<i64> {
+    memchr::memchr2_iter(b'-', b':', window).find_map(|at| if window[at] == b'-' { iso(window, at) } else { epoch(window, at + 1).or_else(|| common_log(window, at)) })
+}
+
+/// `colon` stands behind `23/Nov/2026`.
+fn common_log(window: &[u8], colon: usize) -> Option<i64> {
+    let begin = colon.checked_sub(11)?;
+    let shaped = window[begin + 2] == b'/' && window[begin + 6] == b'/';
+    shaped.then(|| instant::at(window, begin).map(|instant| instant.unix_ns))?
 }
 
 /// `dash` is the first dash of `2026-11-23T09:46:49`.
@@ -28,7 +36,7 @@ fn iso(window: &[u8], dash: usize) -> Option<i64> {
     let begin = dash.checked_sub(4)?;
     let date = window.get(begin..begin + 16)?;
     let shaped = date[7] == b'-' && matches!(date[10], b'T' | b' ') && date[13] == b':' && date[..4].iter().all(u8::is_ascii_digit);
-    if !shaped || (begin > 0 && window[begin - 1].is_ascii_digit()) {
+    if !shaped || memchr::memmem::find(&window[begin.saturating_sub(24)..begin], b"xpir").is_some() || (begin > 0 && window[begin - 1].is_ascii_digit()) {
         return None;
     }
     instant::at(window, begin).map(|instant| instant.unix_ns)

@@ -129,7 +129,7 @@ pub fn unsplit(raw: &str) -> Option<Cow<'_, str>> {
         }
         return Some(Cow::Owned(text));
     }
-    let stream = wrapped(raw[..newline].as_bytes())?.stream;
+    let stream = wrapped(&raw.as_bytes()[..newline])?.stream;
     let mut glue = "";
     for line in raw.lines() {
         let piece = wrapped(line.as_bytes()).filter(|piece| piece.stream == stream)?;

@@ -181,12 +181,16 @@ fn the_first_time_in_a_line() {
         ("{\"id\":\"d9b2d63d-a233-4123-847a-000000000000\",\"time\": \"2026-11-23T08:34:43+0100\"}", "2026-11-23T07:34:43.000000000Z"),
         ("{\"level\":\"info\",\"ts\":1795423038.994292,\"logger\":\"http\"}", "2026-11-23T08:37:18.994292000Z"),
         ("{\"__REALTIME_TIMESTAMP\":\"1795423776620596\"}", "2026-11-23T08:49:36.620596000Z"),
+        ("{\"time_local\":\"23/Nov/2026:08:37:19 +0000\",\"status\":200}", "2026-11-23T08:37:19.000000000Z"),
+        ("{\"expires_at\":\"2031-01-01T00:00:00Z\",\"time\":\"2026-11-23T08:17:43.430Z\"}", "2026-11-23T08:17:43.430000000Z"),
         ("2026/11/23 09:46:53 [error] 11587#11587: *23 client", "2026-11-23T09:46:53.000000000Z"),
         ("11573:M 23 Nov 2026 09:46:23.991 # Redis", "2026-11-23T09:46:23.991000000Z"),
     ];
     for (line, expected) in cases {
         assert_eq!(peek_time_ns(line.as_bytes()).map(|ns| UnixNanos(ns).to_rfc3339()).as_deref(), Some(expected), "{line}");
     }
+    let late = format!("{{\"text\":\"{}\",\"time\":\"2026-11-23T08:17:43.430Z\",\"v\":0}}", "é".repeat(400));
+    assert_eq!(peek_time_ns(late.as_bytes()).map(|ns| UnixNanos(ns).to_rfc3339()).as_deref(), Some("2026-11-23T08:17:43.430000000Z"), "time as the last key");
     for line in ["", "{\"port\":12345,\"id\":\"1-2-3\"}", "no time - here: 5", "{\"user\":9876543210987}"] {
         assert_eq!(peek_time_ns(line.as_bytes()), None, "{line}");
     }

@@ -42,9 +42,9 @@ pub(super) fn scan(bytes: &[u8], at: usize) -> Option<Scanned> {
     let first = *bytes.get(at)?;
     let mut cursor = Cursor { bytes, at };
     if first.is_ascii_digit() {
-        cursor.from_digit()
+        cursor.digit_first()
     } else if first.is_ascii_alphabetic() {
-        cursor.from_letter()
+        cursor.letter_first()
     } else {
         None
     }
@@ -124,7 +124,7 @@ impl Cursor<'_> {
         Some(index as u32 + 1)
     }
 
-    fn from_digit(&mut self) -> Option<Scanned> {
+    fn digit_first(&mut self) -> Option<Scanned> {
         let begin = self.at;
         let run = self.digits_ahead();
         let next = self.peek_at(run);
@@ -220,7 +220,7 @@ impl Cursor<'_> {
     }
 
     /// Weekday or month first: asctime, RFC 2822, JavaScript's Date, java.util.logging.
-    fn from_letter(&mut self) -> Option<Scanned> {
+    fn letter_first(&mut self) -> Option<Scanned> {
         if self.name(&WEEKDAYS).is_some() {
             self.eat(b',');
             if self.spaces() == 0 {
@@ -374,11 +374,11 @@ impl Cursor<'_> {
             return Some(offset);
         }
         let begin = self.at;
-        if self.eat(b' ').is_some() {
-            if let Some(offset) = self.offset(true) {
-                self.zone_trailers();
-                return Some(offset);
-            }
+        if self.eat(b' ').is_some()
+            && let Some(offset) = self.offset(true)
+        {
+            self.zone_trailers();
+            return Some(offset);
         }
         if let Some(hours) = self.zone_name() {
             let offset = self.offset(false).unwrap_or(hours * 3600);
@@ -469,7 +469,7 @@ fn clock(hour: u32, minute: u32, second: u32) -> Option<Clock> {
 
 /// Days from 1970-01-01 in the proleptic Gregorian calendar (Howard Hinnant's `days_from_civil`).
 fn days_since_1970(date: Date) -> Option<i64> {
-    let leap = (date.year % 4 == 0 && date.year % 100 != 0) || date.year % 400 == 0;
+    let leap = (date.year.is_multiple_of(4) && !date.year.is_multiple_of(100)) || date.year.is_multiple_of(400);
     let longest = match date.month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
         4 | 6 | 9 | 11 => 30,

@@ -11,48 +11,44 @@ const MAX_PROSE: usize = 1_000;
 /// How far the words before a number are read.
 const REACH_BYTES: usize = 120;
 
-/// Words after which a length is what something took.
-const CUES: [&str; 14] = ["took", "taken", "elapsed", "duration", "time", "latency", "runtime", "spent", "lasted", "total", "responsetime", "ran", "processingtime", "in"];
-/// Words that make any length before or after them a plan, a limit or a pause.
-const DECOYS: [&str; 33] = [
-    "retry",
-    "retrying",
-    "retries",
-    "retried",
-    "wait",
-    "waiting",
-    "sleep",
-    "sleeping",
-    "backoff",
-    "backing",
-    "expire",
-    "expires",
-    "expired",
-    "expiring",
-    "timeout",
-    "timeouts",
-    "timed",
-    "schedule",
-    "scheduled",
-    "scheduling",
-    "again",
-    "delay",
-    "delayed",
-    "reconnect",
-    "reconnecting",
-    "every",
-    "within",
-    "deadline",
-    "ttl",
-    "next",
-    "will",
-    "interval",
-    "restarting",
-];
-/// Words right behind a length that say the same.
-const TRAILING_DECOYS: [&str; 14] = ["timeout", "left", "remaining", "ago", "delay", "interval", "limit", "window", "budget", "ttl", "from", "until", "old", "backoff"];
-/// Past events after which `after` states what they took.
-const ENDED: [&str; 14] = ["done", "ok", "complete", "success", "sent", "built", "ran", "failure", "error", "finish", "exit", "end", "returns", "succeeds"];
+/// What a word before or behind a length says about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sense {
+    /// A length that follows is what something took.
+    Cue,
+    /// Any length near it is a plan, a limit or a pause.
+    Decoy,
+    /// `after` a past event states what that took.
+    After,
+    /// Says nothing and stands between a cue and its length.
+    Filler,
+    /// An event that is over.
+    Past,
+    Other,
+}
+
+fn sense(word: &[u8]) -> Sense {
+    let mut lower = [0; 14];
+    let Some(buffer) = lower.get_mut(..word.len()) else { return Sense::Other };
+    buffer.copy_from_slice(word);
+    buffer.make_ascii_lowercase();
+    match &*buffer {
+        b"took" | b"taken" | b"elapsed" | b"duration" | b"time" | b"latency" | b"runtime" | b"spent" | b"lasted" | b"total" | b"responsetime" | b"in" => Sense::Cue,
+        b"retry" | b"retrying" | b"retries" | b"retried" | b"wait" | b"waiting" | b"sleep" | b"sleeping" | b"backoff" | b"backing" | b"expire" | b"expires" | b"expired"
+        | b"expiring" | b"timeout" | b"timeouts" | b"timed" | b"schedule" | b"scheduled" | b"scheduling" | b"again" | b"delay" | b"delayed" | b"reconnect" | b"reconnecting"
+        | b"every" | b"within" | b"deadline" | b"ttl" | b"next" | b"will" | b"interval" | b"restarting" => Sense::Decoy,
+        b"after" => Sense::After,
+        b"about" | b"approximately" | b"only" | b"just" | b"of" | b"was" | b"is" => Sense::Filler,
+        b"done" | b"ok" | b"complete" | b"success" | b"sent" | b"built" | b"ran" | b"failure" | b"error" | b"finish" | b"exit" | b"end" | b"returns" | b"succeeds" => Sense::Past,
+        [.., b'e', b'd'] if word.len() > 4 => Sense::Past,
+        _ => Sense::Other,
+    }
+}
+
+/// Words right behind a length that make it a plan or a limit.
+fn is_trailing_decoy(word: &[u8]) -> bool {
+    matches!(sense(word), Sense::Decoy) || matches!(word, b"left" | b"remaining" | b"ago" | b"limit" | b"window" | b"budget" | b"from" | b"until" | b"old")
+}
 
 /// The first length that `text` states of what it is about.
 pub fn in_text(text: &str) -> Option<Length> {
@@ -93,34 +89,41 @@ fn candidate(bytes: &[u8], at: usize) -> Option<(Length, usize)> {
 }
 
 fn is_statement(bytes: &[u8], begin: usize, end: usize) -> bool {
-    let behind = words(&bytes[end..bytes.len().min(end + 24)]).next().unwrap_or_default();
-    if is_one_of(behind, &TRAILING_DECOYS) {
+    let behind = word_behind(&bytes[end..bytes.len().min(end + 24)]);
+    if is_trailing_decoy(behind) {
         return false;
     }
     let before = clause(&bytes[begin.saturating_sub(REACH_BYTES)..begin]);
-    if words(before).any(|word| is_one_of(word, &DECOYS)) {
-        return false;
+    let (mut last, mut last_sense, mut past) = (&b""[..], Sense::Other, false);
+    for word in words(before) {
+        let sense = sense(word);
+        match sense {
+            Sense::Decoy => return false,
+            Sense::Filler => {}
+            _ => (last, last_sense, past) = (word, sense, past || sense == Sense::Past),
+        }
     }
     if behind.eq_ignore_ascii_case(b"elapsed") {
         return true;
     }
-    let last = words(before).filter(|word| !is_one_of(word, &["about", "approximately", "only", "just", "of", "was", "is"])).last().unwrap_or_default();
-    let tight = before.iter().rev().take_while(|b| !b.is_ascii_alphanumeric()).count() <= 12;
-    if !tight {
-        return false;
+    let is_tight = before.iter().rev().take_while(|b| !b.is_ascii_alphanumeric()).count() <= 12;
+    match last_sense {
+        _ if !is_tight => false,
+        Sense::Cue => true,
+        Sense::After => past,
+        _ if last.eq_ignore_ascii_case(b"for") => false,
+        _ => stands_alone_in_brackets(bytes, begin, end) || is_status(last),
     }
-    if is_one_of(last, &CUES) {
-        return true;
-    }
-    if is_one_of(last, &["after", "for"]) {
-        return last.eq_ignore_ascii_case(b"after") && words(before).any(is_past);
-    }
-    stands_alone_in_brackets(bytes, begin, end) || (last.len() == 3 && last.iter().all(u8::is_ascii_digit) && matches!(last[0], b'1'..=b'5'))
 }
 
-/// `Completed`, `failed`, `done`
-fn is_past(word: &[u8]) -> bool {
-    (word.len() > 4 && word[word.len() - 2..].eq_ignore_ascii_case(b"ed")) || is_one_of(word, &ENDED)
+/// The word that only a space or a dash parts from the length.
+fn word_behind(bytes: &[u8]) -> &[u8] {
+    let rest = bytes.strip_prefix(b" ").or_else(|| bytes.strip_prefix(b"-")).unwrap_or_default();
+    words(rest).next().filter(|_| rest.first().is_some_and(u8::is_ascii_alphanumeric)).unwrap_or_default()
+}
+
+fn is_status(word: &[u8]) -> bool {
+    word.len() == 3 && word.iter().all(u8::is_ascii_digit) && (b'1'..=b'5').contains(&word[0])
 }
 
 /// `(12ms)`, `[1.5s]`
@@ -136,8 +139,4 @@ fn clause(before: &[u8]) -> &[u8] {
 
 fn words(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split(|b| !b.is_ascii_alphanumeric()).filter(|word| !word.is_empty())
-}
-
-fn is_one_of(word: &[u8], list: &[&str]) -> bool {
-    list.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word))
 }

@@ -39,8 +39,8 @@ pub(super) fn before_object(raw: &str) -> Option<Peeled<'_>> {
     }
     let marked = head.trim_end().ends_with([':', '|', ']', '>', ')']);
     let speaks = || {
-        let near = &inner[..inner.floor_char_boundary(inner.len().min(4096))];
-        RECORD_KEYS.iter().any(|key| memchr::memmem::find(near.as_bytes(), key.as_bytes()).is_some())
+        let near = &inner.as_bytes()[..inner.len().min(4096)];
+        RECORD_KEYS.iter().any(|key| memchr::memmem::find(near, key.as_bytes()).is_some())
     };
     let is_head = words == 0 || (words == 1 && marked) || (words <= 4 && !head.contains('\t') && speaks());
     is_head.then(|| Peeled { time, severity, ..Peeled::of(inner) })

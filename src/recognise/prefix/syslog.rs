@@ -77,7 +77,7 @@ pub(super) fn iso(raw: &str) -> Option<Peeled<'_>> {
         if head.is_empty() || head.len() > 64 || !head.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')) || severity::of_word(head).is_some() {
             return None;
         }
-        tagged(&rest[head.len()..].strip_prefix(' ')?, head)?
+        tagged(rest[head.len()..].strip_prefix(' ')?, head)?
     };
     Some(Peeled { time: Some(instant::parse(&raw[..space])?), ..peeled })
 }

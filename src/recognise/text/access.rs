@@ -180,7 +180,7 @@ fn status(text: &str) -> Option<&str> {
 
 /// What stands behind the status: bytes, referrer and agent, times, ids, pairs.
 fn tail<'a>(record: &mut TextRecord<'a>, text: &'a str, combined: bool) {
-    pairs::scan(text, |key, value| record.fields.push((Cow::Borrowed(key), value)));
+    pairs::scan(text, |key, value| record.push_pair(Cow::Borrowed(key), value));
     let (mut words, mut numbers, mut quotes) = (Words { text, at: 0 }, Vec::new(), 0);
     let mut seconds = false;
     while let Some(Word { text: word, end, quoted }) = words.next() {

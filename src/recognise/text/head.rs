@@ -284,7 +284,7 @@ impl<'a> Head<'a> {
             return false;
         }
         for inner in found {
-            pairs::scan(inner, |key, value| self.record.fields.push((Cow::Borrowed(key), value)));
+            pairs::scan(inner, |key, value| self.record.push_pair(Cow::Borrowed(key), value));
         }
         self.at = at;
         true
@@ -389,14 +389,12 @@ fn level_at(rest: &str, timed: bool) -> Option<(Severity, usize)> {
     if !ends {
         return None;
     }
-    let level = if word.len() == 1 && !marked {
+    let level = if word.len() == 1 {
         let alone = timed && matches!(word, "I" | "W" | "E" | "D" | "F" | "T") && matches!(next, Some(b' ' | b'\t' | b'|' | b':'));
         if alone { severity::of_word(word) } else { None }
-    } else if (marked && word.len() > 1 && ["log", "http", "silly"].iter().any(|known| known.eq_ignore_ascii_case(word))) || (shouted && timed) {
+    } else if (marked && ["log", "http", "silly"].iter().any(|known| known.eq_ignore_ascii_case(word))) || (shouted && timed) {
         severity::of_word(word)
-    } else if marked {
-        severity::of_bare_word(word)
-    } else if shouted {
+    } else if marked || shouted {
         severity::of_bare_word(word)
     } else if timed && word.bytes().all(|b| b.is_ascii_lowercase()) {
         severity::of_bare_word(word).filter(|_| !matches!(word, "trace" | "alert" | "panic" | "notice"))

@@ -25,7 +25,7 @@ pub(super) fn bracket<'a>(record: &mut TextRecord<'a>, inner: &'a str) -> bool {
             return false;
         }
         let before = record.fields.len();
-        pairs::scan(inner, |key, value| record.fields.push((Cow::Borrowed(key), value)));
+        pairs::scan(inner, |key, value| record.push_pair(Cow::Borrowed(key), value));
         return record.fields.len() > before;
     }
     word_like(record, inner)
@@ -209,7 +209,7 @@ fn tagged<'a>(record: &mut TextRecord<'a>, word: &'a str) -> bool {
         pairs::scan(word, |key, value| match key {
             "pid" => record.set_context("pid", &value),
             "tid" => record.set_context("thread", &value),
-            _ => record.fields.push((Cow::Borrowed(key), value)),
+            _ => record.push_pair(Cow::Borrowed(key), value),
         });
         return record.fields.len() > before || word.starts_with("pid=") || word.starts_with("tid=");
     } else {

@@ -2,7 +2,7 @@
 //!
 //! Guarantees: a value keeps its digits; quoted values are unescaped. Never takes `==`, URLs or prose for a pair.
 
-use super::{MAX_FIELDS, TextRecord};
+use super::TextRecord;
 use crate::recognise::{instant, severity};
 use std::borrow::Cow;
 
@@ -125,20 +125,14 @@ fn assign<'a>(record: &mut TextRecord<'a>, key: &'a str, value: Cow<'a, str>) {
         }
         _ => {}
     }
-    if record.fields.len() < MAX_FIELDS {
-        record.fields.push((Cow::Borrowed(key), value));
-    }
+    record.push_pair(Cow::Borrowed(key), value);
 }
 
 /// Pairs in the message, and a JSON object at its end, become fields.
 pub(super) fn enrich(record: &mut TextRecord<'_>) {
     take_json(record);
     if let Cow::Borrowed(message) = record.message {
-        scan(message, |key, value| {
-            if record.fields.len() < MAX_FIELDS {
-                record.fields.push((Cow::Borrowed(key), value));
-            }
-        });
+        scan(message, |key, value| record.push_pair(Cow::Borrowed(key), value));
     }
 }
 
@@ -194,7 +188,5 @@ fn flatten(record: &mut TextRecord<'_>, path: String, value: serde_json::Value, 
         Value::String(text) => text,
         other => other.to_string(),
     };
-    if record.fields.len() < MAX_FIELDS {
-        record.fields.push((Cow::Owned(path), Cow::Owned(text)));
-    }
+    record.push_pair(Cow::Owned(path), Cow::Owned(text));
 }
