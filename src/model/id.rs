@@ -124,23 +124,26 @@ fn is_hex(bytes: &[u8]) -> bool {
 
 /// Values that mean "none": empty, dashes, words for nothing, all zeros, all `f` (`reconstruction.md` 2.1).
 pub fn is_nil(value: &str) -> bool {
+    const WORDS: [&str; 13] = ["-", "--", "none", "null", "nil", "undefined", "n/a", "na", "???", "unknown", "nan", "<nil>", "(null)"];
     let trimmed = value.trim();
-    if trimmed.is_empty() {
+    let Some(first) = trimmed.bytes().next() else { return true };
+    // Most values differ in their first letter.
+    if !matches!(first.to_ascii_lowercase(), b'-' | b'n' | b'u' | b'?' | b'<' | b'(' | b'0' | b'f') {
+        return false;
+    }
+    if trimmed.len() <= 9 && WORDS.iter().any(|word| word.eq_ignore_ascii_case(trimmed)) {
         return true;
     }
-    let lower = trimmed.to_ascii_lowercase();
-    if matches!(lower.as_str(), "-" | "--" | "none" | "null" | "nil" | "undefined" | "n/a" | "na" | "???" | "unknown" | "nan" | "<nil>" | "(null)") {
-        return true;
-    }
-    let digits = lower.trim_start_matches("0x").replace('-', "");
-    digits.len() >= 8 && (digits.bytes().all(|b| b == b'0') || digits.bytes().all(|b| b == b'f'))
+    let digits = trimmed.strip_prefix("0x").or_else(|| trimmed.strip_prefix("0X")).unwrap_or(trimmed);
+    let all = |want: u8| digits.bytes().all(|b| b == b'-' || b.to_ascii_lowercase() == want);
+    digits.bytes().filter(|b| *b != b'-').count() >= 8 && (all(b'0') || all(b'f'))
 }
 
 /// Whether a value names a thing by itself, whatever the field (`reconstruction.md` 2.1). `id_label`: the name it is written under
 /// says that it is an id, which lets the rarer shapes count.
 pub fn is_strong(value: &str, id_label: bool) -> bool {
     let b = value.as_bytes();
-    if is_nil(value) || b.len() < 12 {
+    if b.len() < 12 || is_nil(value) {
         return false;
     }
     if is_uuid(b) || (matches!(b.len(), 16 | 24 | 32) && is_hex(b) && has_mixed_hex(b)) || is_prefixed(b) || is_ulid(b) || is_ksuid(b) {

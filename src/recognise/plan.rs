@@ -9,7 +9,6 @@ use crate::{
         length::Unit,
         meaning::{self, IdUse, KindRule, Meaning},
         names::Names,
-        reader,
         role::Role,
         scan::{Kind, Leaf},
         table::{Convention, Tables},
@@ -52,8 +51,10 @@ pub struct Plan {
     pub ids: Vec<IdLeaf>,
     /// Strings that no role claims and lists of tags: they may hold ids.
     pub unclaimed: Vec<u16>,
-    /// Conventions that the shape has too and that are stronger: the line lacks the values they ask for.
-    unless: Vec<usize>,
+    /// Values the line must have, for its convention.
+    checks: Vec<(u16, Check)>,
+    /// Values it must lack: one of each list, for stronger conventions of the same shape.
+    unless: Vec<Vec<(u16, Check)>>,
     /// Leaves that scope weak tasks: a run or workflow id.
     pub runs: Vec<u16>,
     /// The attempt was counted already when the line was written.
@@ -70,12 +71,15 @@ impl Plan {
     }
 
     /// Whether the values of a line of this shape lead to this plan's convention.
-    pub fn fits(&self, leaves: &[Leaf<'_>], tables: &Tables, names: &Names) -> bool {
-        self.unless.iter().all(|i| !reader::has_values(&tables.conventions[*i], leaves, names)) && self.convention.is_none_or(|i| reader::has_values(&tables.conventions[i], leaves, names))
+    pub fn fits(&self, leaves: &[Leaf<'_>]) -> bool {
+        let holds = |checks: &[(u16, Check)]| checks.iter().all(|(leaf, check)| check.holds(leaves[*leaf as usize].raw));
+        holds(&self.checks) && !self.unless.iter().any(|checks| holds(checks))
     }
 
     /// Makes the plan of a shape.
-    pub fn new(leaves: &[Leaf<'_>], shape: Vec<u32>, names: &Names, tables: &Tables, convention: Option<usize>, unless: Vec<usize>) -> Self {
+    pub fn new(leaves: &[Leaf<'_>], shape: Vec<u32>, names: &Names, tables: &Tables, convention: Option<usize>, unless: &[usize]) -> Self {
+        let checks_of = |i: usize| checks(&tables.conventions[i], leaves, names);
+        let (checks, unless) = (convention.map_or_else(Vec::new, checks_of), unless.iter().map(|i| checks_of(*i)).collect());
         let v = convention.map(|i| &tables.conventions[i]);
         let mut by_role: Vec<Vec<Candidate>> = (0..ROLES).map(|_| Vec::new()).collect();
         let mut ids: Vec<IdLeaf> = Vec::new();
@@ -113,8 +117,38 @@ impl Plan {
             candidates.extend(list);
             starts[i + 1] = candidates.len() as u16;
         }
-        Self { shape, convention, ids, unclaimed, unless, runs, attempt_counted: counted, candidates, starts }
+        Self { shape, convention, ids, unclaimed, checks, unless, runs, attempt_counted: counted, candidates, starts }
     }
+}
+
+/// What a signature asks of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Check {
+    /// It begins with this.
+    Starts(Box<str>),
+    /// It has no small letters.
+    Capital,
+}
+
+impl Check {
+    /// Whether a value passes.
+    pub fn holds(&self, value: &str) -> bool {
+        match self {
+            Self::Starts(want) => value.starts_with(&**want),
+            Self::Capital => !value.is_empty() && !value.bytes().any(|b| b.is_ascii_lowercase()),
+        }
+    }
+}
+
+/// The checks of a convention on the leaves of a shape that has its paths.
+pub fn checks(v: &Convention, leaves: &[Leaf<'_>], names: &Names) -> Vec<(u16, Check)> {
+    if v.when.starts.is_empty() && v.when.capital.is_empty() {
+        return Vec::new();
+    }
+    let at = |path: &str| leaves.iter().position(|l| names.dotted(l.path) == path).map(|i| i as u16);
+    let starts = v.when.starts.iter().filter_map(|(path, want)| Some((at(path)?, Check::Starts(want.as_str().into()))));
+    let capital = v.when.capital.iter().filter_map(|path| Some((at(path)?, Check::Capital)));
+    starts.chain(capital).collect()
 }
 
 fn is_run(id: &IdUse) -> bool {

@@ -12,7 +12,7 @@ use crate::{
     recognise::{
         apply, frame,
         names::{Names, ROOT},
-        plan::Plan,
+        plan::{self, Plan},
         prefix,
         scan::{self, Batch, Kind, Leaf, Scan},
         table::{Convention, Tables},
@@ -157,6 +157,7 @@ impl Reader {
     /// A JSON object; false: nothing could be read of it.
     fn object(&mut self, text: &str, source: &Arc<str>, depth: u8, out: &mut Vec<Entry>) -> bool {
         let mut scan = Scan::default();
+        scan.leaves.reserve(48);
         scan.object(text, &mut self.names, ROOT);
         if scan.leaves.is_empty() && !scan.clean {
             return false;
@@ -276,11 +277,11 @@ impl Reader {
         let mut hasher = rustc_hash::FxHasher::default();
         shape.hash(&mut hasher);
         let hash = hasher.finish();
-        if let Some(known) = self.plans.get(&hash).into_iter().flatten().filter(|p| p.shape == shape).find(|p| p.fits(leaves, &self.tables, &self.names)) {
+        if let Some(known) = self.plans.get(&hash).into_iter().flatten().filter(|p| p.shape == shape).find(|p| p.fits(leaves)) {
             return known.clone();
         }
         let (convention, unless) = choose(leaves, &self.tables, &self.names);
-        let plan = Arc::new(Plan::new(leaves, shape, &self.names, &self.tables, convention, unless));
+        let plan = Arc::new(Plan::new(leaves, shape, &self.names, &self.tables, convention, &unless));
         self.held += 1;
         self.plans.entry(hash).or_default().push(plan.clone());
         plan
@@ -295,7 +296,7 @@ fn choose(leaves: &[Leaf<'_>], tables: &Tables, names: &Names) -> (Option<usize>
         if !has_shape(v, &paths) {
             continue;
         }
-        if has_values(v, leaves, names) {
+        if plan::checks(v, leaves, names).iter().all(|(leaf, check)| check.holds(leaves[*leaf as usize].raw)) {
             return (Some(i), unless);
         }
         unless.push(i);
@@ -316,12 +317,6 @@ fn has_shape(v: &Convention, paths: &[(String, Kind)]) -> bool {
         && v.when.string.iter().all(|p| is(p, Kind::Str))
         && v.when.starts.keys().all(|p| is(p, Kind::Str))
         && v.when.capital.iter().all(|p| is(p, Kind::Str))
-}
-
-/// Whether the values a signature asks for are there.
-pub fn has_values(v: &Convention, leaves: &[Leaf<'_>], names: &Names) -> bool {
-    let value = |path: &str| leaves.iter().find(|l| names.dotted(l.path) == path).map(|l| l.raw);
-    v.when.starts.iter().all(|(path, want)| value(path).is_some_and(|t| t.starts_with(want.as_str()))) && v.when.capital.iter().all(|path| value(path).is_some_and(|t| !t.is_empty() && !t.bytes().any(|b| b.is_ascii_lowercase())))
 }
 
 /// The lines below the first: a trace says what was raised, anything else is text.

@@ -101,13 +101,9 @@ pub fn scalar<'a>(leaf: &Leaf<'a>) -> Option<Cow<'a, str>> {
     }
 }
 
-/// A text that means "none". Long texts are spared the look.
+/// A text that means "none".
 pub fn absent(text: &str) -> bool {
-    match text.len() {
-        0 => true,
-        1..=16 => is_nil(text),
-        _ => text.starts_with(['0', 'f', 'F', ' ']) && is_nil(text),
-    }
+    text.is_empty() || is_nil(text)
 }
 
 fn number_text<'a>(leaf: &Leaf<'a>) -> Option<Cow<'a, str>> {
