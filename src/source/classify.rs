@@ -8,6 +8,7 @@ use crate::{
     model::{
         checkpoint::{FileKind, FileState},
         entry::FileId,
+        record::RECORD_MAX_BYTES,
     },
     source::{
         Sources,
@@ -257,10 +258,16 @@ impl Sources {
         };
         for lineage in candidates.into_iter().filter(|lineage| lineage.mark.off > length) {
             let Some((position, hash)) = lineage.marks().filter(|(position, _)| *position <= length).max() else { continue };
-            let guard = match unknown.kind {
-                FileKind::Plain => seed_at(&unknown.file, position)?.guard,
-                kind => glimpse(&unknown.file, kind, &[position], false).guards.pop().map(|(_, guard)| guard).unwrap_or_default(),
+            let beyond = usize::try_from(length - position).unwrap_or(usize::MAX);
+            let (guard, rest) = match unknown.kind {
+                FileKind::Plain => (seed_at(&unknown.file, position)?.guard, read_at(&unknown.file, position, beyond.min(RECORD_MAX_BYTES))?),
+                _ if beyond > 0 => continue,
+                kind => (glimpse(&unknown.file, kind, &[position], false).guards.pop().map(|(_, guard)| guard).unwrap_or_default(), Vec::new()),
             };
+            // A whole line behind the mark would be another line than the one that was read there.
+            if beyond > RECORD_MAX_BYTES || rest.contains(&b'\n') {
+                continue;
+            }
             if mark_hash(&guard) == hash {
                 return Ok(Some(lineage.mark.shown.clone()));
             }
