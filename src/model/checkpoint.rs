@@ -73,7 +73,8 @@ pub struct FileCheckpoint {
     pub guard_len: u32,
     /// Hash of the last `guard_len` bytes before `off`.
     pub guard_hash: u64,
-    /// Earlier positions, each with the hash of its guard, newest first: they tell a copy that was made shortly before a truncation.
+    /// Ends of the newest records with a hash of the bytes before each, newest first, while the file is written: they tell a copy that was
+    /// made shortly before a truncation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<(u64, u64)>,
     /// Size on disk when last seen.

@@ -8,12 +8,13 @@ use crate::{
     model::{
         checkpoint::{FileKind, FileState},
         entry::FileId,
+        record::RECORD_MAX_BYTES,
     },
     source::{
         Sources,
         compressed::{End, Inflater, glimpse},
         discover::{Found, Listing},
-        follow::{Lineage, fresh, verify},
+        follow::{Lineage, fresh, mark_hash, verify},
         identity::{HEAD_BYTES, Inode, Seed, Stat, hash64, read_at, seed_at},
         names::{Generation, LogName, log_name},
         scan::{Aside, Why, unix_s},
@@ -233,8 +234,15 @@ impl Sources {
         Ok(inflater.advance(self.lineages[at].mark.off).map(|seed| (at, seed, Some(inflater))))
     }
 
-    /// A copy made shortly before a truncation can end before the position: everything in it was read from the original.
+    /// A copy made shortly before a truncation can end before the position: everything in it was read from the original. The marks stand at every
+    /// record's end there, so at most a piece of one line is taken on trust.
     fn already_read(&mut self, unknown: &Unknown, length: Option<u64>, now: Instant) -> io::Result<Option<String>> {
+        if let Some(Aside { why: Why::CopyOf { file, shown, verified, .. }, stat, .. }) = self.aside.get(&unknown.stat.inode)
+            && !stat.differs(&unknown.stat)
+            && self.lineages.iter().any(|lineage| lineage.mark.id == *file && lineage.mark.off >= *verified)
+        {
+            return Ok(Some(shown.clone()));
+        }
         let candidates: Vec<&Lineage> = self
             .lineages
             .iter()
@@ -250,14 +258,17 @@ impl Sources {
         };
         for lineage in candidates.into_iter().filter(|lineage| lineage.mark.off > length) {
             let Some((position, hash)) = lineage.marks().filter(|(position, _)| *position <= length).max() else { continue };
-            if position < length / 2 {
+            let beyond = usize::try_from(length - position).unwrap_or(usize::MAX);
+            let (guard, rest) = match unknown.kind {
+                FileKind::Plain => (seed_at(&unknown.file, position)?.guard, read_at(&unknown.file, position, beyond.min(RECORD_MAX_BYTES))?),
+                _ if beyond > 0 => continue,
+                kind => (glimpse(&unknown.file, kind, &[position], false).guards.pop().map(|(_, guard)| guard).unwrap_or_default(), Vec::new()),
+            };
+            // A whole line behind the mark would be another line than the one that was read there.
+            if beyond > RECORD_MAX_BYTES || rest.contains(&b'\n') {
                 continue;
             }
-            let guard = match unknown.kind {
-                FileKind::Plain => seed_at(&unknown.file, position)?.guard,
-                kind => glimpse(&unknown.file, kind, &[position], false).guards.pop().map(|(_, guard)| guard).unwrap_or_default(),
-            };
-            if hash64(&guard) == hash {
+            if mark_hash(&guard) == hash {
                 return Ok(Some(lineage.mark.shown.clone()));
             }
         }

@@ -14,7 +14,7 @@ use crate::{
         Timing,
         compressed::{End, Inflater, glimpse},
         identity::{self, GUARD_BYTES, HEAD_BYTES, Seed, Stat, hash64, read_at, seed_at},
-        lines::{Splitter, Taken},
+        lines::{Splitter, Taken, joined_tail},
         names::LogName,
     },
 };
@@ -24,13 +24,15 @@ use std::{
     io::{self, Read, Seek, SeekFrom},
     path::PathBuf,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-/// Positions remembered for copies that were made a little before a truncation.
-const MARKS: usize = 64;
-/// Of them, those that go into the checkpoint: the n-th newest.
-const KEPT_MARKS: [usize; 6] = [1, 2, 4, 8, 20, 60];
+/// Ends of the newest records, remembered for copies that were made a little before a truncation.
+const MARKS: usize = 512;
+/// Of them, those that go into the checkpoint of a file that was written lately.
+const KEPT_MARKS: usize = 64;
+/// Lately: a rotator does not take longer between copying and truncating.
+const MARKED_FOR: Duration = Duration::from_secs(60);
 /// How far ahead the time of the next record is looked for.
 const PEEK_BYTES: usize = 4096;
 
@@ -155,7 +157,7 @@ impl Lineage {
         self.reader.as_ref().map_or(self.mark.off, |reader| reader.splitter.read_pos())
     }
 
-    /// Positions that a copy made earlier may end near: (position, hash of the bytes before it).
+    /// Ends of the newest records, one after another, newest first: position and [`mark_hash`] of the bytes before it.
     pub fn marks(&self) -> impl Iterator<Item = (u64, u64)> {
         self.marks.iter().copied()
     }
@@ -351,7 +353,18 @@ impl Lineage {
     /// Moves the mark behind everything finished, and makes a chunk of it.
     fn absorb(&mut self) -> Option<Chunk> {
         let splitter = &mut self.reader.as_mut()?.splitter;
+        let guard_before = splitter.guard().to_vec();
         let Taken { bytes, records, tally } = splitter.take();
+        if matches!(self.mark.kind, FileKind::Plain) {
+            for record in &records[records.len().saturating_sub(MARKS)..] {
+                // Of a cut record the bytes before its end are not all there.
+                if record.cut.is_none() {
+                    let end = (record.at.end + 1).min(bytes.len());
+                    self.marks.push_front((record.end, mark_hash(&joined_tail(&guard_before, &bytes[end.saturating_sub(GUARD_BYTES)..end]))));
+                }
+            }
+            self.marks.truncate(MARKS);
+        }
         let mark = &mut self.mark;
         self.pending = splitter.pending_bytes();
         self.next_time = None;
@@ -359,8 +372,6 @@ impl Lineage {
             (mark.off, mark.lines) = (splitter.off(), splitter.lines());
             (mark.head_len, mark.head_hash) = (splitter.head().len() as u32, hash64(splitter.head()));
             (mark.guard_len, mark.guard_hash) = (splitter.guard().len() as u32, hash64(splitter.guard()));
-            self.marks.push_front((mark.off, mark.guard_hash));
-            self.marks.truncate(MARKS);
         }
         (mark.size, mark.mtime_ns) = (self.stat.size, self.stat.mtime_ns);
         mark.counters.blank += tally.blank;
@@ -373,9 +384,8 @@ impl Lineage {
     /// The record for a commit.
     pub fn checkpoint(&self) -> FileCheckpoint {
         let mut mark = self.mark.clone();
-        if mark.state != FileState::Done && matches!(mark.kind, FileKind::Plain) {
-            mark.marks = KEPT_MARKS.iter().filter_map(|n| self.marks.get(*n).copied()).collect();
-        }
+        let lately = self.changed.elapsed() < MARKED_FOR || mark.state == FileState::Detached;
+        mark.marks = if lately { self.marks.iter().take(KEPT_MARKS).copied().collect() } else { Vec::new() };
         mark
     }
 
@@ -417,6 +427,11 @@ impl Lineage {
 
 fn first_time(bytes: &[u8]) -> Option<i64> {
     bytes.split(|b| *b == b'\n').find_map(frame::peek_time_ns)
+}
+
+/// A fast hash of the bytes before a mark; the same between runs.
+pub fn mark_hash(guard: &[u8]) -> u64 {
+    u64::from(crc32fast::hash(guard))
 }
 
 fn guard_holds(file: &File, splitter: &Splitter) -> io::Result<bool> {

@@ -290,7 +290,8 @@ impl Splitter {
     }
 }
 
-fn joined_tail(before: &[u8], bytes: &[u8]) -> Vec<u8> {
+/// The last [`GUARD_BYTES`] of both together.
+pub fn joined_tail(before: &[u8], bytes: &[u8]) -> Vec<u8> {
     if bytes.len() >= GUARD_BYTES {
         return bytes[bytes.len() - GUARD_BYTES..].to_vec();
     }

@@ -129,7 +129,8 @@ pub fn descriptor_limit() -> usize {
 impl Sources {
     /// Takes over what a checkpoint knows.
     pub(super) fn restore(&mut self, checkpoint: &Checkpoint) {
-        for mark in &checkpoint.files {
+        // Where nothing was read there is nothing to recognise: an inode alone says nothing.
+        for mark in checkpoint.files.iter().filter(|mark| mark.off > 0) {
             let log = log_name(Path::new(&mark.path), &|_| false);
             self.lineages.push(Lineage::new(mark.clone(), log));
         }

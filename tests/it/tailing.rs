@@ -1,5 +1,7 @@
 //! Following files: every written line is read exactly once and whole, whatever happens to the files.
 
+mod model;
+
 use std::{
     fs,
     io::Write,
