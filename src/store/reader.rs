@@ -114,8 +114,8 @@ pub(super) fn read_payload(path: &Path, meta: &IndexMeta) -> Result<Payload, Sto
 }
 
 impl LineReader {
-    pub(super) fn open(path: &Path, index: Index) -> Result<Self, StoreError> {
-        let inner = Snapshot::open(path, &index, None)?;
+    pub(super) fn open(path: &Path, index: &Index) -> Result<Self, StoreError> {
+        let inner = Snapshot::open(path, index, None)?;
         Ok(Self { inner: Arc::new(inner) })
     }
 
