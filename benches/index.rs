@@ -14,7 +14,8 @@ use throughline::{
     store::{Clause, LineDoc, LineQuery, Store, WriterOptions, rows::RowStore},
 };
 
-const WORDS: [&str; 16] = ["request", "received", "model", "answered", "after", "retry", "customer", "order", "charged", "timeout", "queue", "worker", "finished", "with", "status", "cache"];
+const WORDS: [&str; 16] =
+    ["request", "received", "model", "answered", "after", "retry", "customer", "order", "charged", "timeout", "queue", "worker", "finished", "with", "status", "cache"];
 
 /// Record number `n`: about 500 bytes, three ids, fifteen words.
 fn doc(n: u64) -> LineDoc {

@@ -1,8 +1,9 @@
 //! The directory tantivy writes through: after one failed write nothing more is published until the index is opened anew.
 //!
-//! Guarantees: once a write, sync, rename or creation failed, or the writer was retired, every later `meta.json` write through the same
-//! state fails, so a merge that finishes afterwards cannot publish documents without their read positions (tantivy moves segments to
-//! "committed" in memory before it writes `meta.json`). When [`Publishing::retire`] returns, no `meta.json` write is in flight.
+//! Guarantees: once a write, sync, rename or creation failed, or the writer was retired, no file is created and `meta.json` is not
+//! written any more through the same state, so a merge that finishes afterwards cannot publish documents without their read positions
+//! (tantivy moves segments to "committed" in memory before it writes `meta.json`), nor overwrite the list of files that a later writer
+//! keeps. When [`Publishing::retire`] returns, no such write is in flight.
 //! [`Faults`] lets tests fail, delay or observe each call. Never retries, never hides an error.
 
 use std::{
@@ -18,8 +19,6 @@ use tantivy::directory::{
     AntiCallToken, Directory, DirectoryLock, FileHandle, FileSlice, Lock, TerminatingWrite, WatchCallback, WatchHandle, WritePtr,
     error::{DeleteError, LockError, OpenReadError, OpenWriteError},
 };
-
-const META: &str = "meta.json";
 
 /// A call that changes the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +52,11 @@ impl Faults {
         Self { hook: Some(Arc::new(hook)), calls: Arc::default() }
     }
 
+    /// Changing calls so far.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
     fn check(&self, op: Op, path: &Path) -> io::Result<()> {
         let Some(hook) = &self.hook else { return Ok(()) };
         hook(self.calls.fetch_add(1, Ordering::Relaxed) + 1, op, path)
@@ -74,9 +78,19 @@ pub struct Ended {
     pub disk_full: bool,
 }
 
-/// Whether `meta.json` may still be written. Shared by every clone of one opening.
+/// Whether anything may still be written. Shared by every clone of one opening.
 #[derive(Debug, Clone, Default)]
 pub struct Publishing(Arc<Mutex<Option<Ended>>>);
+
+impl Ended {
+    fn new(what: &str, path: &Path, error: &impl SaysFull) -> Self {
+        Self { why: format!("{what} {} failed: {error}", path.display()), disk_full: error.disk_full() }
+    }
+
+    fn refusal(&self) -> io::Error {
+        io::Error::other(format!("nothing is written any more, because {}", self.why))
+    }
+}
 
 trait SaysFull: fmt::Display {
     fn disk_full(&self) -> bool;
@@ -99,7 +113,7 @@ impl Publishing {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends publishing for good; the first reason stays.
+    /// Ends writing for good; the first reason stays.
     pub fn retire(&self, why: &str) {
         self.lock().get_or_insert_with(|| Ended { why: why.to_owned(), disk_full: false });
     }
@@ -122,7 +136,7 @@ impl Publishing {
 
     fn note<T, E: SaysFull>(&self, what: &str, path: &Path, result: Result<T, E>) -> Result<T, E> {
         if let Err(error) = &result {
-            self.lock().get_or_insert_with(|| Ended { why: format!("{what} {} failed: {error}", path.display()), disk_full: error.disk_full() });
+            self.lock().get_or_insert_with(|| Ended::new(what, path, error));
         }
         result
     }
@@ -146,11 +160,6 @@ impl GuardedDirectory {
     pub fn publishing(&self) -> &Publishing {
         &self.publishing
     }
-
-    fn replace(&self, path: &Path, data: &[u8]) -> io::Result<()> {
-        self.faults.check(Op::Replace, path)?;
-        self.inner.atomic_write(path, data)
-    }
 }
 
 impl Directory for GuardedDirectory {
@@ -172,9 +181,13 @@ impl Directory for GuardedDirectory {
     }
 
     fn open_write(&self, path: &Path) -> Result<WritePtr, OpenWriteError> {
-        let created = self.faults.check(Op::Create, path).map_err(|error| OpenWriteError::wrap_io_error(error, path.to_owned()));
+        let wrap = |error| OpenWriteError::wrap_io_error(error, path.to_owned());
+        if let Some(ended) = self.publishing.ended() {
+            return Err(wrap(ended.refusal()));
+        }
+        let created = self.faults.check(Op::Create, path).map_err(wrap);
         let file = self.publishing.note("creating", path, created.and_then(|()| self.inner.open_write(path)))?;
-        let file = file.into_inner().map_err(|error| OpenWriteError::wrap_io_error(error.into_error(), path.to_owned()))?;
+        let file = file.into_inner().map_err(|error| wrap(error.into_error()))?;
         Ok(BufWriter::new(Box::new(GuardedFile { inner: file, path: path.into(), publishing: self.publishing.clone(), faults: self.faults.clone() })))
     }
 
@@ -183,17 +196,14 @@ impl Directory for GuardedDirectory {
     }
 
     fn atomic_write(&self, path: &Path, data: &[u8]) -> io::Result<()> {
-        if path != Path::new(META) {
-            return self.publishing.note("writing", path, self.replace(path, data));
+        // Held while writing, so that a retired writer has no such write under way.
+        let mut state = self.publishing.lock();
+        if let Some(ended) = &*state {
+            return Err(ended.refusal());
         }
-        // Held while writing, so that a retired writer has no write of `meta.json` under way.
-        let mut ended = self.publishing.lock();
-        if let Some(Ended { why, .. }) = &*ended {
-            return Err(io::Error::other(format!("not published, because {why}")));
-        }
-        let result = self.replace(path, data);
+        let result = self.faults.check(Op::Replace, path).and_then(|()| self.inner.atomic_write(path, data));
         if let Err(error) = &result {
-            *ended = Some(Ended { why: format!("writing {} failed: {error}", path.display()), disk_full: error.disk_full() });
+            *state = Some(Ended::new("writing", path, error));
         }
         result
     }

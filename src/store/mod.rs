@@ -118,7 +118,7 @@ impl Store {
             Place::Memory(_) => path.clone(),
         };
         let index = open_index(&lines, &place, &faults)?.0;
-        let newest = LineReader::open(&lines, index)?;
+        let newest = LineReader::open(&lines, &index)?;
         Ok(Self { path, lines, place, faults, lock, writable, newest: Mutex::new(newest) })
     }
 

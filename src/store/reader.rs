@@ -114,8 +114,8 @@ pub(super) fn read_payload(path: &Path, meta: &IndexMeta) -> Result<Payload, Sto
 }
 
 impl LineReader {
-    pub(super) fn open(path: &Path, index: Index) -> Result<Self, StoreError> {
-        let inner = Snapshot::open(path, &index, None)?;
+    pub(super) fn open(path: &Path, index: &Index) -> Result<Self, StoreError> {
+        let inner = Snapshot::open(path, index, None)?;
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -263,15 +263,17 @@ pub(super) fn push_bounded(heap: &mut BinaryHeap<Spot>, spot: Spot, limit: usize
 
 impl Snapshot {
     fn open(path: &Path, index: &Index, former: Option<&Self>) -> Result<Self, StoreError> {
-        let mut last = None;
-        for _ in 0..OPEN_TRIES {
+        let state = || index.directory().atomic_read(Path::new("meta.json")).ok();
+        let mut tries = 0;
+        loop {
+            let before = state();
+            tries += 1;
             match Self::try_open(path, index.clone(), former) {
                 // Another process committed and tidied up between our reading of `meta.json` and of what it names.
-                Err(error @ StoreError::Damaged { .. }) => last = Some(error),
+                Err(StoreError::Damaged { .. }) if tries < OPEN_TRIES && state() != before => {}
                 other => return other,
             }
         }
-        Err(last.unwrap_or_else(|| StoreError::Index { path: path.to_owned(), cause: "could not be opened".to_owned() }))
     }
 
     fn try_open(path: &Path, index: Index, former: Option<&Self>) -> Result<Self, StoreError> {

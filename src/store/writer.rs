@@ -28,7 +28,13 @@ use tantivy::{
 /// Head room the index library wants below its budget.
 const MARGIN_BYTES: usize = 1_000_000;
 /// Smallest budget of a shard.
-const SHARD_MIN_BYTES: usize = 15_000_000;
+const SHARD_MIN_BYTES: usize = 3_000_000;
+/// What the index library is told of the memory of a shard's first segment: it makes a table of terms of a third of it at once.
+const FIRST_TABLE_BYTES: usize = 16_000_000;
+/// The same for later segments, by the records of the segment before: a commit of a hundred records must not clear megabytes.
+const TABLE_BYTES_A_RECORD: usize = 256;
+/// The least it accepts.
+const TABLE_MIN_BYTES: usize = 100_000;
 /// Records above this size make a shard look at its memory at once.
 const LARGE_BYTES: usize = 16 * 1024;
 /// Otherwise it looks once in so many records.
@@ -96,7 +102,8 @@ impl LineWriter {
     }
 
     /// Opens a shard for another thread: it reads, understands and adds records there, and hands the sealed segments to
-    /// [`LineWriter::take`] before the commit. A shard that is dropped unsealed makes the commit fail.
+    /// [`LineWriter::take`] before the commit, so that no record crosses a core. A shard that is dropped unsealed makes the commit fail;
+    /// one that outlives its writer fails with its next segment.
     pub fn shard(&self) -> Shard {
         Shard::new(&self.lines, &self.index, self.directory.publishing(), &self.pending, self.shard_bytes)
     }
@@ -237,6 +244,7 @@ pub struct Shard {
     publishing: Publishing,
     pending: Arc<AtomicU64>,
     budget_bytes: usize,
+    table_bytes: usize,
     open: Option<(SegmentWriter, Segment)>,
     until_look: u32,
     sealed: Vec<SegmentMeta>,
@@ -258,6 +266,7 @@ impl Shard {
             publishing: publishing.clone(),
             pending: pending.clone(),
             budget_bytes,
+            table_bytes: FIRST_TABLE_BYTES.min(budget_bytes),
             open: None,
             until_look: 0,
             sealed: Vec::new(),
@@ -279,13 +288,16 @@ impl Shard {
             Some(open) => open,
             none => {
                 let segment = self.index.new_segment();
-                none.insert((SegmentWriter::for_segment(self.budget_bytes, segment.clone())?, segment))
+                none.insert((SegmentWriter::for_segment(self.table_bytes, segment.clone())?, segment))
             }
         };
         writer.add_document(AddOperation { opstamp: 0, document })?;
         self.until_look = self.until_look.saturating_sub(1);
         if large || self.until_look == 0 {
             self.until_look = LOOK_EVERY;
+            if let Some(ended) = self.publishing.ended() {
+                return Err(TantivyError::InternalError(ended.why));
+            }
             if writer.mem_usage() >= self.budget_bytes - MARGIN_BYTES {
                 self.finish_segment()?;
             }
@@ -296,6 +308,7 @@ impl Shard {
     fn finish_segment(&mut self) -> Result<(), TantivyError> {
         let Some((writer, segment)) = self.open.take() else { return Ok(()) };
         let records = writer.max_doc();
+        self.table_bytes = (records as usize).saturating_mul(TABLE_BYTES_A_RECORD).clamp(TABLE_MIN_BYTES, self.budget_bytes);
         if records > 0 {
             writer.finalize()?;
             let meta = segment.with_max_doc(records).meta().clone();

@@ -117,7 +117,9 @@ pub(super) fn document(row: &RequestSummary) -> Result<TantivyDocument, serde_js
         out.add_text(ERROR, error);
     }
     for (values, field) in sets(row).into_iter().zip(FIRST_SET..) {
-        values.iter().for_each(|value| out.add_text(Field::from_field_id(field), value));
+        for value in values {
+            out.add_text(Field::from_field_id(field), value);
+        }
     }
     for (number, field) in numbers(row).into_iter().zip(FIRST_NUMBER..) {
         if let Some(number) = number {

@@ -125,7 +125,8 @@ impl RowStore {
         policy.set_del_docs_ratio_before_merge(MAX_DELETED);
         inner.set_merge_policy(Box::new(policy));
         let reader = RowReader::open(&self.path, &index, None)?;
-        let present = reader.roots().iter().map(|root| FxBuildHasher.hash_one(root)).collect();
+        let mut present = FxHashSet::default();
+        reader.each(|_, columns, row| _ = present.insert(FxBuildHasher.hash_one(columns.root(row))));
         Ok(RowWriter { path: self.path.clone(), directory, inner, present })
     }
 }
@@ -149,14 +150,15 @@ impl RowWriter {
             self.delete(&row.root);
             let document = columns::document(row).map_err(|error| self.explain(TantivyError::InternalError(error.to_string())))?;
             self.inner.add_document(document).map_err(|error| self.explain(error))?;
-            self.present.insert(FxBuildHasher.hash_one(&row.root));
+            self.present.insert(FxBuildHasher.hash_one(&*term_text(&row.root)));
         }
         Ok(())
     }
 
     fn delete(&mut self, root: &str) {
-        if self.present.remove(&FxBuildHasher.hash_one(root)) {
-            self.inner.delete_term(Term::from_field_text(columns::ROOT, &term_text(root)));
+        let term = term_text(root);
+        if self.present.remove(&FxBuildHasher.hash_one(&*term)) {
+            self.inner.delete_term(Term::from_field_text(columns::ROOT, &term));
         }
     }
 
