@@ -130,7 +130,7 @@ async fn what_is_typical_is_compared_once_a_kind() {
     let html = get(&rich()).await.html();
     let rows: Vec<Vec<String>> = html.select(&sel(".panel tbody tr")).map(|r| r.select(&sel("td")).map(text).collect()).collect();
     let row = |name: &str| rows.iter().filter(|r| r[0].contains(name)).cloned().collect::<Vec<_>>();
-    assert_eq!(row("model stream"), [["M model stream", "1.44 s", "33.4 %", "980 ms", "1.90 s", "+460 ms"].map(String::from)]);
+    assert_eq!(row("model stream"), [["Mmodel stream", "1.44 s", "33.4 %", "980 ms", "1.90 s", "+460 ms"].map(String::from)]);
     let writes = row("write");
     assert_eq!((writes[0][5].as_str(), writes[1][5].as_str()), ("+407 ms †", "†"));
     let few = get(&format!("/r/{}", fixtures::FAILED)).await.html();
@@ -152,7 +152,7 @@ async fn the_strip_tells_the_path_in_order_with_what_is_missing() {
             "Q retry wait513 ms1 wait",
             "D write109 msreplies",
             "Q queue wait6.45 s15 × the median",
-            "W follow_up3.81 sworker-rq · attempt 1",
+            "W follow_up3.77 sworker-rq · attempt 1",
             "W mail400 msnode-worker · attempt 1",
             "W webhook:88not seennode-worker.log covers this time"
         ]
