@@ -73,6 +73,9 @@ pub struct FileCheckpoint {
     pub guard_len: u32,
     /// Hash of the last `guard_len` bytes before `off`.
     pub guard_hash: u64,
+    /// Earlier positions, each with the hash of its guard, newest first: they tell a copy that was made shortly before a truncation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<(u64, u64)>,
     /// Size on disk when last seen.
     pub size: u64,
     /// Modification time when last seen.
@@ -81,6 +84,8 @@ pub struct FileCheckpoint {
     pub path: String,
     /// The path as the user would recognise it.
     pub shown: String,
+    /// Name of the log without rotation suffix: fixed when the lineage began, since readings depend on it.
+    pub source: String,
     /// Last seen, Unix seconds.
     pub seen_unix_s: i64,
     /// Counters.

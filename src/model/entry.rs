@@ -60,11 +60,13 @@ impl Severity {
 }
 
 /// One log record as it was understood.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Entry {
-    /// Where it stands.
+    /// Where it stands. Known from outside when an entry is kept in its compact form, like the source and the convention.
+    #[serde(skip)]
     pub at: At,
     /// The name of the log it stands in, without rotation suffixes; `service` when the line names none.
+    #[serde(skip)]
     pub source: Arc<str>,
     /// The application's time.
     pub time: Option<Instant>,
@@ -123,22 +125,25 @@ pub struct Entry {
 }
 
 /// How a record was read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Reading {
     /// It is a JSON object (or an envelope around one).
     pub json: bool,
     /// Name of the convention that read it; empty: the generic rules.
+    #[serde(skip)]
     pub convention: &'static str,
     /// The record could not be understood beyond its text: broken JSON, invalid UTF-8.
     pub unparsed: bool,
     /// A text record that continues the record before it (stack trace, wrapped text).
     pub continues: bool,
+    /// The length was read from the text, not from a field.
+    pub duration_in_text: bool,
     /// Times that cannot be held (year 1, year 9999): shown, used for nothing.
     pub time_out_of_range: bool,
 }
 
 /// An attempt number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Attempt {
     /// As written.
     pub raw: Box<str>,
@@ -147,7 +152,7 @@ pub struct Attempt {
 }
 
 /// HTTP facet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Http {
     /// Method.
     pub method: Option<Box<str>>,
@@ -162,7 +167,7 @@ pub struct Http {
 }
 
 /// Model call facet (`gen_ai.*`).
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ModelCall {
     /// Requested model; the only one when the line does not say which.
     pub requested: Option<Box<str>>,
@@ -197,7 +202,7 @@ pub struct ModelCall {
 }
 
 /// Queue and job facet.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Job {
     /// Queue, topic or stream.
     pub queue: Option<Box<str>>,
@@ -214,7 +219,7 @@ pub struct Job {
 }
 
 /// A downstream read or write.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Write {
     /// `sqlite`, `postgresql`, `s3`, `redis`.
     pub system: Option<Box<str>>,
@@ -227,7 +232,7 @@ pub struct Write {
 }
 
 /// What went wrong, as the line says it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Failure {
     /// Class or kind.
     pub kind: Option<Box<str>>,
@@ -242,7 +247,7 @@ pub struct Failure {
 }
 
 /// Fallback facet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Fallback {
     /// Model or group that was left.
     pub from: Option<Box<str>>,

@@ -42,7 +42,7 @@ pub enum IdRelation {
 }
 
 /// One id candidate of a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct IdRef {
     /// What it names.
     pub kind: IdKind,
@@ -56,6 +56,20 @@ pub struct IdRef {
     pub scope: Option<Box<str>>,
     /// It was written as an element of a list or beside others under one label (rule L5).
     pub listed: bool,
+}
+
+impl IdRef {
+    /// Its index term: the canonical value, with the scope behind `\u{1f}` when the value is weak and has one. `None` for nil values.
+    pub fn term(&self) -> Option<String> {
+        if is_nil(&self.value) {
+            return None;
+        }
+        let folded = canonical(&self.value);
+        if is_strong(&self.value, !matches!(self.kind, IdKind::Group | IdKind::Other)) {
+            return Some(folded.into_owned());
+        }
+        Some(self.scope.as_ref().map_or_else(|| folded.clone().into_owned(), |scope| format!("{folded}\u{1f}{scope}")))
+    }
 }
 
 /// Longest canonical id kept as it is; longer ones keep their head and a hash.

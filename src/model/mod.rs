@@ -5,6 +5,7 @@
 
 pub mod checkpoint;
 pub mod entry;
+pub mod format;
 pub mod id;
 pub mod profile;
 pub mod record;

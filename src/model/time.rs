@@ -26,7 +26,7 @@ impl Serialize for UnixNanos {
 }
 
 /// A point in time as one line states it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instant {
     /// The written digits in nanoseconds, in UTC when the zone is known, else as if they were UTC.
     pub unix_ns: i64,
@@ -37,7 +37,7 @@ pub struct Instant {
 }
 
 /// A length of time as one line states it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Length {
     /// Nanoseconds when the unit is known (by name, value, or convention), else `None`.
     pub ns: Option<i64>,

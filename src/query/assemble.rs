@@ -42,9 +42,14 @@ pub trait LineSource {
     type Error;
     /// How many records carry a term.
     fn count(&self, term: &str) -> u64;
-    /// The entries of the records that carry a term, at most `limit` records, with the path each is shown under.
-    fn entries(&self, term: &str, limit: usize) -> Result<Vec<(Arc<Entry>, Arc<str>)>, Self::Error>;
+    /// Where the entries stand that carry a term: those of at most `limit` records.
+    fn places(&self, term: &str, limit: usize) -> Result<Vec<Place>, Self::Error>;
+    /// The entry at a place that [`Self::places`] gave, with the path its file is shown under.
+    fn load(&self, place: Place) -> Result<(Arc<Entry>, Arc<str>), Self::Error>;
 }
+
+/// `(file, start, sub)`: the key of an entry.
+pub type Place = (u64, u64, u32);
 
 struct Fetched {
     kind: IdKind,
@@ -321,15 +326,21 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         if let Some(known) = self.units.get(key) {
             return Ok(known.clone());
         }
-        let entries = self.source.entries(key, MAX_LINES_OF_ID)?;
-        let records = entries.len() as u64;
-        let mut items = Vec::with_capacity(entries.len());
-        for (entry, shown) in entries {
-            let place = (entry.at.file.0, entry.at.start, entry.at.sub);
-            let profile = self.profile;
-            let item = self.items.entry(place).or_insert_with(|| Rc::new(Item::new(entry, &shown, profile)));
+        let places = self.source.places(key, MAX_LINES_OF_ID)?;
+        let records = places.len() as u64;
+        let mut items = Vec::with_capacity(places.len());
+        for place in places {
+            let item = match self.items.get(&place) {
+                Some(known) => known.clone(),
+                None => {
+                    let (entry, shown) = self.source.load(place)?;
+                    let item = Rc::new(Item::new(entry, &shown, self.profile));
+                    self.items.insert(place, item.clone());
+                    item
+                }
+            };
             if item.reference(key).is_some() {
-                items.push(item.clone());
+                items.push(item);
             }
         }
         let total = if records >= MAX_LINES_OF_ID as u64 { self.source.count(key) } else { items.len() as u64 };

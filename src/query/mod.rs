@@ -4,5 +4,9 @@
 //! Guarantees: every question has a deadline and a bound on what it reads. Never writes.
 
 pub mod assemble;
+pub mod engine;
+pub mod lines;
 pub mod resolve;
+pub mod search;
+pub mod syntax;
 pub mod view;

@@ -140,7 +140,8 @@ fn members<S: TermSource>(source: &S, assembler: &mut Assembler<'_, S>, term: &s
     let mut units: BTreeSet<Arc<str>> = BTreeSet::new();
     let mut kind = IdKind::Other;
     let profile = assembler.profile();
-    for (entry, shown) in source.entries(term, MAX_LOOK)? {
+    for place in source.places(term, MAX_LOOK)? {
+        let (entry, shown) = source.load(place)?;
         if let Some(id) = entry.ids.iter().find(|i| *id::canonical(&i.value) == *term.split('\u{1f}').next().unwrap_or(term)) {
             kind = id.kind;
         }

@@ -3,4 +3,67 @@
 //! Pure: no IO, no clock, no async; a reading is a function of the raw record and the name of its source. It never panics and never
 //! loses a record: at the worst the record is text.
 
+mod apply;
+mod decimal;
+pub mod explain;
+mod facets;
+mod failure;
 pub mod frame;
+mod ids;
+pub mod instant;
+pub mod length;
+mod meaning;
+mod mine;
+mod names;
+mod plan;
+pub mod prefix;
+mod reader;
+mod role;
+mod scan;
+pub mod severity;
+pub mod stack;
+mod table;
+pub mod text;
+mod values;
+
+pub use reader::Reader;
+pub use table::{Sample, TableError, Tables};
+
+use crate::model::entry::Entry;
+
+/// Index terms of every id of an entry: its canonical form, with the scope behind `\u{1f}` when the value is weak.
+pub fn terms(entry: &Entry, push: &mut dyn FnMut(String)) {
+    for id in &entry.ids {
+        if let Some(term) = id.term() {
+            push(term);
+        }
+    }
+}
+
+/// The prose of an entry, to be indexed by words: its text, and the names and messages that people search for. No prompts, no dumps.
+pub fn prose(entry: &Entry) -> impl Iterator<Item = &str> {
+    let failure = entry.failure.as_deref();
+    let model = entry.model.as_deref();
+    let job = entry.job.as_deref();
+    let http = entry.http.as_deref();
+    [
+        entry.body.as_deref(),
+        entry.operation.as_deref(),
+        entry.outcome.as_deref(),
+        entry.tool.as_deref(),
+        failure.and_then(|f| f.kind.as_deref()),
+        failure.and_then(|f| f.message.as_deref()),
+        failure.and_then(|f| f.code.as_deref()),
+        model.and_then(|m| m.requested.as_deref()),
+        model.and_then(|m| m.served.as_deref()),
+        model.and_then(|m| m.provider.as_deref()),
+        job.and_then(|j| j.name.as_deref()),
+        job.and_then(|j| j.queue.as_deref()),
+        http.and_then(|h| h.path.as_deref()),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+#[cfg(test)]
+mod tests;

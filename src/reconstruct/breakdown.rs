@@ -31,7 +31,8 @@ pub type FirstTokens = BTreeMap<usize, i64>;
 /// Parts of the response: the root's interval along its blocking children.
 pub fn response(spans: &[Draft], root: usize, first_tokens: &FirstTokens) -> Vec<Part> {
     let nodes = nodes(spans);
-    let blocking = |of: usize| children(spans, of).into_iter().filter(|c| spans[*c].blocking).collect::<Vec<_>>();
+    let children = children(spans);
+    let blocking = |of: usize| children[of].iter().copied().filter(|c| spans[*c].blocking).collect::<Vec<_>>();
     let r = &spans[root];
     let pieces = critical_path::walk(&nodes, &[root], &blocking, r.start, r.end, tolerance(r));
     parts(spans, &pieces, first_tokens)
@@ -48,7 +49,8 @@ pub fn after(spans: &[Draft], root: usize, from: i64, to: i64, first_tokens: &Fi
             starts_frame(&spans[*i]) || !inside_detached
         })
         .collect();
-    let kids = |of: usize| children(spans, of).into_iter().filter(|c| !starts_frame(&spans[*c])).collect::<Vec<_>>();
+    let children = children(spans);
+    let kids = |of: usize| children[of].iter().copied().filter(|c| !starts_frame(&spans[*c])).collect::<Vec<_>>();
     let pieces = critical_path::walk(&nodes, &top, &kids, from, to, 0);
     parts(spans, &pieces, first_tokens)
 }
@@ -77,8 +79,14 @@ fn nodes(spans: &[Draft]) -> Vec<Node> {
     spans.iter().map(|d| Node { start: d.start, end: d.end }).collect()
 }
 
-fn children(spans: &[Draft], of: usize) -> Vec<usize> {
-    (0..spans.len()).filter(|i| spans[*i].parent == Some(of)).collect()
+fn children(spans: &[Draft]) -> Vec<Vec<usize>> {
+    let mut out = vec![Vec::new(); spans.len()];
+    for (index, span) in spans.iter().enumerate() {
+        if let Some(parent) = span.parent {
+            out[parent].push(index);
+        }
+    }
+    out
 }
 
 fn tolerance(root: &Draft) -> i64 {

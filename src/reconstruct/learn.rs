@@ -25,34 +25,136 @@ const FIELD_SAMPLE: usize = 256;
 const MAX_FIELDS: usize = 4_096;
 /// Different requests remembered for a sampled value.
 const MAX_MET: usize = 3;
+/// Version of the compact form.
+const LEARNED_VERSION: u32 = 1;
 /// A data test speaks from this many sampled values up.
 pub const ENOUGH: usize = 20;
 
-/// Everything learned so far, and how far it has read.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// Everything learned so far.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Learned {
     /// Version of this shape.
     pub version: u32,
-    /// Generation of the line index it covers.
-    pub generation: u64,
-    /// Time covered by each source: first and last instant as written.
-    pub coverage: BTreeMap<String, Coverage>,
+    /// What each source (by name) showed of itself.
+    pub sources: BTreeMap<String, SourceFacts>,
     zone_ids: BTreeMap<u64, BTreeMap<String, Seen>>,
     zone_lines: BTreeMap<String, BTreeMap<i32, u64>>,
-    fields: BTreeMap<String, Field>,
+    /// By service, then label.
+    fields: BTreeMap<String, BTreeMap<String, Field>>,
+    field_count: usize,
 }
 
-/// Time a source covers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Coverage {
-    /// First instant, as written.
-    pub first_ns: i64,
-    /// Last instant, as written.
-    pub last_ns: i64,
-    /// Lines with a time.
-    pub lines: u64,
+/// What a source showed of itself. Instants are as written: a naive one is not moved yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceFacts {
+    first_ns: Option<i64>,
+    last_ns: Option<i64>,
+    /// Entries.
+    pub entries: u64,
+    /// Entries with a time.
+    pub timed: u64,
     /// Of them, without a zone.
     pub naive: u64,
+    conventions: BTreeMap<String, u64>,
+    services: BTreeMap<String, u64>,
+}
+
+/// Most conventions and services remembered of one source.
+const MAX_NAMES: usize = 24;
+
+impl SourceFacts {
+    fn observe(&mut self, entry: &Entry) {
+        self.entries += 1;
+        let convention = match entry.reading.convention {
+            "" if entry.reading.unparsed => "unreadable",
+            "" if entry.reading.json => "generic JSON",
+            "" => "text",
+            name => name,
+        };
+        bump(&mut self.conventions, convention);
+        if let Some(service) = &entry.service {
+            bump(&mut self.services, service);
+        }
+        if let Some(time) = entry.time {
+            self.first_ns = Some(self.first_ns.map_or(time.unix_ns, |f| f.min(time.unix_ns)));
+            self.last_ns = self.last_ns.max(Some(time.unix_ns));
+            self.timed += 1;
+            self.naive += u64::from(time.naive);
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.first_ns = [self.first_ns, other.first_ns].into_iter().flatten().min();
+        self.last_ns = self.last_ns.max(other.last_ns);
+        self.entries += other.entries;
+        self.timed += other.timed;
+        self.naive += other.naive;
+        for (mine, theirs) in [(&mut self.conventions, other.conventions), (&mut self.services, other.services)] {
+            for (name, n) in theirs {
+                if mine.len() < MAX_NAMES || mine.contains_key(&name) {
+                    *mine.entry(name).or_default() += n;
+                }
+            }
+        }
+    }
+
+    /// Its times carry no zone.
+    pub fn is_naive(&self) -> bool {
+        self.naive * 2 > self.timed
+    }
+
+    /// First and last instant, with the offset of its zone applied when its times are naive.
+    pub fn span(&self, offset_ns: i64) -> Option<(i64, i64)> {
+        let offset = if self.is_naive() { offset_ns } else { 0 };
+        Some((self.first_ns?.saturating_sub(offset), self.last_ns?.saturating_sub(offset)))
+    }
+
+    /// Conventions that read its entries with counts, most frequent first.
+    pub fn conventions(&self) -> Vec<(String, u64)> {
+        most_frequent(&self.conventions)
+    }
+
+    /// Services named in it, most frequent first.
+    pub fn services(&self) -> Vec<String> {
+        most_frequent(&self.services).into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Why it is read as it is, in words.
+    pub fn evidence(&self) -> String {
+        let Some((name, n)) = self.conventions().into_iter().next() else { return String::new() };
+        format!("{n} of {} records have the keys of {name}", self.entries)
+    }
+
+    /// What is known of its zone, in words; `None` when its times carry one.
+    pub fn zone_words(&self, zone: Option<&Zone>) -> Option<String> {
+        if self.timed == 0 || !self.is_naive() {
+            return None;
+        }
+        Some(match zone {
+            Some(z) => format!("{}, learned from {} observations", offset_words(z.offset_s), z.votes),
+            None => "not written in its lines; read as UTC".to_owned(),
+        })
+    }
+}
+
+/// `UTC-06:00`.
+pub fn offset_words(offset_s: i32) -> String {
+    let (sign, abs) = (if offset_s < 0 { '-' } else { '+' }, offset_s.abs());
+    format!("UTC{sign}{:02}:{:02}", abs / 3_600, abs % 3_600 / 60)
+}
+
+fn bump(counts: &mut BTreeMap<String, u64>, name: &str) {
+    if let Some(n) = counts.get_mut(name) {
+        *n += 1;
+    } else if counts.len() < MAX_NAMES {
+        counts.insert(name.to_owned(), 1);
+    }
+}
+
+fn most_frequent(counts: &BTreeMap<String, u64>) -> Vec<(String, u64)> {
+    let mut list: Vec<(String, u64)> = counts.iter().map(|(k, v)| (k.clone(), *v)).collect();
+    list.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    list
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -83,10 +185,16 @@ fn hash(text: &str) -> u64 {
     hasher.finish().wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29).wrapping_mul(0xD6E8_FEB8_6659_FD93)
 }
 
+impl Default for Learned {
+    fn default() -> Self {
+        Self { version: LEARNED_VERSION, sources: BTreeMap::new(), zone_ids: BTreeMap::new(), zone_lines: BTreeMap::new(), fields: BTreeMap::new(), field_count: 0 }
+    }
+}
+
 impl Learned {
     /// Takes note of one entry.
     pub fn observe(&mut self, entry: &Entry) {
-        self.observe_time(entry);
+        self.observe_source(entry);
         let service: &str = entry.service.as_deref().unwrap_or(&entry.source);
         let polled = entry.http.as_ref().and_then(|h| h.path.as_deref()).unwrap_or("");
         for id in &entry.ids {
@@ -103,15 +211,13 @@ impl Learned {
         }
     }
 
-    fn observe_time(&mut self, entry: &Entry) {
-        let Some(time) = entry.time else { return };
-        let source = self.coverage.entry(entry.source.to_string());
-        let c = source.or_insert(Coverage { first_ns: time.unix_ns, last_ns: time.unix_ns, lines: 0, naive: 0 });
-        c.first_ns = c.first_ns.min(time.unix_ns);
-        c.last_ns = c.last_ns.max(time.unix_ns);
-        c.lines += 1;
-        c.naive += u64::from(time.naive);
-        if time.naive
+    fn observe_source(&mut self, entry: &Entry) {
+        if let Some(facts) = self.sources.get_mut(&*entry.source) {
+            facts.observe(entry);
+        } else if self.sources.len() < MAX_FIELDS {
+            self.sources.entry(entry.source.to_string()).or_default().observe(entry);
+        }
+        if let Some(time) = entry.time.filter(|t| t.naive)
             && let Some(received) = entry.received.filter(|r| !r.naive)
             && let Some(offset) = quarter_hours(time.unix_ns - received.unix_ns)
         {
@@ -136,11 +242,14 @@ impl Learned {
     }
 
     fn observe_field(&mut self, service: &str, label: &str, kind: IdKind, value: u64, entry: &Entry, asked: bool) {
-        let key = roles::role_key(service, label);
-        if self.fields.len() >= MAX_FIELDS && !self.fields.contains_key(&key) {
-            return;
+        if !self.fields.get(service).is_some_and(|f| f.contains_key(label)) {
+            if self.field_count >= MAX_FIELDS {
+                return;
+            }
+            self.field_count += 1;
+            self.fields.entry(service.to_owned()).or_default().insert(label.to_owned(), Field::default());
         }
-        let field = self.fields.entry(key).or_default();
+        let Some(field) = self.fields.get_mut(service).and_then(|f| f.get_mut(label)) else { return };
         field.kind.get_or_insert(kind);
         field.lines += 1;
         if field.values.len() >= FIELD_SAMPLE && field.values.last_key_value().is_some_and(|(max, _)| value > *max) {
@@ -162,6 +271,73 @@ impl Learned {
             field.values.pop_last();
             field.full = true;
         }
+    }
+
+    /// Takes in what another reader of other lines learned. The order of merging does not matter.
+    pub fn merge(&mut self, other: Self) {
+        for (name, facts) in other.sources {
+            if self.sources.len() < MAX_FIELDS || self.sources.contains_key(&name) {
+                self.sources.entry(name).or_default().merge(facts);
+            }
+        }
+        for (id, seen) in other.zone_ids {
+            let mine = self.zone_ids.entry(id).or_default();
+            for (source, s) in seen {
+                let m = mine.entry(source).or_insert(s);
+                m.first_ns = m.first_ns.min(s.first_ns);
+                m.naive |= s.naive;
+            }
+        }
+        while self.zone_ids.len() > ZONE_SAMPLE {
+            self.zone_ids.pop_last();
+        }
+        for (source, votes) in other.zone_lines {
+            let mine = self.zone_lines.entry(source).or_default();
+            votes.into_iter().for_each(|(offset, n)| *mine.entry(offset).or_default() += n);
+        }
+        for (service, fields) in other.fields {
+            for (label, field) in fields {
+                self.merge_field(&service, &label, field);
+            }
+        }
+    }
+
+    fn merge_field(&mut self, service: &str, label: &str, field: Field) {
+        if !self.fields.get(service).is_some_and(|f| f.contains_key(label)) {
+            if self.field_count >= MAX_FIELDS {
+                return;
+            }
+            self.field_count += 1;
+        }
+        let mine = self.fields.entry(service.to_owned()).or_default().entry(label.to_owned()).or_default();
+        mine.kind = match (mine.kind, field.kind) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        mine.lines += field.lines;
+        mine.full |= field.full;
+        for (hash, value) in field.values {
+            let v = mine.values.entry(hash).or_default();
+            v.lines += value.lines;
+            v.requests.extend(value.requests);
+            v.requests.sort_unstable();
+            v.requests.dedup();
+            v.requests.truncate(MAX_MET);
+        }
+        while mine.values.len() > FIELD_SAMPLE {
+            mine.values.pop_last();
+            mine.full = true;
+        }
+    }
+
+    /// Compact form, for the commit.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_allocvec(self).unwrap_or_default()
+    }
+
+    /// From the compact form; `None` when it is of another version or damaged.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        postcard::from_bytes::<Self>(bytes).ok().filter(|l| l.version == LEARNED_VERSION)
     }
 
     /// The profile these statistics speak for. Its version is a hash of what it says: equal profiles have equal versions.
@@ -204,13 +380,7 @@ impl Learned {
 
     /// Every id field with its role and the numbers that decided.
     pub fn roles(&self) -> Vec<RoleDecision> {
-        self.fields
-            .iter()
-            .filter_map(|(key, field)| {
-                let (service, label) = key.split_once('\u{1f}')?;
-                Some(decide(service, label, field))
-            })
-            .collect()
+        self.fields.iter().flat_map(|(service, fields)| fields.iter().map(move |(label, field)| decide(service, label, field))).collect()
     }
 }
 

@@ -8,7 +8,6 @@ pub mod charts;
 mod chrome;
 mod error;
 pub mod escape;
-pub mod format;
 mod guard;
 pub mod links;
 mod pages;
@@ -18,6 +17,7 @@ pub mod waterfall;
 
 pub use serve::serve;
 
+use crate::model::format;
 use crate::{model::status::Status, query::view::{Answers, QueryError}};
 use axum::{Router, middleware, routing::get};
 use error::Problem;

@@ -1,0 +1,107 @@
+//! Which data directory a command means.
+//!
+//! `--data`, else `THROUGHLINE_DATA` (clap reads it), else for commands with paths one kept by those paths, else the one used last.
+//! Guarantees: the same paths give the same directory; nothing outside the state directory is written. Never opens an index.
+
+use anyhow::{Context, Result, bail};
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+};
+
+/// How many recently used directories are remembered.
+const REMEMBERED: usize = 20;
+const LIST: &str = "recent";
+
+/// Where state is kept: `$XDG_STATE_HOME/throughline`, else `~/.local/state/throughline`.
+pub fn state_dir() -> Result<PathBuf> {
+    if let Some(dir) = env::var_os("XDG_STATE_HOME").filter(|d| Path::new(d).is_absolute()) {
+        return Ok(Path::new(&dir).join("throughline"));
+    }
+    match env::var_os("HOME").filter(|h| !h.is_empty()) {
+        Some(home) => Ok(Path::new(&home).join(".local/state/throughline")),
+        None => bail!("no home directory is known; name a data directory with --data DIR"),
+    }
+}
+
+/// The directory for a set of watched paths: named after the first, told apart by all of them.
+pub fn for_paths(paths: &[String]) -> Result<PathBuf> {
+    let mut canonical: Vec<String> = paths.iter().map(|p| canonical_path(p)).collect();
+    canonical.sort();
+    canonical.dedup();
+    let hash = crc32fast::hash(canonical.join("\n").as_bytes());
+    let first = canonical.first().map_or("logs", String::as_str);
+    Ok(state_dir()?.join(format!("{}-{hash:08x}", readable(first))))
+}
+
+fn canonical_path(path: &str) -> String {
+    if path == "-" {
+        return path.to_owned();
+    }
+    if let Ok(found) = fs::canonicalize(path) {
+        return found.to_string_lossy().into_owned();
+    }
+    // A glob, or a path that is not there yet: made absolute as it is.
+    let absolute = if Path::new(path).is_absolute() { PathBuf::from(path) } else { env::current_dir().unwrap_or_default().join(path) };
+    absolute.to_string_lossy().into_owned()
+}
+
+fn readable(path: &str) -> String {
+    let name = if path == "-" { "stdin" } else { path.trim_end_matches('/').rsplit('/').next().unwrap_or("logs") };
+    let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' }).take(40).collect();
+    if safe.trim_matches(['.', '_']).is_empty() { "logs".to_owned() } else { safe.trim_start_matches('.').to_owned() }
+}
+
+/// Remembers a directory as the one used last. A failure to remember is no failure of the command.
+pub fn remember(dir: &Path) -> io::Result<()> {
+    let Ok(state) = state_dir() else { return Ok(()) };
+    fs::create_dir_all(&state)?;
+    let absolute = fs::canonicalize(dir)?;
+    let mut list: Vec<PathBuf> = recent();
+    list.retain(|d| *d != absolute);
+    list.insert(0, absolute);
+    list.truncate(REMEMBERED);
+    let text: String = list.iter().map(|d| format!("{}\n", d.display())).collect();
+    let part = state.join(format!("{LIST}.{}", std::process::id()));
+    fs::write(&part, text)?;
+    fs::rename(part, state.join(LIST))
+}
+
+/// Directories used before that still stand, the last one first.
+pub fn recent() -> Vec<PathBuf> {
+    let Ok(state) = state_dir() else { return Vec::new() };
+    let text = fs::read_to_string(state.join(LIST)).unwrap_or_default();
+    text.lines().map(PathBuf::from).filter(|d| d.is_dir()).collect()
+}
+
+/// The directory a command without paths means, with `true` when it was taken from memory (and should be named to the user).
+pub fn for_question(given: Option<&Path>) -> Result<(PathBuf, bool)> {
+    if let Some(dir) = given {
+        if !dir.is_dir() {
+            bail!("{}: there is no data directory here; read some logs first: throughline index PATH --data {}", dir.display(), dir.display());
+        }
+        return Ok((dir.to_owned(), false));
+    }
+    recent().into_iter().next().map(|d| (d, true)).context("nothing was indexed yet; read some logs first: throughline PATH")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_paths_in_any_order_mean_the_same_directory() {
+        let a = for_paths(&["/var/log/a".into(), "/var/log/b".into()]).unwrap();
+        let b = for_paths(&["/var/log/b".into(), "/var/log/a".into()]).unwrap();
+        assert_eq!(a, b);
+        assert_ne!(a, for_paths(&["/var/log/a".into()]).unwrap());
+    }
+
+    #[test]
+    fn directories_are_named_so_that_a_person_recognises_them() {
+        assert_eq!(readable("/srv/logs/sample-logs/"), "sample-logs");
+        assert_eq!(readable("/srv/logs/*.json*"), "_.json_");
+        assert_eq!(readable("-"), "stdin");
+        assert_eq!(readable("/.."), "logs");
+    }
+}

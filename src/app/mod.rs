@@ -1,0 +1,335 @@
+//! Wiring: takes the command line apart, hands every room plain arguments, starts and stops what runs.
+//!
+//! The only place that knows the whole configuration, spawns threads and listens to signals. Guarantees: the index is closed after a
+//! last commit when asked to stop; a usage error is told apart from a failure. It holds no logic of a room.
+
+pub mod data_dir;
+pub mod pipeline;
+pub mod terminal;
+
+use crate::{
+    app::{pipeline::Pipeline, terminal::Terminal},
+    cli::{Cli, Command, DataArgs, ExplainArgs, ExportArgs, ExportFormat, IndexArgs, SearchArgs, ServeArgs, ShowArgs},
+    commands::{self, Out},
+    model::{checkpoint::Checkpoint, summary::RowQuery},
+    query::{
+        engine::Engine,
+        search,
+        view::{Answers, Found},
+    },
+    recognise::Tables,
+    source::{Sources, Watch},
+    store::{RowStore, Store},
+    web,
+};
+use anyhow::{Context, Result};
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+/// A wrong use of the command: told in one line, exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Does what the command line says.
+pub fn run(cli: Cli) -> Result<()> {
+    match cli.command {
+        None => serve(&cli.serve),
+        Some(Command::Serve(args)) => serve(&args),
+        Some(Command::Index(args)) => index(&args),
+        Some(Command::Show(args)) => show(&args),
+        Some(Command::Search(args)) => search_for(&args),
+        Some(Command::Explain(args)) => explain(&args),
+        Some(Command::Roles(args)) => roles(&args),
+        Some(Command::Export(args)) => export(&args),
+        Some(Command::Stats(args)) => stats(&args),
+    }
+}
+
+fn tables(formats: Option<&Path>) -> Result<Arc<Tables>> {
+    let Some(dir) = formats else { return Ok(Tables::builtin()) };
+    let listing = fs::read_dir(dir).map_err(|e| Usage(format!("{}: {e}", dir.display())))?;
+    let mut files: Vec<PathBuf> = listing.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| p.extension().is_some_and(|x| x == "toml")).collect();
+    files.sort();
+    let mut extra = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(&file).map_err(|e| Usage(format!("{}: {e}", file.display())))?;
+        extra.push((file.display().to_string(), text));
+    }
+    Ok(Tables::with(&extra).map_err(|e| Usage(e.to_string()))?)
+}
+
+/// Every path must be there before anything is opened: a typo is a usage error.
+fn check_paths(paths: &[String]) -> Result<()> {
+    for path in paths.iter().filter(|p| *p != "-" && !p.contains(['*', '?', '[', '{'])) {
+        if let Err(error) = fs::metadata(path) {
+            return Err(Usage(format!("{path}: {}", words(&error))).into());
+        }
+    }
+    if paths.iter().any(|p| p == "-") && io::IsTerminal::is_terminal(&io::stdin()) {
+        return Err(Usage("-: standard input is a terminal; pipe a log into it".into()).into());
+    }
+    Ok(())
+}
+
+fn words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or directory".into(),
+        io::ErrorKind::PermissionDenied => "permission denied".into(),
+        _ => error.to_string(),
+    }
+}
+
+fn watch(paths: &[String], dir: &Path, follow: bool, poll_only: bool) -> Watch {
+    Watch { paths: paths.to_vec(), follow, spool_dir: dir.join("spool"), poll_only }
+}
+
+fn data_for(paths: &[String], data: &DataArgs) -> Result<PathBuf> {
+    data.data.clone().map_or_else(|| data_dir::for_paths(paths), Ok)
+}
+
+fn index(args: &IndexArgs) -> Result<()> {
+    check_paths(&args.paths)?;
+    let tables = tables(args.formats.as_deref())?;
+    let dir = data_for(&args.paths, &args.data)?;
+    let (store, rows) = open_for_writing(&dir)?;
+    let mut terminal = Terminal::new();
+    let pipeline = Pipeline::start(store, rows, tables, watch(&args.paths, &dir, false, false))?;
+    terminal.watch_until_done(&pipeline);
+    let status = pipeline.finish()?;
+    if args.data.json {
+        serde_json::to_writer(io::stdout().lock(), &status)?;
+        io::stdout().lock().write_all(b"\n")?;
+    } else {
+        terminal.sources(&status)?;
+        terminal.say(&format!("index: {}", dir.display()));
+    }
+    Ok(())
+}
+
+fn serve(args: &ServeArgs) -> Result<()> {
+    if !args.listen.ip().is_loopback() {
+        return Err(Usage(format!("--listen {}: only loopback addresses are served for now; put a proxy in front", args.listen)).into());
+    }
+    check_paths(&args.paths)?;
+    let tables = tables(args.formats.as_deref())?;
+    let dir = data_for(&args.paths, &args.data)?;
+    let listener = std::net::TcpListener::bind(args.listen).map_err(|e| port_words(args.listen, &e))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let (store, rows) = open_for_writing(&dir)?;
+    let engine = Arc::new(Engine::new(store.clone(), rows.clone(), tables.clone()));
+    let pipeline = Pipeline::start(store, rows, tables, watch(&args.paths, &dir, !args.no_follow, args.poll))?;
+    let state = web::State { answers: engine, status: pipeline.status(), hosts: args.allow_host.clone(), listen_port: address.port(), version: env!("CARGO_PKG_VERSION") };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("the runtime could not start")?;
+    let open = args.open;
+    let served = runtime.block_on(async move {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let mut signalled = stopped.clone();
+        let pages = tokio::spawn(web::serve(listener, web::router(state), async move {
+            let _ = signalled.wait_for(|s| *s).await;
+        }));
+        let failed = pipeline.failed();
+        let url = format!("http://{address}/");
+        let announcing = tokio::task::spawn_blocking(move || {
+            let mut terminal = Terminal::new();
+            terminal.address_while_reading(&url);
+            terminal.watch_until_caught_up(&pipeline);
+            let said = terminal.sources(&pipeline.status().borrow()).map(|()| terminal.say(&url));
+            if open && said.is_ok() {
+                open_browser(&url);
+            }
+            pipeline
+        });
+        let outcome = tokio::select! {
+            () = interrupted() => Ok(()),
+            reason = failed => Err(reason),
+        };
+        stop.send_replace(true);
+        let pipeline = announcing.await.context("the start was interrupted")?;
+        pipeline.stop();
+        let ended = pipeline.finish();
+        let _ = tokio::time::timeout(Duration::from_secs(3), pages).await;
+        ended.map(|_| ()).and(outcome)
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
+}
+
+fn port_words(listen: std::net::SocketAddr, error: &io::Error) -> anyhow::Error {
+    if error.kind() == io::ErrorKind::AddrInUse {
+        let other = listen.port().checked_add(1).unwrap_or(7171);
+        return anyhow::anyhow!("port {} is in use by another program; choose another: --listen {}:{other}", listen.port(), listen.ip());
+    }
+    anyhow::anyhow!("{listen}: cannot listen: {error}")
+}
+
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! { _ = tokio::signal::ctrl_c() => {}, _ = terminate.recv() => {} }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+fn open_browser(url: &str) {
+    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    // No browser is no failure: the address stands on the terminal.
+    let _ = std::process::Command::new(program).arg(url).stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn();
+}
+
+/// An engine over the directory a question means.
+fn engine(data: &DataArgs) -> Result<(Engine, PathBuf)> {
+    let (dir, from_memory) = data_dir::for_question(data.data.as_deref()).map_err(|e| Usage(e.to_string()))?;
+    if from_memory {
+        writeln!(io::stderr(), "data directory: {}", dir.display())?;
+    }
+    Ok((engine_at(&dir)?, dir))
+}
+
+fn engine_at(dir: &Path) -> Result<Engine> {
+    let store = Store::open_reader(dir)?;
+    let (rows, _) = RowStore::open_reader(dir)?;
+    Ok(Engine::new(Arc::new(store), Arc::new(rows), Tables::builtin()))
+}
+
+fn open_for_writing(dir: &Path) -> Result<(Arc<Store>, Arc<RowStore>)> {
+    let store = Store::open_writer(dir)?;
+    let (rows, _) = RowStore::open(dir)?;
+    // Not to be remembered is no failure: --data still names it.
+    let _ = data_dir::remember(dir);
+    Ok((Arc::new(store), Arc::new(rows)))
+}
+
+fn with_out(run: impl FnOnce(&mut Out<'_>) -> Result<()>) -> Result<()> {
+    let (colour, width) = terminal::stdout_style();
+    let mut to = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    run(&mut Out { to: &mut to, colour, width })?;
+    to.flush()?;
+    Ok(())
+}
+
+fn show(args: &ShowArgs) -> Result<()> {
+    let (engine, _) = engine(&args.data)?;
+    let found = engine.path(&args.id, args.scope.as_deref())?;
+    if let (Found::Unknown(_), None) = (&found, &args.data.data) {
+        elsewhere(&args.id, args.scope.as_deref())?;
+    }
+    with_out(|out| commands::show::run(out, &args.id, &found, args.data.json, args.log))
+}
+
+/// Other directories used lately that know the id are named.
+fn elsewhere(id: &str, scope: Option<&str>) -> Result<()> {
+    for dir in data_dir::recent().into_iter().skip(1).take(5) {
+        let found = engine_at(&dir).ok().and_then(|e| e.path(id, scope).ok());
+        if matches!(found, Some(Found::Path(_) | Found::Choices(_))) {
+            writeln!(io::stderr(), "the id is in {}: add --data {}", dir.display(), dir.display())?;
+        }
+    }
+    Ok(())
+}
+
+fn search_for(args: &SearchArgs) -> Result<()> {
+    let (engine, _) = engine(&args.data)?;
+    let query = args.query.join(" ");
+    if args.lines {
+        let found = search::lines(&engine, &query, args.limit as usize)?;
+        commands::search::notices(&found.notices, &mut io::stderr())?;
+        return with_out(|out| commands::search::lines(out, &found, args.data.json));
+    }
+    let view = engine.list(&query, RowQuery { limit: args.limit.min(500) as usize, ..RowQuery::default() })?;
+    commands::search::notices(&view.notices, &mut io::stderr())?;
+    with_out(|out| commands::search::requests(out, &view, args.data.json))
+}
+
+fn explain(args: &ExplainArgs) -> Result<()> {
+    let tables = tables(args.formats.as_deref())?;
+    let path = args.file.to_string_lossy().into_owned();
+    check_paths(std::slice::from_ref(&path))?;
+    if args.file.is_dir() {
+        return Err(Usage(format!("{path}: explain reads one file; this is a directory")).into());
+    }
+    let spool = std::env::temp_dir().join(format!("throughline-explain-{}", std::process::id()));
+    let result = explain_with(&path, &spool, &tables, args.json);
+    if path == "-" {
+        let _ = fs::remove_dir_all(&spool);
+    }
+    result
+}
+
+fn explain_with(path: &str, spool: &Path, tables: &Arc<Tables>, json: bool) -> Result<()> {
+    let watch = Watch { paths: vec![path.to_owned()], follow: false, spool_dir: spool.to_owned(), poll_only: true };
+    let mut sources = Sources::open(watch, &Checkpoint::default())?;
+    with_out(|out| {
+        let mut next_line = 1;
+        while !sources.finished() {
+            match sources.next(1 << 20)? {
+                Some(chunk) => commands::explain::chunk(out, tables, &chunk, &mut next_line, json)?,
+                None => sources.wait(Duration::from_millis(20)),
+            }
+        }
+        let lines = sources.checkpoint().first().map_or(0, |f| f.lines);
+        commands::explain::blank(out, &mut next_line, lines + 1, json)
+    })?;
+    let (status, skipped) = sources.status();
+    for trouble in status.iter().filter_map(|s| s.trouble.as_ref()).chain(skipped.iter().map(|s| &s.reason)) {
+        writeln!(io::stderr(), "{path}: {trouble}")?;
+    }
+    Ok(())
+}
+
+fn roles(args: &DataArgs) -> Result<()> {
+    let (engine, _) = engine(args)?;
+    let snapshot = engine.snapshot()?;
+    with_out(|out| commands::roles::run(out, snapshot.learned.roles(), args.json))
+}
+
+fn export(args: &ExportArgs) -> Result<()> {
+    let (engine, _) = engine(&args.data)?;
+    let query = args.query.join(" ");
+    match args.format {
+        ExportFormat::PathNdjson => {
+            let mut notices = Vec::new();
+            with_out(|out| {
+                notices = commands::export::paths(out, &engine, &query)?;
+                Ok(())
+            })?;
+            commands::search::notices(&notices, &mut io::stderr())
+        }
+        ExportFormat::LinesNdjson if !query.is_empty() => Err(Usage("export --format lines-ndjson writes every line; a query is for path-ndjson (lines: throughline search --lines)".into()).into()),
+        ExportFormat::LinesNdjson => {
+            let snapshot = engine.snapshot()?;
+            with_out(|out| commands::export::lines(out, &snapshot.reader, &snapshot.lineages))
+        }
+    }
+}
+
+fn stats(args: &DataArgs) -> Result<()> {
+    let (engine, dir) = engine(args)?;
+    let snapshot = engine.snapshot()?;
+    let checkpoint = snapshot.reader.checkpoint();
+    let stats =
+        commands::stats::Stats { dir: &dir, disk_bytes: disk_bytes(&dir), checkpoint: &checkpoint, records: snapshot.reader.doc_count(), requests: snapshot.rows.count() };
+    with_out(|out| commands::stats::run(out, &stats, args.json))
+}
+
+fn disk_bytes(dir: &Path) -> u64 {
+    let Ok(list) = fs::read_dir(dir) else { return 0 };
+    list.flatten()
+        .map(|e| match e.metadata() {
+            Ok(m) if m.is_dir() => disk_bytes(&e.path()),
+            Ok(m) => m.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}

@@ -1,0 +1,251 @@
+//! Answers from the index: opens a snapshot, resolves ids, rebuilds paths, lists rows.
+//!
+//! Guarantees: a question sees one generation of lines and one of rows; each has a deadline of [`LIMIT_MS`]; rows and typical values are
+//! caches of what the lines say. Never writes.
+
+use crate::{
+    model::{
+        profile::Profile,
+        summary::{Preset, RequestSummary, RowFilter, RowQuery, Typical},
+        time::UnixNanos,
+        trace::{LogLine, SegmentKind, State, Trace},
+    },
+    query::{
+        assemble::Assembler,
+        lines::{self, IndexLines, Limit, Lineages, store},
+        resolve::{self, Choice, Meaning},
+        view::{Answers, ChoiceView, Found, ListView, PathView, QueryError, UnknownView},
+    },
+    recognise::Tables,
+    reconstruct::{build, build::Built, learn::Learned, summary},
+    store::{LineReader, RowReader, RowStore, Store},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+/// Deadline of a question.
+pub const LIMIT_MS: u64 = 2_000;
+/// Most log lines a path view carries.
+const MAX_LOG: usize = 5_000;
+/// Requests of a route that say what is typical.
+const TYPICAL_SAMPLE: usize = 400;
+/// From this many requests up a route has a typical time.
+pub const ENOUGH: u64 = 20;
+
+/// One consistent view of the index.
+pub struct Snapshot {
+    /// Lines.
+    pub reader: LineReader,
+    /// Rows.
+    pub rows: RowReader,
+    /// Names of files.
+    pub lineages: Lineages,
+    /// What was learned.
+    pub learned: Learned,
+    /// What follows from it.
+    pub profile: Profile,
+}
+
+/// What is typical of a route.
+#[derive(Debug, Clone, Default)]
+struct RouteTypical {
+    rows: u64,
+    total: Typical,
+    by_kind: BTreeMap<SegmentKind, Typical>,
+}
+
+/// Answers questions. Cheap to share.
+pub struct Engine {
+    store: Arc<Store>,
+    row_store: Arc<RowStore>,
+    tables: Arc<Tables>,
+    current: Mutex<Arc<Snapshot>>,
+    typical: Mutex<BTreeMap<String, RouteTypical>>,
+}
+
+impl Engine {
+    /// Over a store, with the conventions its lines are read by.
+    pub fn new(store: Arc<Store>, row_store: Arc<RowStore>, tables: Arc<Tables>) -> Self {
+        let current = Mutex::new(Arc::new(snapshot(store.reader(), row_store.reader())));
+        Self { store, row_store, tables, current, typical: Mutex::default() }
+    }
+
+    /// The newest committed state; what did not change stays open.
+    pub fn snapshot(&self) -> Result<Arc<Snapshot>, QueryError> {
+        let (reader, rows) = (self.store.reload().map_err(store)?, self.row_store.reload().map_err(store)?);
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if reader.generation() != current.reader.generation() || rows.stamp() != current.rows.stamp() || rows.count() != current.rows.count() {
+            *current = Arc::new(snapshot(reader, rows));
+        }
+        Ok(current.clone())
+    }
+
+    /// The conventions.
+    pub fn tables(&self) -> Arc<Tables> {
+        self.tables.clone()
+    }
+
+    /// The path of a root with its lines, and the row it makes.
+    pub fn build(&self, snapshot: &Snapshot, index: &IndexLines<'_>, root: &Arc<str>) -> Result<(Built, Vec<LogLine>, RequestSummary), QueryError> {
+        let mut assembler = Assembler::new(index, &snapshot.profile);
+        let mut tree = assembler.tree_of_root(root)?;
+        tree.coverage = coverage(snapshot);
+        let built = build::build(&tree, &snapshot.profile);
+        let row = summary::summarise(&tree, &built);
+        let log = log_lines(&tree, &built, index);
+        Ok((built, log, row))
+    }
+
+    fn path_of(&self, snapshot: &Snapshot, index: &IndexLines<'_>, root: &Arc<str>, begun: Instant) -> Result<PathView, QueryError> {
+        let (built, log, _) = self.build(snapshot, index, root)?;
+        let mut trace = built.trace;
+        let typical = match &trace.route {
+            Some(route) => Some(self.typical(snapshot, route)?).filter(|t| t.total.n > 0),
+            None => None,
+        };
+        mark_slow(&mut trace, typical.as_ref().map(|t| t.total));
+        let (typical, typical_by_kind) = typical.map_or((None, BTreeMap::new()), |t| (Some(t.total), t.by_kind));
+        Ok(PathView { trace, log, typical, typical_by_kind, took_us: begun.elapsed().as_micros() as u64 })
+    }
+
+    /// What is typical of a route, from its newest finished requests; kept until a tenth more rows stand.
+    fn typical(&self, snapshot: &Snapshot, route: &str) -> Result<RouteTypical, QueryError> {
+        let rows = snapshot.rows.count();
+        if let Some(known) = self.typical.lock().unwrap_or_else(PoisonError::into_inner).get(route)
+            && rows < known.rows + known.rows / 10 + 1
+            && rows >= known.rows
+        {
+            return Ok(known.clone());
+        }
+        let query = RowQuery { filters: vec![RowFilter::Route(vec![route.to_owned()])], limit: TYPICAL_SAMPLE, overview: false, ..RowQuery::default() };
+        let page = snapshot.rows.list(&query).map_err(store)?;
+        let finished: Vec<&RequestSummary> = page.rows.iter().filter(|r| r.state != State::Unfinished).collect();
+        let mut found = RouteTypical { rows, total: of(finished.iter().filter_map(|r| r.total_ns()).collect()), by_kind: BTreeMap::new() };
+        let kinds: std::collections::BTreeSet<SegmentKind> = finished.iter().flat_map(|r| r.by_kind_ns.iter().map(|(k, _)| *k)).collect();
+        for kind in kinds {
+            let values = finished.iter().map(|r| r.by_kind_ns.iter().find(|(k, _)| *k == kind).map_or(0, |(_, ns)| *ns)).collect();
+            found.by_kind.insert(kind, of(values));
+        }
+        self.typical.lock().unwrap_or_else(PoisonError::into_inner).insert(route.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    fn choices(&self, snapshot: &Snapshot, index: &IndexLines<'_>, choices: &[Choice]) -> Result<Vec<ChoiceView>, QueryError> {
+        let mut out = Vec::with_capacity(choices.len());
+        for choice in choices {
+            let row = match snapshot.rows.get(&choice.root).map_err(store)? {
+                Some(row) => row,
+                None => self.build(snapshot, index, &choice.root)?.2,
+            };
+            let total_ns = row.total_ns();
+            out.push(ChoiceView { id: row.id, scope: row.scope, kind: choice.kind.to_owned(), route: row.route, start: row.start, state: row.state, total_ns });
+        }
+        Ok(out)
+    }
+
+    fn unknown(&self, snapshot: &Snapshot, text: &str, near: Vec<String>) -> Result<UnknownView, QueryError> {
+        let near = near.into_iter().map(|t| t.replace('\u{1f}', " ")).collect();
+        let coverage = coverage(snapshot).into_iter().map(|(name, a, b)| (name, UnixNanos(a), UnixNanos(b))).collect();
+        let unreadable = crate::query::search::unreadable(snapshot, self.tables(), text)?;
+        Ok(UnknownView { near, coverage, requests: snapshot.rows.count(), unreadable })
+    }
+}
+
+impl Answers for Engine {
+    fn path(&self, text: &str, scope: Option<&str>) -> Result<Found, QueryError> {
+        let begun = Instant::now();
+        let snapshot = self.snapshot()?;
+        let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, self.tables(), Some(Limit::of_ms(LIMIT_MS)));
+        let meaning = resolve::resolve(&index, &mut Assembler::new(&index, &snapshot.profile), text, scope)?;
+        Ok(match meaning {
+            Meaning::One(choice) => Found::Path(Box::new(self.path_of(&snapshot, &index, &choice.root, begun)?)),
+            Meaning::Many(choices) => Found::Choices(self.choices(&snapshot, &index, &choices)?),
+            Meaning::Nothing { near } => Found::Unknown(Box::new(self.unknown(&snapshot, text, near)?)),
+        })
+    }
+
+    fn list(&self, search: &str, query: RowQuery) -> Result<ListView, QueryError> {
+        let snapshot = self.snapshot()?;
+        let mut view = crate::query::search::list(self, &snapshot, search, query)?;
+        for row in &mut view.page.rows {
+            if let Some(route) = &row.route {
+                let typical = self.typical(&snapshot, route)?.total;
+                if is_slow(row.total_ns(), Some(typical)) && !row.marks.iter().any(|m| m == "slow") {
+                    row.marks.insert(0, "slow".into());
+                }
+            }
+        }
+        Ok(view)
+    }
+
+    fn requests(&self) -> u64 {
+        self.snapshot().map_or(0, |s| s.rows.count())
+    }
+}
+
+fn snapshot(reader: LineReader, rows: RowReader) -> Snapshot {
+    let learned = Learned::from_bytes(reader.learned()).unwrap_or_default();
+    let profile = learned.profile();
+    Snapshot { lineages: lines::lineages(reader.checkpoint()), reader, rows, learned, profile }
+}
+
+/// Time each source covers, zones applied.
+pub fn coverage(snapshot: &Snapshot) -> Vec<(String, i64, i64)> {
+    spans(&snapshot.learned, &snapshot.profile)
+}
+
+/// Time each source covers, zones applied.
+pub fn spans(learned: &Learned, profile: &Profile) -> Vec<(String, i64, i64)> {
+    let offset = |name: &str| profile.zones.get(name).map_or(0, |z| i64::from(z.offset_s) * 1_000_000_000);
+    learned.sources.iter().filter_map(|(name, facts)| facts.span(offset(name)).map(|(a, b)| (name.clone(), a, b))).collect()
+}
+
+fn of(mut values: Vec<i64>) -> Typical {
+    values.sort_unstable();
+    let at = |q: f64| values.get(((values.len() as f64 * q).ceil() as usize).saturating_sub(1)).copied().unwrap_or(0);
+    Typical { n: values.len() as u64, p50_ns: at(0.5), p95_ns: at(0.95) }
+}
+
+fn is_slow(total_ns: Option<i64>, typical: Option<Typical>) -> bool {
+    total_ns.zip(typical).is_some_and(|(total, t)| t.n >= ENOUGH && total > t.p95_ns)
+}
+
+fn mark_slow(trace: &mut Trace, typical: Option<Typical>) {
+    if is_slow(trace.completion_ns.or(trace.response_ns), typical) {
+        trace.marks.insert(0, "slow".into());
+    }
+}
+
+fn log_lines(tree: &build::Tree, built: &Built, index: &IndexLines<'_>) -> Vec<LogLine> {
+    let stage_of = |span: Option<usize>| span.and_then(|s| built.trace.spans.get(s)).map(|s| s.kind.stage());
+    let id_of = |span: Option<usize>| span.and_then(|s| built.trace.spans.get(s)).map(|s| s.id.clone());
+    tree.items
+        .iter()
+        .zip(&built.placed)
+        .take(MAX_LOG)
+        .map(|(item, placed)| {
+            let at = item.entry.at;
+            let raw = index.loaded(at.file.0, at.start).map(|l| String::from_utf8_lossy(&l.stored.raw).into_owned()).unwrap_or_default();
+            LogLine {
+                at,
+                line: item.line.clone(),
+                time: item.time_ns.map(UnixNanos),
+                severity: item.entry.severity,
+                stage: stage_of(*placed),
+                service: item.service().to_owned(),
+                text: item.entry.body.as_deref().map_or_else(|| raw.chars().take(240).collect(), str::to_owned),
+                raw,
+                span: id_of(*placed),
+                unplaced: placed.is_none() && !built.trace.spans.is_empty(),
+            }
+        })
+        .collect()
+}
+
+/// A list query with nothing but a preset.
+pub fn of_preset(preset: Preset) -> RowQuery {
+    RowQuery { preset, ..RowQuery::default() }
+}

@@ -1,0 +1,167 @@
+//! Stored records as entries: reads what the index holds back through recognition, once a record.
+//!
+//! Guarantees: an entry read here equals the one read at ingest (reading is a pure function of the record and its source's name).
+//! Bounded by the limits its callers give. Never writes.
+
+use crate::{
+    model::{
+        checkpoint::Checkpoint,
+        entry::{Entry, FileId},
+        record::Record,
+    },
+    query::{
+        assemble::{LineSource, Place},
+        resolve::TermSource,
+        view::QueryError,
+    },
+    recognise::{Reader, Tables},
+    reconstruct::roles,
+    store::{LineReader, StoredRecord},
+};
+use rustc_hash::FxHashMap;
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Instant};
+
+/// What a lineage is called.
+#[derive(Debug, Clone)]
+pub struct Lineage {
+    /// Path as shown.
+    pub shown: Arc<str>,
+    /// Name of the log.
+    pub source: Arc<str>,
+}
+
+/// Lineages by id.
+pub type Lineages = FxHashMap<FileId, Lineage>;
+
+/// Names of the lineages of a checkpoint.
+pub fn lineages(checkpoint: &Checkpoint) -> Lineages {
+    checkpoint.files.iter().map(|f| (f.id, Lineage { shown: Arc::from(f.shown.as_str()), source: Arc::from(f.source.as_str()) })).collect()
+}
+
+/// A record with its entries.
+pub struct Loaded {
+    /// As stored.
+    pub stored: StoredRecord,
+    /// As read.
+    pub entries: Vec<Arc<Entry>>,
+    /// Path as shown.
+    pub shown: Arc<str>,
+}
+
+/// Reads records of one snapshot of the index. Lives for one question.
+pub struct IndexLines<'a> {
+    reader: &'a LineReader,
+    lineages: &'a Lineages,
+    recogniser: RefCell<Reader>,
+    loaded: RefCell<FxHashMap<(u64, u64), Rc<Loaded>>>,
+    unnamed: Lineage,
+    limit: Option<Limit>,
+}
+
+/// How long a question may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    /// When it ends.
+    pub until: Instant,
+    /// The whole length, for the words.
+    pub limit_ms: u64,
+}
+
+impl Limit {
+    /// From now on.
+    pub fn of_ms(limit_ms: u64) -> Self {
+        Self { until: Instant::now() + std::time::Duration::from_millis(limit_ms), limit_ms }
+    }
+
+    /// An error once it has passed.
+    pub fn check(&self) -> Result<(), QueryError> {
+        if Instant::now() < self.until { Ok(()) } else { Err(QueryError::Deadline { limit_ms: self.limit_ms }) }
+    }
+}
+
+impl<'a> IndexLines<'a> {
+    /// Over a snapshot.
+    pub fn new(reader: &'a LineReader, lineages: &'a Lineages, tables: Arc<Tables>, limit: Option<Limit>) -> Self {
+        let unnamed = Lineage { shown: Arc::from("(unknown file)"), source: Arc::from("unknown") };
+        Self { reader, lineages, recogniser: RefCell::new(Reader::new(tables)), loaded: RefCell::default(), unnamed, limit }
+    }
+
+    /// Reads a stored record.
+    pub fn read(&self, stored: StoredRecord) -> Rc<Loaded> {
+        let key = (stored.file.0, stored.start);
+        if let Some(known) = self.loaded.borrow().get(&key) {
+            return known.clone();
+        }
+        let lineage = self.lineages.get(&stored.file).unwrap_or(&self.unnamed);
+        let record = Record { file: stored.file, source: &lineage.source, start: stored.start, line: stored.line, raw: &stored.raw };
+        let mut entries = Vec::new();
+        self.recogniser.borrow_mut().read(&record, &mut entries);
+        let loaded = Rc::new(Loaded { entries: entries.into_iter().map(Arc::new).collect(), shown: lineage.shown.clone(), stored });
+        self.loaded.borrow_mut().insert(key, loaded.clone());
+        loaded
+    }
+
+    /// A record read before.
+    pub fn loaded(&self, file: u64, start: u64) -> Option<Rc<Loaded>> {
+        self.loaded.borrow().get(&(file, start)).cloned()
+    }
+
+    /// Records that carry a term, read.
+    pub fn records(&self, term: &str, limit: usize) -> Result<Vec<Rc<Loaded>>, QueryError> {
+        if let Some(limit) = &self.limit {
+            limit.check()?;
+        }
+        let found = self.reader.places(term, limit).map_err(store)?;
+        let mut out = Vec::with_capacity(found.len());
+        for place in found {
+            out.push(match self.loaded(place.file.0, place.start) {
+                Some(known) => known,
+                None => self.read(self.reader.fetch(&place).map_err(store)?),
+            });
+        }
+        Ok(out)
+    }
+
+    /// Forgets what was read.
+    pub fn forget(&self) {
+        self.loaded.borrow_mut().clear();
+    }
+}
+
+impl LineSource for IndexLines<'_> {
+    type Error = QueryError;
+
+    fn count(&self, term: &str) -> u64 {
+        self.reader.count(term)
+    }
+
+    fn places(&self, term: &str, limit: usize) -> Result<Vec<Place>, QueryError> {
+        let records = self.records(term, limit)?;
+        Ok(records.iter().flat_map(|r| (0..r.entries.len() as u32).map(|sub| (r.stored.file.0, r.stored.start, sub))).collect())
+    }
+
+    fn load(&self, place: Place) -> Result<(Arc<Entry>, Arc<str>), QueryError> {
+        let loaded = self.loaded(place.0, place.1);
+        loaded.and_then(|l| l.entries.get(place.2 as usize).map(|e| (e.clone(), l.shown.clone()))).ok_or_else(|| QueryError::Store(format!("record {:x}:{} is not there", place.0, place.1)))
+    }
+}
+
+impl TermSource for IndexLines<'_> {
+    fn prefixed(&self, prefix: &str, limit: usize) -> Vec<String> {
+        self.reader.prefixed(prefix, limit)
+    }
+}
+
+/// The words of a store's error.
+#[expect(clippy::needless_pass_by_value, reason = "used as `map_err(store)`")]
+pub fn store(error: crate::store::StoreError) -> QueryError {
+    QueryError::Store(error.to_string())
+}
+
+/// Work ids of an entry as unit keys, requests first: where to look for the path a line belongs to.
+pub fn unit_keys(entry: &Entry) -> Vec<String> {
+    let mut keys: Vec<(u8, String)> = entry.ids.iter().filter(|i| roles::is_work(i.kind)).filter_map(|i| Some((roles::level(i.kind), roles::unit_key(i)?))).collect();
+    keys.sort();
+    keys.dedup();
+    keys.into_iter().map(|(_, key)| key).collect()
+}

@@ -1,0 +1,196 @@
+//! A line with its plan becomes an entry: time, severity, text, names, ids. The facets are `facets`' part.
+//!
+//! Guarantees: a pure function of the leaves, the plan and the source's name. Absent stays absent.
+
+use crate::{
+    model::entry::{Entry, Severity},
+    recognise::{
+        facets,
+        ids::{self, Ids},
+        instant,
+        mine,
+        role::Role,
+        scan::Kind,
+        severity::{self, Scale},
+        table::Tables,
+        values::{Line, instant_of, scalar},
+    },
+};
+use std::borrow::Cow;
+
+/// Fills an entry from a line.
+pub fn fill(line: &Line<'_, '_>, tables: &Tables, entry: &mut Entry) {
+    time(line, entry);
+    entry.severity = severity_of(line).or(entry.severity);
+    let body_leaf = body(line, entry);
+    names(line, entry);
+    if let Some(operation) = line.candidates(Role::Operation).find(|(c, _)| Some(c.leaf) != body_leaf).and_then(|(_, l)| scalar(l)).filter(|t| t.len() <= 200) {
+        entry.operation = Some(operation.trim().into());
+    }
+    let mut found = Ids { list: std::mem::take(&mut entry.ids) };
+    let service: Box<str> = entry.service.clone().unwrap_or_else(|| (*entry.source).into());
+    facets::fill(line, entry);
+    ids::of_fields(line, &service, &tables.common, &mut found);
+    if let Some(path) = line.text(Role::Path) {
+        mine::path_ids(&path, &tables.common, &mut found);
+    }
+    if let Some(target) = line.text(Role::RequestLine).as_deref().and_then(mine::request_line).map(|(_, t)| t.to_owned()) {
+        mine::path_ids(&target, &tables.common, &mut found);
+    }
+    entry.ids = found.list;
+    from_text(entry, tables, &service);
+}
+
+/// What the text says beside the fields; fields win.
+pub fn from_text(entry: &mut Entry, tables: &Tables, service: &str) {
+    let Some(body) = entry.body.take() else { return };
+    let mut found = Ids { list: std::mem::take(&mut entry.ids) };
+    if let Some((template, holes)) = mine::template(&body, &tables.templates) {
+        facets::template(entry, &holes, service, &mut found);
+        if entry.reading.convention.is_empty() {
+            entry.reading.convention = template.convention;
+        }
+    }
+    mine::ids(&body, service, &tables.common, &mut found);
+    if entry.http.as_ref().is_none_or(|h| h.status.is_none())
+        && body.contains(" HTTP/")
+        && let Some(http) = mine::access(&body)
+    {
+        entry.http = Some(Box::new(http));
+    }
+    facets::in_text(entry, &body);
+    entry.ids = found.list;
+    entry.body = Some(body);
+}
+
+fn time(line: &Line<'_, '_>, entry: &mut Entry) {
+    let mut chosen = None;
+    for (c, leaf) in line.candidates(Role::Time) {
+        if let Some(found) = instant_of(leaf) {
+            entry.time = Some(found);
+            chosen = Some(c.leaf);
+            break;
+        }
+        if matches!(leaf.kind, Kind::Str) && instant::out_of_range(&leaf.text()) {
+            entry.reading.time_out_of_range = true;
+        }
+    }
+    if let Some(received) = line.candidates(Role::Received).filter(|(c, _)| Some(c.leaf) != chosen).find_map(|(_, l)| instant_of(l)) {
+        entry.received = Some(received);
+    }
+    entry.started = line.instant(Role::Started);
+    entry.ended = line.instant(Role::Ended);
+    if entry.time.is_none() {
+        entry.time = entry.ended.or(entry.started);
+    }
+    // A second stamp with finer digits of the same second says more.
+    if let Some(time) = entry.time.filter(|t| t.quantum_ns >= 1_000_000_000)
+        && let Some(finer) = line.candidates(Role::Time).filter_map(|(_, l)| instant_of(l)).find(|f| f.quantum_ns < time.quantum_ns && f.unix_ns.div_euclid(1_000_000_000) == time.unix_ns.div_euclid(1_000_000_000))
+    {
+        entry.time = Some(finer);
+    }
+}
+
+fn severity_of(line: &Line<'_, '_>) -> Option<Severity> {
+    let scale = line.convention.and_then(|v| v.scale.as_deref()).and_then(scale_of);
+    let found = line.candidates(Role::Level).find_map(|(_, leaf)| {
+        let text = scalar(leaf)?;
+        let text = text.trim();
+        match text.parse::<i64>() {
+            Ok(number) => severity::of_number(number, scale.unwrap_or_else(|| guess_scale(number))),
+            Err(_) => severity::of_word(text),
+        }
+    });
+    found.or_else(|| line.convention.and_then(|v| v.default_severity.as_deref()).and_then(severity::of_word))
+}
+
+fn scale_of(word: &str) -> Option<Scale> {
+    Some(match word {
+        "pino" => Scale::Pino,
+        "python" => Scale::Python,
+        "syslog" => Scale::Syslog,
+        "otel" => Scale::Otel,
+        "slog" => Scale::Slog,
+        "monolog" => Scale::Monolog,
+        _ => return None,
+    })
+}
+
+/// Scales that hardly overlap: pino's tens, Monolog's hundreds, syslog's digits.
+fn guess_scale(number: i64) -> Scale {
+    match number {
+        100..=600 => Scale::Monolog,
+        9..=99 => Scale::Pino,
+        0..=7 => Scale::Syslog,
+        _ => Scale::Slog,
+    }
+}
+
+/// The text; gives the leaf it was taken from.
+fn body(line: &Line<'_, '_>, entry: &mut Entry) -> Option<u16> {
+    if let Some(template) = line.text(Role::Template)
+        && line.plan.of(Role::Message).first().is_none_or(|c| line.leaves[c.leaf as usize].is_empty() || line.plan.of(Role::Template).iter().any(|t| t.leaf == c.leaf))
+    {
+        entry.body = Some(facets::render(&template, line).into());
+        return None;
+    }
+    for (c, leaf) in line.candidates(Role::Message) {
+        let text: Cow<'_, str> = match leaf.kind {
+            Kind::Str if !leaf.raw.is_empty() => leaf.text(),
+            Kind::Array => match bytes(leaf.raw) {
+                Some(text) => Cow::Owned(text),
+                None => continue,
+            },
+            _ => continue,
+        };
+        entry.body = Some(text.trim_end_matches(['\n', '\r']).into());
+        return Some(c.leaf);
+    }
+    None
+}
+
+/// A text written as a list of its bytes.
+fn bytes(raw: &str) -> Option<String> {
+    let inner = raw.trim().strip_prefix('[')?.strip_suffix(']')?;
+    if inner.trim().is_empty() {
+        return None;
+    }
+    let bytes: Option<Vec<u8>> = inner.split(',').map(|n| n.trim().parse::<u8>().ok()).collect();
+    Some(String::from_utf8_lossy(&bytes?).into_owned())
+}
+
+fn names(line: &Line<'_, '_>, entry: &mut Entry) {
+    set(&mut entry.service, line.name(Role::Service));
+    set(&mut entry.logger, line.candidates(Role::Logger).filter(|(_, l)| l.kind == Kind::Str).find_map(|(_, l)| scalar(l).filter(|t| t.len() <= 200 && !t.contains('\n'))).map(|t| t.trim().into()));
+    set(&mut entry.service_version, line.word(Role::ServiceVersion));
+    set(&mut entry.config_version, line.word(Role::ConfigVersion));
+    set(&mut entry.host, line.word(Role::Host));
+    if let Some(pod) = line.word(Role::Pod) {
+        if entry.service.is_none() {
+            entry.service = workload(&pod).map(Into::into);
+        }
+        entry.host = Some(pod);
+    }
+    let context = [(Role::Worker, "worker"), (Role::Thread, "thread"), (Role::Process, "pid")].into_iter().find_map(|(role, word)| line.word(role).map(|v| format!("{word}={v}").into_boxed_str()));
+    set(&mut entry.context, context);
+}
+
+fn set(slot: &mut Option<Box<str>>, value: Option<Box<str>>) {
+    if value.is_some() {
+        *slot = value;
+    }
+}
+
+/// `checkout-6cfdd55578-gfj6q` runs `checkout`: a replica set's hash and a pod's suffix stand behind the name.
+pub fn workload(pod: &str) -> Option<&str> {
+    let (rest, suffix) = pod.rsplit_once('-')?;
+    let lower = |t: &str| t.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    if suffix.len() == 5 && lower(suffix) {
+        return Some(match rest.rsplit_once('-') {
+            Some((name, hash)) if (6..=10).contains(&hash.len()) && lower(hash) && hash.bytes().any(|b| b.is_ascii_digit()) => name,
+            _ => rest,
+        });
+    }
+    // A stateful set numbers its pods.
+    suffix.bytes().all(|b| b.is_ascii_digit()).then_some(rest)
+}

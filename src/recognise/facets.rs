@@ -1,0 +1,344 @@
+//! The facets of an entry: HTTP, model call, job, write, failure, fallback, lengths and attempts.
+//!
+//! Guarantees: a facet exists only when a field says something of it. Never reads other lines.
+
+use crate::{
+    model::{
+        entry::{Attempt, Entry, Failure, Fallback, Job, ModelCall, Severity, Write},
+        id::{IdKind, IdRef, IdRelation, is_strong},
+        time::Length,
+    },
+    recognise::{
+        failure,
+        ids::{Ids, clean},
+        length::{self, Unit},
+        mine,
+        role::Role,
+        scan::{self, Kind},
+        values::{Line, scalar},
+    },
+};
+use std::fmt::Write as _;
+
+/// Fills all facets.
+pub fn fill(line: &Line<'_, '_>, entry: &mut Entry) {
+    entry.duration = line.length(Role::Duration);
+    entry.first_token = line.length(Role::FirstToken);
+    entry.first_token_at = line.instant(Role::FirstTokenAt).filter(|t| entry.ended.is_none_or(|e| t.unix_ns < e.unix_ns));
+    entry.attempt = attempt(line);
+    entry.tool = line.word(Role::Tool);
+    status(line, entry);
+    http(line, entry);
+    model(line, entry);
+    job(line, entry);
+    write(line, entry);
+    fail(line, entry);
+    fallback(line, entry);
+}
+
+fn attempt(line: &Line<'_, '_>) -> Option<Attempt> {
+    line.candidates(Role::Attempt).find_map(|(c, leaf)| {
+        let raw = match leaf.kind {
+            Kind::Num | Kind::Str => leaf.raw.trim(),
+            _ => return None,
+        };
+        let number = raw.parse::<u32>().ok()?;
+        let counted = !c.from_zero || line.plan.attempt_counted;
+        Some(Attempt { raw: raw.into(), number: if counted { number.max(1) } else { number.saturating_add(1) } })
+    })
+}
+
+/// A status is HTTP's when it is a number of HTTP's, else an outcome word.
+fn status(line: &Line<'_, '_>, entry: &mut Entry) {
+    let mut code = None;
+    let mut word: Option<Box<str>> = None;
+    for (_, leaf) in line.candidates(Role::Status) {
+        let Some(text) = scalar(leaf) else { continue };
+        let text = text.trim();
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        if digits && code.is_none() {
+            code = text.parse::<u16>().ok().filter(|s| (100..600).contains(s));
+        } else if !digits && word.is_none() && is_outcome(text) {
+            word = Some(text.into());
+        }
+    }
+    if let Some(code) = code {
+        entry.http.get_or_insert_default().status = Some(code);
+    }
+    entry.outcome = word.or_else(|| span_status(line)).or_else(|| {
+        line.candidates(Role::Outcome).find_map(|(_, leaf)| match (leaf.kind, leaf.raw) {
+            (Kind::Bool, "true") => Some("success".into()),
+            (Kind::Bool, _) => Some("failure".into()),
+            (Kind::Str, _) => scalar(leaf).filter(|t| is_outcome(t)).map(|t| t.trim().into()),
+            _ => None,
+        })
+    });
+}
+
+fn span_status(line: &Line<'_, '_>) -> Option<Box<str>> {
+    line.text(Role::SpanStatus).and_then(|code| match &*code {
+        "1" | "STATUS_CODE_OK" => Some("OK".into()),
+        "2" | "STATUS_CODE_ERROR" => Some("ERROR".into()),
+        _ => None,
+    })
+}
+
+fn is_outcome(text: &str) -> bool {
+    text.len() <= 40 && !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) && text.chars().any(char::is_alphabetic)
+}
+
+fn http(line: &Line<'_, '_>, entry: &mut Entry) {
+    let request_line = line.text(Role::RequestLine);
+    let request_line = request_line.as_deref().and_then(mine::request_line);
+    let method = line.candidates(Role::Method).filter_map(|(_, l)| scalar(l)).find(|m| mine::is_method(&m.to_ascii_uppercase())).map(|m| m.to_ascii_uppercase());
+    let method = method.or_else(|| request_line.map(|(m, _)| m.to_owned()));
+    let path = line.candidates(Role::Path).filter_map(|(_, l)| scalar(l)).find(|p| p.starts_with('/') || p.contains("://"));
+    let path = path.as_deref().or(request_line.map(|(_, t)| t)).map(mine::path_of);
+    let route = line.candidates(Role::Route).filter_map(|(_, l)| scalar(l)).find(|r| r.contains('/'));
+    if method.is_none() && route.is_none() {
+        return;
+    }
+    let http = entry.http.get_or_insert_default();
+    http.access = method.is_some() && path.is_some() && http.status.is_some();
+    http.method = method.map(Into::into);
+    http.path = path.map(Into::into);
+    http.route = route.map(|r| (&*r).into());
+}
+
+fn model(line: &Line<'_, '_>, entry: &mut Entry) {
+    let reason = line.candidates(Role::FinishReason).find_map(|(_, leaf)| match leaf.kind {
+        Kind::Array => scan::elements(leaf.raw, 1).first().filter(|(k, _)| *k == Kind::Str).map(|(_, t)| (*t).into()),
+        _ => scalar(leaf).filter(|t| !t.contains(' ')).map(|t| (&*t).into()),
+    });
+    let call = ModelCall {
+        requested: line.name(Role::ModelRequested),
+        served: line.name(Role::ModelServed),
+        group: line.name(Role::ModelGroup),
+        provider: line.word(Role::Provider),
+        operation: line.word(Role::ModelOperation),
+        input_tokens: line.count(Role::InputTokens),
+        output_tokens: line.count(Role::OutputTokens),
+        cached_tokens: line.count(Role::CachedTokens),
+        reasoning_tokens: line.count(Role::ReasoningTokens),
+        cost_usd: line.number(Role::Cost),
+        finish_reason: reason,
+        prompt_name: line.word(Role::PromptName),
+        prompt_version: line.word(Role::PromptVersion),
+        stream: line.flag(Role::Stream),
+        cache_hit: line.flag(Role::CacheHit),
+    };
+    let says = call.requested.is_some()
+        || call.served.is_some()
+        || call.group.is_some()
+        || call.input_tokens.is_some()
+        || call.output_tokens.is_some()
+        || call.cost_usd.is_some()
+        || call.finish_reason.is_some()
+        || call.prompt_version.is_some()
+        || call.operation.is_some()
+        || call.provider.is_some();
+    if says {
+        entry.model = Some(Box::new(call));
+    }
+}
+
+fn job(line: &Line<'_, '_>, entry: &mut Entry) {
+    let job = Job {
+        queue: line.candidates(Role::Queue).filter(|(_, l)| l.kind == Kind::Str).find_map(|(_, l)| scalar(l)).or_else(|| line.text(Role::TargetQueue)).map(|q| q.trim().into()),
+        name: line.word(Role::JobName),
+        state: None,
+        queue_wait: line.length(Role::QueueWait),
+        delay: line.length(Role::Delay),
+        enqueued: line.instant(Role::Enqueued),
+    };
+    if job != Job::default() {
+        entry.job = Some(Box::new(Job { state: entry.outcome.clone(), ..job }));
+    }
+}
+
+fn write(line: &Line<'_, '_>, entry: &mut Entry) {
+    let write = Write { system: line.word(Role::DbSystem), operation: line.name(Role::DbOperation), target: line.word(Role::DbTarget), rows: line.count(Role::Rows) };
+    if write.system.is_some() || write.operation.is_some() || write.target.is_some() {
+        entry.write = Some(Box::new(write));
+    }
+}
+
+/// What the first line of a text says of lengths and rows, when no field does: `stored 3 rows in kb_runs in 8.0ms`,
+/// `first token after 59 ms`.
+pub fn in_text(entry: &mut Entry, body: &str) {
+    let first = mine::head(body.lines().next().unwrap_or(""));
+    if entry.write.is_none()
+        && let Some(write) = rows_in_text(first)
+    {
+        entry.write = Some(Box::new(write));
+    }
+    if entry.duration.is_some_and(|d| d.ns.is_some()) || entry.job.as_ref().is_some_and(|j| j.delay.is_some()) || !first.bytes().any(|b| b.is_ascii_digit()) {
+        return;
+    }
+    let Some(length) = length::in_text(first) else { return };
+    match (entry.duration, length.ns) {
+        // The text tells the unit of the number beside it.
+        (Some(bare), Some(ns)) => {
+            let unit = [1e9, 1e6, 1e3, 1.0].into_iter().find(|unit| (bare.bare * unit - ns as f64).abs() <= ns as f64 * 0.02 + length.quantum_ns as f64);
+            if let Some(unit) = unit {
+                entry.duration = Some(Length::known((bare.bare * unit).round() as i64, length.quantum_ns.min(1_000)));
+            }
+        }
+        (None, Some(_)) if first.contains("first token") || first.contains("first chunk") => {
+            entry.first_token = entry.first_token.or(Some(length));
+        }
+        (None, _) => {
+            entry.duration = Some(length);
+            entry.reading.duration_in_text = true;
+        }
+        _ => {}
+    }
+}
+
+fn rows_in_text(body: &str) -> Option<Write> {
+    let words: Vec<&str> = body.split_whitespace().take(8).collect();
+    let (verb, count, noun, preposition, target) = match words[..] {
+        [verb, count, noun, preposition, target, ..] => (verb, count, noun, preposition, target),
+        _ => return None,
+    };
+    let operation = match verb.to_ascii_lowercase().as_str() {
+        "stored" | "inserted" | "wrote" | "saved" | "insert" => "insert",
+        "updated" | "update" => "update",
+        "upserted" => "upsert",
+        "deleted" | "removed" => "delete",
+        "read" | "loaded" | "fetched" | "selected" => "select",
+        _ => return None,
+    };
+    let fits = matches!(noun.to_ascii_lowercase().as_str(), "row" | "rows" | "record" | "records" | "document" | "documents") && matches!(preposition, "in" | "into" | "from" | "to");
+    fits.then(|| Write { system: None, operation: Some(operation.into()), target: Some(target.trim_end_matches([',', '.', ':']).into()), rows: count.parse().ok() })
+}
+
+fn fail(line: &Line<'_, '_>, entry: &mut Entry) {
+    let mut out = Failure {
+        kind: line.word(Role::ErrorKind),
+        message: line.text(Role::ErrorMessage).map(|t| t.trim().into()),
+        code: line.word(Role::ErrorCode),
+        retryable: line.flag(Role::Retryable),
+        has_stack: false,
+    };
+    for (_, leaf) in line.candidates(Role::Error).chain(line.candidates(Role::ErrorText)) {
+        if leaf.kind != Kind::Str {
+            continue;
+        }
+        let Some(text) = scalar(leaf) else { continue };
+        let said = failure::read(&text);
+        out.has_stack |= said.has_stack;
+        if out.kind.is_none() {
+            out.kind = said.kind.map(Into::into);
+        }
+        if out.message.is_none() {
+            out.message = said.message.map(Into::into);
+        }
+    }
+    for (_, leaf) in line.candidates(Role::Stack) {
+        let Some(text) = scalar(leaf) else { continue };
+        out.has_stack = true;
+        if out.kind.is_none() {
+            out.kind = failure::class_of_stack(&text).map(Into::into);
+        }
+    }
+    if out.message.is_none() && entry.severity.is_some_and(|s| s >= Severity::Warn) {
+        out.message = line.text(Role::Reason).map(|t| t.trim().into());
+    }
+    if out != Failure::default() {
+        entry.failure = Some(Box::new(out));
+    }
+}
+
+fn fallback(line: &Line<'_, '_>, entry: &mut Entry) {
+    let out = Fallback { from: line.name(Role::FallbackFrom), to: line.name(Role::FallbackTo), used: line.flag(Role::FallbackUsed) };
+    if out != Fallback::default() {
+        entry.fallback = Some(Box::new(out));
+    }
+}
+
+/// Fills an entry from the holes of a text; fields win.
+pub fn template(entry: &mut Entry, holes: &[(&str, &str)], service: &str, found: &mut Ids) {
+    let queue = holes.iter().find(|(h, _)| *h == "queue").map(|(_, v)| *v);
+    for (hole, value) in holes {
+        let (name, unit) = hole.split_once(':').map_or((*hole, None), |(n, u)| (n, Unit::of_suffix(u)));
+        let length = || unit.and_then(|u| length::with_unit(value, u)).or_else(|| length::parse(value));
+        match name {
+            "task" | "parent_task" | "request" | "call" => {
+                let value = clean(value);
+                let kind = match name {
+                    "request" => IdKind::Request,
+                    "call" => IdKind::Call,
+                    _ => IdKind::Task,
+                };
+                let relation = if name == "parent_task" { IdRelation::Parent } else { IdRelation::Own };
+                let scope = (!is_strong(value, true)).then(|| queue.map_or_else(|| format!("service={service}"), |q| format!("queue={q}")).into_boxed_str());
+                let label = if name == "request" { "request" } else { "task" };
+                found.add(IdRef { kind, relation, label: label.into(), value: value.into(), scope, listed: false });
+            }
+            "worker" => entry.context = Some(format!("worker={value}").into()),
+            "queue" => {
+                entry.job.get_or_insert_default().queue.get_or_insert_with(|| (*value).into());
+            }
+            "name" => {
+                entry.job.get_or_insert_default().name.get_or_insert_with(|| (*value).into());
+            }
+            "delay" => {
+                let length = length();
+                let job = entry.job.get_or_insert_default();
+                job.delay = job.delay.or(length);
+            }
+            "duration" if entry.duration.is_none() => {
+                entry.duration = length();
+                entry.reading.duration_in_text = true;
+            }
+            "attempt" if entry.attempt.is_none() => {
+                entry.attempt = value.parse().ok().map(|number: u32| Attempt { raw: (*value).into(), number: number.max(1) });
+            }
+            "outcome" if entry.outcome.is_none() => entry.outcome = Some((*value).into()),
+            "error" => error_in_text(entry, value),
+            _ => {}
+        }
+    }
+}
+
+fn error_in_text(entry: &mut Entry, value: &str) {
+    let said = failure::read(value);
+    let failure = entry.failure.get_or_insert_default();
+    if failure.kind.is_none() {
+        failure.kind = said.kind.map(Into::into);
+    }
+    failure.has_stack |= said.has_stack;
+    if failure.message.is_none() {
+        failure.message = said.message.map(Into::into);
+    }
+}
+
+/// A text with `{holes}` that other members fill (Serilog's message templates). A hole with a format takes the next of the
+/// renderings that stand beside the template.
+pub fn render(template: &str, line: &Line<'_, '_>) -> String {
+    let mut out = String::with_capacity(template.len() + 32);
+    let mut rest = template;
+    let renderings = line.candidates(Role::Renderings).next().map_or_else(Vec::new, |(_, l)| scan::elements(l.raw, 64));
+    let mut rendered = renderings.iter();
+    while let Some((before, tail)) = rest.split_once('{') {
+        out.push_str(before);
+        let Some((hole, after)) = tail.split_once('}') else {
+            let _ = write!(out, "{{{tail}");
+            return out;
+        };
+        let name = hole.trim_start_matches(['@', '$']).split([':', ',']).next().unwrap_or(hole);
+        let formatted = if hole.contains(':') { rendered.next() } else { None };
+        let leaf = line.leaves.iter().find(|l| line.names.key(l.path) == name && matches!(l.kind, Kind::Str | Kind::Num | Kind::Bool));
+        match (formatted, leaf) {
+            (Some((_, text)), _) => out.push_str(&scan::unescape(text)),
+            (None, Some(leaf)) => out.push_str(&leaf.text()),
+            (None, None) => {
+                let _ = write!(out, "{{{hole}}}");
+            }
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}

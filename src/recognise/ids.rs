@@ -1,0 +1,246 @@
+//! The ids of a line: values under names that say ids, with kind, relation, scope; and strong values under names that say nothing.
+//!
+//! Guarantees: a value stands once for each kind and relation; nil values never; a weak value only under a name that says id, and then
+//! with a scope. It never decides a link.
+
+use crate::{
+    model::id::{IdKind, IdRef, IdRelation, is_strong},
+    recognise::{
+        meaning::KindRule,
+        plan::IdLeaf,
+        role::Role,
+        scan::{self, Kind, Leaf},
+        table::Common,
+        values::{Line, absent},
+    },
+};
+use std::borrow::Cow;
+
+/// Longest value that is taken for an id.
+const MAX_ID_BYTES: usize = 2_048;
+/// Most members of a list.
+const MAX_LISTED: usize = 256;
+/// Most ids of an entry.
+const MAX_IDS: usize = 300;
+
+/// Collects ids without repeating one.
+#[derive(Debug, Default)]
+pub struct Ids {
+    /// So far.
+    pub list: Vec<IdRef>,
+}
+
+impl Ids {
+    /// Adds an id unless it stands there already under the same kind and relation. A name that says more beats one that says less.
+    pub fn add(&mut self, id: IdRef) {
+        if self.list.len() >= MAX_IDS {
+            return;
+        }
+        for known in &mut self.list {
+            if known.value != id.value {
+                continue;
+            }
+            if id.kind == IdKind::Other || (known.kind == id.kind && known.relation == id.relation) {
+                return;
+            }
+            if known.kind == IdKind::Other {
+                *known = id;
+                return;
+            }
+        }
+        self.list.push(id);
+    }
+
+    fn own(&self, kind: IdKind) -> bool {
+        self.list.iter().any(|i| i.kind == kind && i.relation == IdRelation::Own)
+    }
+
+    /// The kind of the unit the line is about, as far as it is known.
+    fn own_kind(&self) -> Option<IdKind> {
+        [IdKind::Span, IdKind::Call, IdKind::Task, IdKind::Request, IdKind::Trace].into_iter().find(|k| self.own(*k))
+    }
+}
+
+/// Ids from the fields of a line. `service` scopes weak ids that nothing else does.
+pub fn of_fields(line: &Line<'_, '_>, service: &str, common: &Common, out: &mut Ids) {
+    // Names that say a kind first: the others lean on them.
+    let (certain, vague): (Vec<&IdLeaf>, Vec<&IdLeaf>) = line.plan.ids.iter().partition(|i| matches!(i.id.kind, KindRule::Is(_)));
+    for leaf in certain.into_iter().chain(vague) {
+        of_leaf(line, leaf, service, out);
+    }
+    headers(line, out);
+    for index in &line.plan.unclaimed {
+        let leaf = &line.leaves[*index as usize];
+        if leaf.kind == Kind::Array {
+            tags(leaf.raw, service, common, out);
+            continue;
+        }
+        if (12..=128).contains(&leaf.raw.len()) && !leaf.escaped && is_strong(leaf.raw, false) {
+            let kind = kind_by_value(leaf.raw, common).unwrap_or(IdKind::Other);
+            out.add(IdRef { kind, relation: IdRelation::Own, label: "value".into(), value: leaf.raw.into(), scope: None, listed: false });
+        }
+    }
+}
+
+/// `["assist", "corr:req_…"]`: tags that carry a name and an id.
+fn tags(raw: &str, service: &str, common: &Common, out: &mut Ids) {
+    for (_, tag) in scan::elements(raw, 16).iter().filter(|(k, t)| *k == Kind::Str && (6..=200).contains(&t.len())) {
+        if let Some(cut) = tag.find([':', '=']) {
+            crate::recognise::mine::pair(&tag[..cut], &tag[cut + 1..], service, common, out);
+        }
+    }
+}
+
+fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, out: &mut Ids) {
+    let leaf = &line.leaves[id.leaf as usize];
+    let listed_values;
+    let values: Vec<Cow<'_, str>> = match leaf.kind {
+        Kind::Str => vec![leaf.text()],
+        Kind::Num => vec![Cow::Borrowed(leaf.raw)],
+        Kind::Array => {
+            listed_values = scan::elements(leaf.raw, MAX_LISTED);
+            listed_values.iter().filter(|(k, _)| matches!(k, Kind::Str | Kind::Num)).map(|(_, t)| Cow::Owned(scan::unescape(t))).collect()
+        }
+        _ => return,
+    };
+    let listed = leaf.kind == Kind::Array && (values.len() > 1 || id.id.listed);
+    for value in values {
+        let value = clean(&value);
+        if !acceptable(value, id.id.says_id) {
+            continue;
+        }
+        let Some(kind) = kind_of(line, id, value, out) else { continue };
+        if kind == IdKind::Group && !id.id.says_id && !value.bytes().any(|b| b.is_ascii_digit()) {
+            continue;
+        }
+        // An object with a queue and an id of its own (`mail: {queue, id}`) beside the line's unit is what was handed over.
+        let handed = id.id.kind == KindRule::Named && kind == IdKind::Task && (out.own(IdKind::Task) || out.own(IdKind::Request) || out.own(IdKind::Tool) || out.own(IdKind::Call));
+        let relation = if handed { IdRelation::Child } else { id.id.relation };
+        let scope = if is_strong(value, kind != IdKind::Other && kind != IdKind::Group) { None } else { scope_of(line, id, kind, service) };
+        out.add(IdRef { kind, relation, label: id.id.label.clone(), value: value.into(), scope, listed });
+    }
+}
+
+fn kind_of(line: &Line<'_, '_>, id: &IdLeaf, value: &str, out: &Ids) -> Option<IdKind> {
+    Some(match id.id.kind {
+        KindRule::Is(kind) => kind,
+        KindRule::AsOwn if id.beside.is_some() => IdKind::Task,
+        KindRule::AsOwn => out.own_kind().unwrap_or(if is_hex16(value) { IdKind::Span } else { IdKind::Task }),
+        KindRule::Named if id.beside.is_some() => IdKind::Task,
+        KindRule::Named => IdKind::Other,
+        KindRule::Bare => {
+            let works = |role| !line.plan.of(role).is_empty();
+            if out.own(IdKind::Task) || out.own(IdKind::Call) {
+                IdKind::Other
+            } else if works(Role::Queue) || (works(Role::Attempt) && works(Role::JobName)) {
+                IdKind::Task
+            } else if works(Role::InputTokens) || works(Role::FinishReason) {
+                IdKind::Call
+            } else {
+                IdKind::Other
+            }
+        }
+    })
+    .filter(|kind| *kind != IdKind::Other || is_strong(value, false))
+}
+
+fn is_hex16(value: &str) -> bool {
+    value.len() == 16 && value.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// The first of: the queue beside it, the queue its own name speaks of, the queue of what is handed over, the line's queue, the run,
+/// the service (`reconstruction.md` 2.1).
+fn scope_of(line: &Line<'_, '_>, id: &IdLeaf, kind: IdKind, service: &str) -> Option<Box<str>> {
+    let queue = |leaf: &Leaf<'_>| crate::recognise::values::scalar(leaf).map(|q| format!("queue={}", queue_name(&q)).into_boxed_str());
+    if matches!(kind, IdKind::Task | IdKind::Call | IdKind::Tool) {
+        if let Some(found) = id.beside.and_then(|i| queue(&line.leaves[i as usize])) {
+            return Some(found);
+        }
+        if let Some(name) = &id.id.queue {
+            return Some(format!("queue={name}").into());
+        }
+        let target = if kind == IdKind::Task { line.candidates(Role::TargetQueue).find_map(|(_, l)| queue(l)) } else { None };
+        if let Some(found) = target.or_else(|| line.candidates(Role::Queue).find_map(|(_, l)| queue(l))) {
+            return Some(found);
+        }
+        let run = line.plan.runs.iter().filter(|r| **r != id.leaf).find_map(|r| {
+            let leaf = &line.leaves[*r as usize];
+            crate::recognise::values::scalar(leaf).filter(|v| is_strong(v, true)).map(|v| format!("run={v}").into_boxed_str())
+        });
+        if run.is_some() {
+            return run;
+        }
+    }
+    Some(format!("service={service}").into())
+}
+
+/// `bull:emails` is the queue `emails`: a key prefix is no part of the name.
+fn queue_name(text: &str) -> &str {
+    text.rsplit(':').next().filter(|t| !t.is_empty()).unwrap_or(text).trim()
+}
+
+/// What stands around an id without being part of it: quotes of a debug print, `0x`, the path in front of a trace.
+pub fn clean(value: &str) -> &str {
+    let mut v = value.trim().trim_matches(|c| matches!(c, '"' | '\'' | '`' | '<' | '>' | '[' | ']' | '{' | '}' | '(' | ')'));
+    if let Some(inner) = v.strip_prefix("Some(") {
+        v = inner.trim_end_matches(')').trim_matches('"');
+    }
+    if let Some(hex) = v.strip_prefix("0x").filter(|h| matches!(h.len(), 16 | 32) && h.bytes().all(|b| b.is_ascii_hexdigit())) {
+        v = hex;
+    }
+    if let Some((_, trace)) = v.split_once("/traces/") {
+        v = trace.split(['/', ';', '?']).next().unwrap_or(trace);
+    }
+    v
+}
+
+fn acceptable(value: &str, says_id: bool) -> bool {
+    if absent(value) || value.len() > MAX_ID_BYTES || value.contains(char::is_control) {
+        return false;
+    }
+    let spaced = value.contains(char::is_whitespace);
+    // A name that does not say `id` may hold a word: a task's name, a flag.
+    (says_id && !spaced) || (!spaced && value.len() <= 128 && value.bytes().any(|b| b.is_ascii_digit()) && !value.contains("://"))
+}
+
+/// A value's own prefix is a label: `req_…`, `chatcmpl-…`.
+pub fn kind_by_value(value: &str, common: &Common) -> Option<IdKind> {
+    let cut = value.find(['_', '-'])?;
+    let prefix = value[..cut].to_ascii_lowercase();
+    [("value_request", IdKind::Request), ("value_task", IdKind::Task), ("value_call", IdKind::Call), ("value_tool", IdKind::Tool), ("value_trace", IdKind::Trace)]
+        .into_iter()
+        .find(|(list, _)| common.id_word(list, &prefix))
+        .map(|(_, kind)| kind)
+}
+
+/// `traceparent: 00-trace-span-01` and `X-Amzn-Trace-Id: Root=…;Parent=…`.
+fn headers(line: &Line<'_, '_>, out: &mut Ids) {
+    for text in [Role::Traceparent, Role::Xray].into_iter().filter_map(|r| line.text(r)) {
+        trace_context(&text, out);
+    }
+}
+
+/// Ids of a trace context header.
+pub fn trace_context(text: &str, out: &mut Ids) {
+    let mut add = |kind, relation, label: &str, value: &str| {
+        if !absent(value) {
+            out.add(IdRef { kind, relation, label: label.into(), value: value.into(), scope: None, listed: false });
+        }
+    };
+    let parts: Vec<&str> = text.split('-').collect();
+    if let [_, trace, span, _] = parts[..]
+        && trace.len() == 32
+        && span.len() == 16
+    {
+        add(IdKind::Trace, IdRelation::Own, "traceparent", trace);
+        add(IdKind::Span, IdRelation::Parent, "traceparent", span);
+        return;
+    }
+    for part in text.split(';') {
+        match part.trim().split_once('=') {
+            Some(("Root", trace)) => add(IdKind::Trace, IdRelation::Own, "Root", trace),
+            Some(("Parent", span)) => add(IdKind::Span, IdRelation::Parent, "Parent", span),
+            _ => {}
+        }
+    }
+}

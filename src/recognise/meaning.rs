@@ -1,0 +1,355 @@
+//! What the name of a field means, whatever wrote it: roles by the vocabulary, ids and lengths by the words of the name.
+//!
+//! Pure functions of a dotted path. They never see a value: what a value must look like is checked when a line is read.
+
+use crate::{
+    model::id::{IdKind, IdRelation},
+    recognise::{
+        length::Unit,
+        names::{components, fold, words},
+        role::Role,
+        table::{Common, Convention, Place},
+    },
+};
+
+/// What a path means.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Meaning {
+    /// A role.
+    Role(RoleUse),
+    /// An id.
+    Id(IdUse),
+}
+
+/// A role a path may play.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RoleUse {
+    /// The role.
+    pub role: Role,
+    /// The lower, the better among the paths of one role.
+    pub rank: u32,
+    /// Unit the name states.
+    pub unit: Option<Unit>,
+    /// For attempts: the name counts what came before, from zero.
+    pub from_zero: bool,
+}
+
+/// What an id's name leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KindRule {
+    /// It says the kind.
+    Is(IdKind),
+    /// Only a relation is said: the kind of the line's own unit.
+    AsOwn,
+    /// A name that says nothing, with `id`: a task when a queue stands beside it, else unknown.
+    Named,
+    /// `id` and nothing else.
+    Bare,
+}
+
+/// An id a path may carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdUse {
+    /// Kind.
+    pub kind: KindRule,
+    /// Relation.
+    pub relation: IdRelation,
+    /// Last two parts of the path.
+    pub label: Box<str>,
+    /// The name is a plural.
+    pub listed: bool,
+    /// The name says `id`; a name that does not needs a value that looks like one.
+    pub says_id: bool,
+    /// A queue the name itself speaks of (`webhook_job`).
+    pub queue: Option<Box<str>>,
+}
+
+/// Everything a path may mean to the generic rules.
+pub fn meanings(dotted: &str, common: &Common, convention: Option<&Convention>) -> Vec<Meaning> {
+    let all = components(dotted);
+    let Some(last) = all.last().copied() else { return Vec::new() };
+    let transparent = |c: &str| {
+        let folded = fold(c);
+        common.wrappers.contains(&folded) || convention.is_some_and(|v| v.wrappers.contains(&folded))
+    };
+    // Wrappers around everything; inside, only those that hold nothing but named values (`message.id` is a message's id).
+    let lead = all[..all.len() - 1].iter().take_while(|c| transparent(c)).count();
+    let pure = |c: &&str| matches!(&*fold(c), "attributes" | "labels" | "fields" | "properties" | "extra" | "metadata" | "meta");
+    let mut parts: Vec<&str> = all[lead..all.len() - 1].iter().copied().filter(|c| !(transparent(c) && pure(c))).collect();
+    parts.push(last);
+    let only_ids = all.iter().any(|c| common.ids_only.contains(&fold(c)));
+    let depth = (all.len() - parts.len()) as u32;
+    let mut out = if only_ids { Vec::new() } else { roles(&parts, depth, common) };
+    if only_ids && fold(last) == "traceparent" {
+        out.push(role(Role::Traceparent, 0));
+    }
+    if let Some(id) = id(&parts, common)
+        // What a role says already (a model, a thread, a count of tokens) is no id; a name with `id` in it may be both.
+        && (out.is_empty() || (id.says_id && id.kind != KindRule::Is(IdKind::Group)))
+    {
+        out.push(Meaning::Id(id));
+    }
+    if !only_ids && !out.iter().any(|m| matches!(m, Meaning::Role(r) if is_length(r.role)))
+        && let Some(mut length) = length(&parts, common)
+    {
+        length.rank += depth;
+        out.push(Meaning::Role(length));
+    }
+    out
+}
+
+fn is_length(role: Role) -> bool {
+    matches!(role, Role::Duration | Role::FirstToken | Role::QueueWait | Role::Delay)
+}
+
+fn role(role: Role, rank: u32) -> Meaning {
+    Meaning::Role(RoleUse { role, rank, unit: None, from_zero: false })
+}
+
+fn roles(parts: &[&str], depth: u32, common: &Common) -> Vec<Meaning> {
+    let folded: Vec<String> = parts.iter().map(|p| fold(p)).collect();
+    let mut out = Vec::new();
+    for k in 0..parts.len() {
+        let name = folded[k..].concat();
+        let Some(found) = common.names.get(&name) else { continue };
+        let inside = folded[..k].iter().all(|f| common.namespaces.contains(f));
+        for (role, order) in found {
+            let allowed = match common.place(*role) {
+                Place::Top => k == 0,
+                Place::Near => k == 0 || inside,
+                Place::Any => true,
+            };
+            if allowed {
+                let rank = u32::from(*order) * 4 + depth + 60 * k as u32 + if inside { 0 } else { 40 };
+                let from_zero = *role == Role::Attempt && matches!(name.as_str(), "attemptsmade" | "retries" | "retrycount" | "retriesdone" | "retry");
+                let unit = (is_length(*role) && name.starts_with("msto")).then_some(Unit::Ms);
+                out.push(Meaning::Role(RoleUse { role: *role, rank, unit, from_zero }));
+            }
+        }
+        if !out.is_empty() {
+            break;
+        }
+    }
+    out
+}
+
+/// A length by its words and unit.
+fn length(parts: &[&str], common: &Common) -> Option<RoleUse> {
+    let last = words(parts.last()?);
+    let (unit, rest) = match last.split_last() {
+        Some((suffix, rest)) if Unit::of_suffix(suffix).is_some() && (!rest.is_empty() || suffix.len() > 3) => (Unit::of_suffix(suffix), rest),
+        _ => (None, &last[..]),
+    };
+    let has = |word: &str| rest.iter().any(|w| w == word);
+    let all_in = |list: &[&str]| !rest.is_empty() && rest.iter().all(|w| list.contains(&w.as_str()));
+    let parents = parts.len() as u32 - 1;
+    let found = |role: Role, rank: u32| Some(RoleUse { role, rank: rank + parents * 10, unit, from_zero: false });
+    if has("ttft") || (has("first") && (has("token") || has("chunk"))) {
+        return found(Role::FirstToken, 2);
+    }
+    let waits = ["queue", "queued", "wait", "waited", "waiting", "time", "in", "job", "task", "latency", "duration", "pickup"];
+    if all_in(&waits) && rest.iter().any(|w| matches!(w.as_str(), "queue" | "queued" | "wait" | "waited" | "waiting")) && (unit.is_some() || has("wait")) {
+        return found(Role::QueueWait, 2);
+    }
+    if unit.is_some() && all_in(&["delay", "countdown", "delayed"]) {
+        return found(Role::Delay, 2);
+    }
+    let noun = |w: &String| common.length_nouns.contains(w);
+    let known = |w: &String| noun(w) || common.length_qualifiers.contains(w);
+    let bare_unit = rest.is_empty() && unit.is_some() && parents > 0;
+    if !bare_unit && (!rest.iter().any(noun) || !rest.iter().all(known)) {
+        return None;
+    }
+    // `total` and `time` are lengths only with a unit.
+    let firm = rest.iter().any(|w| matches!(w.as_str(), "duration" | "elapsed" | "latency" | "took" | "runtime"));
+    if unit.is_none() && !firm {
+        return None;
+    }
+    let in_business = parts[..parts.len() - 1].iter().any(|p| words(p).iter().any(|w| matches!(w.as_str(), "retry" | "timeout" | "ttl" | "lease" | "backoff" | "uptime" | "limit" | "limits" | "config")));
+    if in_business { None } else { found(Role::Duration, if unit.is_some() { 1 } else { 6 }) }
+}
+
+/// An id by its words.
+fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
+    let last = split_compounds(words(parts.last()?), common);
+    let above: Vec<String> = parts[..parts.len() - 1].iter().flat_map(|p| words(p)).collect();
+    let tail = last.last()?;
+    let says_id = common.id_word("suffix", tail);
+    let plural = says_id && (tail == "ids") || matches!(tail.as_str(), "children");
+    let label: Box<str> = parts[parts.len().saturating_sub(2)..].join(".").into();
+    let named: &[String] = if says_id { &last[..last.len() - 1] } else { &last };
+    if !says_id {
+        if last.len() == 2 && last[0] == "retry" && last[1] == "of" {
+            return Some(IdUse { kind: KindRule::AsOwn, relation: IdRelation::RetryOf, label, listed: false, says_id: true, queue: None });
+        }
+        if parts.len() == 1 && last.len() == 1 && common.id_word("bare_group", tail) {
+            return Some(IdUse { kind: KindRule::Is(IdKind::Group), relation: IdRelation::Own, label, listed: false, says_id: false, queue: None });
+        }
+        if !common.id_word("bare", tail) {
+            return None;
+        }
+    }
+    if named.is_empty() && above.is_empty() {
+        return Some(IdUse { kind: KindRule::Bare, relation: IdRelation::Own, label, listed: plural, says_id, queue: None });
+    }
+    let kinded = |w: &String| ["request", "trace", "span", "task", "call", "tool", "group"].into_iter().find(|list| common.id_word(list, w));
+    let related = |w: &String| relation_of(w, common);
+    let noun = named.iter().rposition(|w| kinded(w).is_some() && related(w).is_none()).map(|i| (i, &named[i]));
+    let outer = above.iter().rev().find(|w| kinded(w).is_some());
+    let relation = named.iter().chain(&above).find_map(|w| related(w)).unwrap_or(IdRelation::Own);
+    let list = noun.map(|(_, w)| w).or(if named.iter().all(|w| related(w).is_some()) { outer } else { None }).and_then(kinded);
+    let kind = match list {
+        Some("request") if named.iter().chain(&above).any(|w| common.id_word("provider_side", w)) && noun.is_some() => KindRule::Is(IdKind::Call),
+        Some("request") => KindRule::Is(IdKind::Request),
+        Some("trace") => KindRule::Is(IdKind::Trace),
+        Some("span") => KindRule::Is(IdKind::Span),
+        Some("task") => KindRule::Is(IdKind::Task),
+        Some("call") if named.iter().chain(&above).any(|w| w == "tool") => KindRule::Is(IdKind::Tool),
+        Some("call") => KindRule::Is(IdKind::Call),
+        Some("tool") => KindRule::Is(IdKind::Tool),
+        Some(_) => KindRule::Is(IdKind::Group),
+        None if relation != IdRelation::Own => KindRule::AsOwn,
+        None => KindRule::Named,
+    };
+    // `webhook_job`: a word that says neither kind nor owner names what was handed over.
+    let foreign = if kind == KindRule::Is(IdKind::Task) && relation == IdRelation::Own {
+        noun.and_then(|(i, _)| named[..i].iter().find(|w| kinded(w).is_none() && !common.id_word("own", w))).cloned()
+    } else {
+        None
+    };
+    let relation = if foreign.is_some() { IdRelation::Child } else { relation };
+    if !says_id && named.iter().any(|w| kinded(w).is_none() && related(w).is_none() && !common.id_word("own", w)) && foreign.is_none() {
+        return None;
+    }
+    Some(IdUse { kind, relation, label, listed: plural, says_id, queue: foreign.map(String::into_boxed_str) })
+}
+
+fn relation_of(word: &str, common: &Common) -> Option<IdRelation> {
+    for (list, relation) in [("parent", IdRelation::Parent), ("child", IdRelation::Child), ("retry_of", IdRelation::RetryOf)] {
+        if common.id_word(list, word) {
+            return Some(relation);
+        }
+    }
+    None
+}
+
+/// `requestid`, `parentspanid` written without a boundary.
+fn split_compounds(list: Vec<String>, common: &Common) -> Vec<String> {
+    let known = |w: &str| common.ids.iter().any(|(list, set)| list != "suffix" && list != "own" && set.contains(w));
+    let Some((last, head)) = list.split_last() else { return list };
+    if common.id_word("suffix", last) || known(last) {
+        return list;
+    }
+    for suffix in ["ids", "id", "uuid"] {
+        let Some(noun) = last.strip_suffix(suffix).filter(|n| n.len() > 1) else { continue };
+        let mut out = head.to_vec();
+        if known(noun) {
+            out.extend([noun.to_owned(), suffix.to_owned()]);
+            return out;
+        }
+        for relation in ["parent", "child", "root"] {
+            if let Some(rest) = noun.strip_prefix(relation).filter(|r| known(r)) {
+                out.extend([relation.to_owned(), rest.to_owned(), suffix.to_owned()]);
+                return out;
+            }
+        }
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recognise::table::Tables;
+
+    fn of(path: &str) -> Vec<Meaning> {
+        meanings(path, &Tables::builtin().common, None)
+    }
+
+    fn the_id(path: &str) -> Option<(KindRule, IdRelation)> {
+        of(path).into_iter().find_map(|m| match m {
+            Meaning::Id(id) => Some((id.kind, id.relation)),
+            Meaning::Role(_) => None,
+        })
+    }
+
+    fn the_roles(path: &str) -> Vec<Role> {
+        of(path).into_iter().filter_map(|m| if let Meaning::Role(r) = m { Some(r.role) } else { None }).collect()
+    }
+
+    #[test]
+    fn ids_are_told_by_the_words_of_their_names() {
+        use IdRelation::{Child, Own, Parent, RetryOf};
+        use KindRule::{AsOwn, Bare, Is, Named};
+        for (path, want) in [
+            ("requestId", Some((Is(IdKind::Request), Own))),
+            ("extra.correlation_id", Some((Is(IdKind::Request), Own))),
+            ("http.request.id", Some((Is(IdKind::Request), Own))),
+            ("function_request_id", Some((Is(IdKind::Request), Own))),
+            ("req.id", Some((Is(IdKind::Request), Own))),
+            ("provider.request_id", Some((Is(IdKind::Call), Own))),
+            ("logging.googleapis.com/trace", Some((Is(IdKind::Trace), Own))),
+            ("parentSpanId", Some((Is(IdKind::Span), Parent))),
+            ("job.parent_id", Some((Is(IdKind::Task), Parent))),
+            ("parent.id", Some((AsOwn, Parent))),
+            ("parentID", Some((AsOwn, Parent))),
+            ("target.id", Some((AsOwn, Child))),
+            ("next_job", Some((Is(IdKind::Task), Child))),
+            ("webhook_job", Some((Is(IdKind::Task), Child))),
+            ("parent_task_id", Some((Is(IdKind::Task), Parent))),
+            ("message_id", Some((Is(IdKind::Task), Own))),
+            ("messaging.message.id", Some((Is(IdKind::Task), Own))),
+            ("mail.id", Some((Named, Own))),
+            ("id", Some((Bare, Own))),
+            ("data.id", Some((Bare, Own))),
+            ("tool.call_id", Some((Is(IdKind::Tool), Own))),
+            ("litellm_call_id", Some((Is(IdKind::Call), Own))),
+            ("completion_id", Some((Is(IdKind::Call), Own))),
+            ("user_id", Some((Is(IdKind::Group), Own))),
+            ("local-member-id", Some((Is(IdKind::Group), Own))),
+            ("messaging.message.conversation_id", Some((Is(IdKind::Group), Own))),
+            ("retry_of", Some((AsOwn, RetryOf))),
+            ("original_request_id", Some((Is(IdKind::Request), RetryOf))),
+            ("requestid", Some((Is(IdKind::Request), Own))),
+            ("order.id", Some((Is(IdKind::Group), Own))),
+            ("request_count", None),
+            ("trace_enabled", None),
+            ("name", None),
+        ] {
+            assert_eq!(the_id(path), want, "{path}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_told_from_their_decoys() {
+        for (path, want) in [
+            ("duration_ms", Some(Role::Duration)),
+            ("elapsed_seconds", Some(Role::Duration)),
+            ("timing.total_ms", Some(Role::Duration)),
+            ("tool.seconds", Some(Role::Duration)),
+            ("WallTimeMs", Some(Role::Duration)),
+            ("latency", Some(Role::Duration)),
+            ("first_token_s", Some(Role::FirstToken)),
+            ("timeToFirstTokenMs", Some(Role::FirstToken)),
+            ("queue_wait_ms", Some(Role::QueueWait)),
+            ("delay_ms", Some(Role::Delay)),
+            ("timeout_ms", None),
+            ("retry_in_ms", None),
+            ("ttl_seconds", None),
+            ("CPUTimeMs", None),
+            ("billedDurationMs", None),
+            ("forward-duration", None),
+            ("heapMb", None),
+            ("backoff_seconds", None),
+        ] {
+            assert_eq!(the_roles(path).into_iter().find(|r| is_length(*r)), want, "{path}");
+        }
+    }
+
+    #[test]
+    fn generic_words_inside_a_thing_of_the_business_say_nothing_of_the_line() {
+        for path in ["plan.name", "order.status", "device.type", "order.placed_at", "expires_at", "max_tokens", "order_total", "max_attempts", "user.name"] {
+            assert_eq!(the_roles(path), vec![], "{path}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Ids, calls and lengths inside prose: `Task mail.send[uuid]`, `request_id=…`, `job tri_…`, `"GET /a HTTP/1.1" 200`, and the texts of
+//! the tables' templates.
+//!
+//! Guarantees: only the head of a text is looked at; an unlabelled id is an attribute. It never reads fields.
+
+use crate::{
+    model::{
+        entry::Http,
+        id::{IdKind, IdRef, IdRelation, is_strong},
+    },
+    recognise::{
+        ids::{Ids, clean, kind_by_value, trace_context},
+        meaning::{self, KindRule, Meaning},
+        table::{Common, Template},
+        values::absent,
+    },
+};
+
+/// How much of a text is looked at.
+const HEAD_BYTES: usize = 4_096;
+/// Most ids taken from one text.
+const MAX_MINED: usize = 32;
+
+/// The head of a text.
+pub fn head(text: &str) -> &str {
+    let mut end = text.len().min(HEAD_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+fn is_id_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')
+}
+
+/// Ids in a text, each under the word that stands before it.
+pub fn ids(text: &str, service: &str, common: &Common, out: &mut Ids) {
+    let text = head(text);
+    let b = text.as_bytes();
+    let mut mined = 0;
+    let mut at = 0;
+    while at < b.len() && mined < MAX_MINED {
+        if !is_id_byte(b[at]) {
+            at += 1;
+            continue;
+        }
+        let start = at;
+        let mut digit = false;
+        while at < b.len() && is_id_byte(b[at]) {
+            digit |= b[at].is_ascii_digit();
+            at += 1;
+        }
+        if !digit || at - start > 256 {
+            continue;
+        }
+        let word = text[start..at].trim_matches(['-', '_']);
+        let pair = start > 1 && matches!(b[start - 1], b'=' | b':') && b.get(at).is_none_or(|c| !matches!(c, b'.' | b':'));
+        if word.len() >= 12 && is_strong(word, false) {
+            mined += 1;
+            strong(text, start, word, common, out);
+        } else if pair && word.len() <= 64 {
+            mined += usize::from(labelled(text, start, word, service, common, out));
+        }
+    }
+}
+
+fn strong(text: &str, start: usize, word: &str, common: &Common, out: &mut Ids) {
+    if out.list.iter().any(|i| i.value.contains(word)) {
+        return;
+    }
+    if word.len() == 55 && word.as_bytes()[2] == b'-' {
+        trace_context(word, out);
+        return;
+    }
+    if let Some((kind, relation, label)) = label_before(text, start, common) {
+        out.add(IdRef { kind, relation, label, value: word.into(), scope: None, listed: false });
+        return;
+    }
+    // A part of a path is named by the part before it.
+    if text[..start].ends_with('/') {
+        of_path_part(text, start, word, common, out);
+        return;
+    }
+    let kind = kind_by_value(word, common).unwrap_or(IdKind::Other);
+    out.add(IdRef { kind, relation: IdRelation::Own, label: "text".into(), value: word.into(), scope: None, listed: false });
+}
+
+fn of_path_part(text: &str, start: usize, word: &str, common: &Common, out: &mut Ids) {
+    let before = text[..start - 1].rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').next().unwrap_or("");
+    let singular = before.strip_suffix("ies").map(|s| format!("{s}y")).unwrap_or_else(|| before.strip_suffix('s').unwrap_or(before).to_owned());
+    let kind = kind_of_noun(&singular.to_ascii_lowercase(), common).or_else(|| kind_by_value(word, common)).unwrap_or(IdKind::Other);
+    out.add(IdRef { kind, relation: IdRelation::Own, label: "path".into(), value: word.into(), scope: None, listed: false });
+}
+
+fn kind_of_noun(noun: &str, common: &Common) -> Option<IdKind> {
+    [("request", IdKind::Request), ("trace", IdKind::Trace), ("task", IdKind::Task), ("call", IdKind::Call), ("group", IdKind::Group)]
+        .into_iter()
+        .find(|(list, _)| common.id_word(list, noun))
+        .map(|(_, kind)| kind)
+}
+
+/// Ids in a path or URL.
+pub fn path_ids(path: &str, common: &Common, out: &mut Ids) {
+    let head = head(path);
+    let mut at = 0;
+    for part in head.split(['/', '?', '&', '#']) {
+        let word = part.rsplit('=').next().unwrap_or(part);
+        if word.len() >= 12 && is_strong(word, false) && !out.list.iter().any(|i| &*i.value == word) {
+            let start = at + part.len() - word.len();
+            if part.len() == word.len() && start > 0 {
+                of_path_part(head, start, word, common, out);
+            } else {
+                let label = &part[..part.len().saturating_sub(word.len() + 1)];
+                let (kind, relation) = named(label, common).unwrap_or((IdKind::Other, IdRelation::Own));
+                out.add(IdRef { kind, relation, label: "path".into(), value: word.into(), scope: None, listed: false });
+            }
+        }
+        at += part.len() + 1;
+    }
+}
+
+/// `request_id=42`: a weak value under a name that says id.
+fn labelled(text: &str, start: usize, word: &str, service: &str, common: &Common, out: &mut Ids) -> bool {
+    let label = text[..start - 1].rsplit(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))).next().unwrap_or("");
+    let words = crate::recognise::names::words(label);
+    words.len() > 1 && words.last().is_some_and(|w| common.id_word("suffix", w)) && pair(label, word, service, common, out)
+}
+
+/// An id under a written name; false: the name says no id.
+pub fn pair(label: &str, value: &str, service: &str, common: &Common, out: &mut Ids) -> bool {
+    let value = clean(value);
+    let Some((kind, relation)) = named(label.trim(), common) else { return false };
+    if absent(value) || value.contains(char::is_whitespace) || !value.bytes().any(|b| b.is_ascii_digit()) || out.list.iter().any(|i| &*i.value == value) {
+        return false;
+    }
+    let scope = (!is_strong(value, kind != IdKind::Group)).then(|| format!("service={service}").into_boxed_str());
+    out.add(IdRef { kind, relation, label: label.trim().into(), value: value.into(), scope, listed: false });
+    true
+}
+
+fn named(label: &str, common: &Common) -> Option<(IdKind, IdRelation)> {
+    meaning::meanings(label, common, None).into_iter().find_map(|m| match m {
+        Meaning::Id(id) => match id.kind {
+            KindRule::Is(kind) => Some((kind, id.relation)),
+            KindRule::AsOwn => Some((IdKind::Task, id.relation)),
+            KindRule::Named | KindRule::Bare => None,
+        },
+        Meaning::Role(_) => None,
+    })
+}
+
+/// The word before an id that names it: directly (`job x`, `trace_id=x`), or one word further when a bracket follows a name
+/// (`Task mail.send[x]`, `message with id 'x'`).
+fn label_before(text: &str, start: usize, common: &Common) -> Option<(IdKind, IdRelation, Box<str>)> {
+    let mut head = &text[..start];
+    let bracket = head.ends_with(['[', '(']);
+    for _ in 0..if bracket { 2 } else { 3 } {
+        let trimmed = head.trim_end_matches([' ', '=', ':', '\'', '"', '[', '(', '#', '`', '<', '\t']);
+        if head.len() - trimmed.len() > 4 {
+            return None;
+        }
+        let cut = trimmed.rfind(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))).map_or(0, |i| i + trimmed[i..].chars().next().map_or(1, char::len_utf8));
+        let word = &trimmed[cut..];
+        if word.is_empty() || word.len() > 64 {
+            return None;
+        }
+        if let Some((kind, relation)) = named(word, common).or_else(|| kind_of_noun(&word.to_ascii_lowercase(), common).map(|k| (k, IdRelation::Own))) {
+            return Some((kind, relation, word.into()));
+        }
+        // Only filler may stand between a label and its id.
+        if !bracket && !matches!(word, "id" | "ID" | "Id" | "with" | "for" | "is" | "uuid") {
+            return None;
+        }
+        head = &text[..cut];
+    }
+    None
+}
+
+/// An access line inside a text: `"GET /ok HTTP/1.1" 200`.
+pub fn access(text: &str) -> Option<Http> {
+    let text = head(text);
+    let end = text.find(" HTTP/")?;
+    let line = text[..end].rsplit('"').next().unwrap_or("");
+    let (method, target) = request_line(line)?;
+    let after = text[end + 6..].split_once('"').map_or("", |(_, rest)| rest).trim_start();
+    let status = after.split(|c: char| !c.is_ascii_digit()).next().and_then(|s| s.parse::<u16>().ok()).filter(|s| (100..600).contains(s));
+    Some(Http { method: Some(method.into()), path: Some(path_of(target).into()), route: None, status, access: status.is_some() })
+}
+
+/// `GET /a HTTP/1.1`, `GET /a`.
+pub fn request_line(line: &str) -> Option<(&str, &str)> {
+    let mut parts = line.trim().split(' ');
+    let (method, target) = (parts.next()?, parts.next()?);
+    (is_method(method) && (target.starts_with('/') || target == "*" || target.contains("://"))).then_some((method, target))
+}
+
+/// An HTTP method.
+pub fn is_method(text: &str) -> bool {
+    matches!(text, "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS" | "CONNECT" | "TRACE")
+}
+
+/// The path of a target or URL, without query and fragment.
+pub fn path_of(target: &str) -> &str {
+    let path = target.split(['?', '#']).next().unwrap_or(target);
+    match path.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |i| &rest[i..]),
+        None => path,
+    }
+}
+
+/// What filled the holes of the first template that fits, as (hole, text).
+pub fn template<'t>(text: &'t str, templates: &'t [Template]) -> Option<(&'t Template, Vec<(&'t str, &'t str)>)> {
+    let first = text.as_bytes().first()?;
+    templates.iter().filter(|t| t.literals[0].as_bytes().first().is_none_or(|b| b == first)).find_map(|t| Some((t, fill(t, text)?)))
+}
+
+fn fill<'t>(template: &'t Template, text: &'t str) -> Option<Vec<(&'t str, &'t str)>> {
+    let mut rest = text.strip_prefix(template.literals[0].as_str())?;
+    let mut out = Vec::with_capacity(template.holes.len());
+    for (hole, literal) in template.holes.iter().zip(&template.literals[1..]) {
+        let last = out.len() + 1 == template.holes.len();
+        let cut = match (literal.is_empty(), last) {
+            (true, _) => rest.len(),
+            (false, true) => rest.rfind(literal.as_str()).filter(|i| i + literal.len() == rest.len()).or_else(|| rest.find(literal.as_str()))?,
+            (false, false) => rest.find(literal.as_str())?,
+        };
+        let value = &rest[..cut];
+        let one_word = matches!(hole.split(':').next(), Some("task" | "parent_task" | "request" | "worker" | "queue" | "duration" | "delay" | "attempt" | "call"));
+        if value.is_empty() || (one_word && value.trim().contains(char::is_whitespace)) {
+            return None;
+        }
+        out.push((hole.as_str(), value.trim()));
+        rest = &rest[cut + literal.len()..];
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recognise::table::Tables;
+
+    fn found(text: &str) -> Vec<(IdKind, IdRelation, String)> {
+        let mut out = Ids::default();
+        ids(text, "svc", &Tables::builtin().common, &mut out);
+        out.list.into_iter().map(|i| (i.kind, i.relation, i.value.into())).collect()
+    }
+
+    #[test]
+    fn ids_in_prose_take_the_word_before_them_as_their_name() {
+        let uuid = "16bf0f20-76ef-4abe-b695-5cbee0d3f2be";
+        for (text, want) in [
+            (format!("Task shop.add[{uuid}] received"), vec![(IdKind::Task, IdRelation::Own, uuid)]),
+            (format!("request_id={uuid} done"), vec![(IdKind::Request, IdRelation::Own, uuid)]),
+            (format!("START RequestId: {uuid} Version: $LATEST"), vec![(IdKind::Request, IdRelation::Own, uuid)]),
+            (format!("Retrying message '{uuid}' in 1194 milliseconds."), vec![(IdKind::Task, IdRelation::Own, uuid)]),
+            (format!("GET /jobs/{uuid} HTTP/1.1"), vec![(IdKind::Task, IdRelation::Own, uuid)]),
+            (format!("user {uuid} logged in"), vec![(IdKind::Group, IdRelation::Own, uuid)]),
+            (format!("seen {uuid}"), vec![(IdKind::Other, IdRelation::Own, uuid)]),
+            ("job_id=17 picked".to_owned(), vec![(IdKind::Task, IdRelation::Own, "17")]),
+            ("took 12 ms, timeout_ms=3000".to_owned(), vec![]),
+            ("parent_span_id=00f067aa0ba902b7".to_owned(), vec![(IdKind::Span, IdRelation::Parent, "00f067aa0ba902b7")]),
+        ] {
+            let want: Vec<_> = want.into_iter().map(|(k, r, v)| (k, r, v.to_owned())).collect();
+            assert_eq!(found(&text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_access_line_in_a_text_is_read() {
+        let http = access(r#"127.0.0.1:38824 - "GET /ok?a=1 HTTP/1.1" 200"#);
+        assert_eq!(http, Some(Http { method: Some("GET".into()), path: Some("/ok".into()), route: None, status: Some(200), access: true }));
+        assert_eq!(access("speaks HTTP/1.1"), None);
+    }
+}

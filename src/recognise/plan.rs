@@ -1,0 +1,204 @@
+//! The plan of a line: which of its leaves plays which role, decided once for every shape of line.
+//!
+//! A shape is the sequence of paths and types; the plan is a pure function of it and of the convention. Guarantees: a plan found in
+//! the memory equals the plan that would be made anew (the whole shape is compared, not its hash).
+
+use crate::{
+    model::id::{IdKind, IdRelation},
+    recognise::{
+        length::Unit,
+        meaning::{self, IdUse, KindRule, Meaning},
+        names::Names,
+        reader,
+        role::Role,
+        scan::{Kind, Leaf},
+        table::{Convention, Tables},
+    },
+};
+
+const ROLES: usize = Role::ALL.len();
+
+/// A leaf that may play a role.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate {
+    /// Index of the leaf.
+    pub leaf: u16,
+    /// Unit, by name or convention.
+    pub unit: Option<Unit>,
+    /// For attempts.
+    pub from_zero: bool,
+    rank: u32,
+}
+
+/// A leaf that may carry an id.
+#[derive(Debug, Clone)]
+pub struct IdLeaf {
+    /// Index of the leaf.
+    pub leaf: u16,
+    /// What its name says.
+    pub id: IdUse,
+    /// A queue in the same object.
+    pub beside: Option<u16>,
+}
+
+/// What to do with the leaves of a line.
+#[derive(Debug)]
+pub struct Plan {
+    /// The shape.
+    pub shape: Vec<u32>,
+    /// Index of the convention.
+    pub convention: Option<usize>,
+    /// Ids, in the order of the line.
+    pub ids: Vec<IdLeaf>,
+    /// Strings that no role claims and lists of tags: they may hold ids.
+    pub unclaimed: Vec<u16>,
+    /// Conventions that the shape has too and that are stronger: the line lacks the values they ask for.
+    unless: Vec<usize>,
+    /// Leaves that scope weak tasks: a run or workflow id.
+    pub runs: Vec<u16>,
+    /// The attempt was counted already when the line was written.
+    pub attempt_counted: bool,
+    candidates: Vec<Candidate>,
+    starts: [u16; ROLES + 1],
+}
+
+impl Plan {
+    /// The leaves that may play a role, best first.
+    pub fn of(&self, role: Role) -> &[Candidate] {
+        let i = role as usize;
+        &self.candidates[self.starts[i] as usize..self.starts[i + 1] as usize]
+    }
+
+    /// Whether the values of a line of this shape lead to this plan's convention.
+    pub fn fits(&self, leaves: &[Leaf<'_>], tables: &Tables, names: &Names) -> bool {
+        self.unless.iter().all(|i| !reader::has_values(&tables.conventions[*i], leaves, names)) && self.convention.is_none_or(|i| reader::has_values(&tables.conventions[i], leaves, names))
+    }
+
+    /// Makes the plan of a shape.
+    pub fn new(leaves: &[Leaf<'_>], shape: Vec<u32>, names: &Names, tables: &Tables, convention: Option<usize>, unless: Vec<usize>) -> Self {
+        let v = convention.map(|i| &tables.conventions[i]);
+        let mut by_role: Vec<Vec<Candidate>> = (0..ROLES).map(|_| Vec::new()).collect();
+        let mut ids: Vec<IdLeaf> = Vec::new();
+        let mut unclaimed = Vec::new();
+        let mut counted = false;
+        for (i, leaf) in leaves.iter().enumerate() {
+            let dotted = names.dotted(leaf.path);
+            counted |= v.is_some_and(|v| v.attempt_counted.iter().any(|p| *p == dotted));
+            let found = read(&dotted, tables, v);
+            let tagged = leaf.kind == Kind::Array && dotted.to_ascii_lowercase().ends_with("tags");
+            if found.is_empty() && (leaf.kind == Kind::Str || tagged) {
+                unclaimed.push(i as u16);
+            }
+            for m in found {
+                match m {
+                    Meaning::Role(r) if r.role == Role::Ignore => {}
+                    Meaning::Role(r) => {
+                        let unit = r.unit.or_else(|| v.and_then(|v| unit_of(v, &dotted, leaf)));
+                        by_role[r.role as usize].push(Candidate { leaf: i as u16, unit, from_zero: r.from_zero, rank: r.rank });
+                    }
+                    Meaning::Id(id) => ids.push(IdLeaf { leaf: i as u16, id, beside: None }),
+                }
+            }
+        }
+        let queues: Vec<u16> = by_role[Role::Queue as usize].iter().map(|c| c.leaf).collect();
+        pair_with_queues(&mut ids, leaves, names);
+        let runs = ids.iter().filter(|i| is_run(&i.id)).map(|i| i.leaf).collect();
+        // A queue inside the object of a handed-over id is that id's, not the line's.
+        by_role[Role::Queue as usize].retain(|c| queues.len() > 1 || !ids.iter().any(|i| i.beside == Some(c.leaf) && i.id.kind == KindRule::Named));
+        let mut candidates = Vec::new();
+        let mut starts = [0; ROLES + 1];
+        for (i, mut list) in by_role.into_iter().enumerate() {
+            // Of a member written twice the last one counts, as in most parsers.
+            list.sort_by_key(|c| (c.rank, std::cmp::Reverse(c.leaf)));
+            candidates.extend(list);
+            starts[i + 1] = candidates.len() as u16;
+        }
+        Self { shape, convention, ids, unclaimed, unless, runs, attempt_counted: counted, candidates, starts }
+    }
+}
+
+fn is_run(id: &IdUse) -> bool {
+    let lower = id.label.to_ascii_lowercase();
+    id.relation == IdRelation::Own && id.kind == KindRule::Is(IdKind::Task) && (lower.contains("run") || lower.contains("workflow"))
+}
+
+/// Reads a path: what the convention says of it, else the generic rules.
+fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>) -> Vec<Meaning> {
+    let mut out = Vec::new();
+    if let Some(v) = convention {
+        if let Some(role) = v.roles.get(dotted) {
+            if *role == Role::Ignore {
+                return vec![Meaning::Role(meaning::RoleUse { role: Role::Ignore, rank: 0, unit: None, from_zero: false })];
+            }
+            out.push(Meaning::Role(meaning::RoleUse { role: *role, rank: 0, unit: None, from_zero: v.attempt_from_zero }));
+        }
+        if let Some(words) = v.ids.get(dotted) {
+            if words == "none" {
+                return vec![Meaning::Role(meaning::RoleUse { role: Role::Ignore, rank: 0, unit: None, from_zero: false })];
+            }
+            out.push(Meaning::Id(explicit_id(dotted, words)));
+        }
+        if !out.is_empty() {
+            if let Some(Meaning::Role(r)) = meaning::meanings(dotted, &tables.common, convention).into_iter().find(|m| matches!((m, &out[0]), (Meaning::Role(a), Meaning::Role(b)) if a.role == b.role))
+                && let Some(Meaning::Role(first)) = out.first_mut()
+            {
+                first.unit = r.unit;
+                first.from_zero |= r.from_zero;
+            }
+            return out;
+        }
+    }
+    meaning::meanings(dotted, &tables.common, convention)
+        .into_iter()
+        .map(|m| match m {
+            // What a convention says explicitly goes first.
+            Meaning::Role(mut r) => {
+                r.rank += 1_000;
+                Meaning::Role(r)
+            }
+            id @ Meaning::Id(_) => id,
+        })
+        .collect()
+}
+
+/// `task`, `parent task`, `call`, `none`.
+fn explicit_id(dotted: &str, words: &str) -> IdUse {
+    let parts: Vec<&str> = dotted.split('.').collect();
+    let relation = if words.contains("parent") {
+        IdRelation::Parent
+    } else if words.contains("child") {
+        IdRelation::Child
+    } else {
+        IdRelation::Own
+    };
+    let kind = match words.rsplit(' ').next().unwrap_or("") {
+        "request" => IdKind::Request,
+        "trace" => IdKind::Trace,
+        "span" => IdKind::Span,
+        "task" => IdKind::Task,
+        "call" => IdKind::Call,
+        "tool" => IdKind::Tool,
+        "group" => IdKind::Group,
+        _ => IdKind::Other,
+    };
+    IdUse { kind: KindRule::Is(kind), relation, label: parts[parts.len().saturating_sub(2)..].join(".").into(), listed: false, says_id: true, queue: None }
+}
+
+fn unit_of(v: &Convention, dotted: &str, leaf: &Leaf<'_>) -> Option<Unit> {
+    if let Some(unit) = v.units.get(dotted) {
+        return Unit::of_suffix(unit);
+    }
+    if leaf.kind != Kind::Num {
+        return None;
+    }
+    let word = if leaf.raw.bytes().any(|b| matches!(b, b'.' | b'e' | b'E')) { v.unit_float.as_deref() } else { v.unit_integer.as_deref() };
+    word.and_then(Unit::of_suffix)
+}
+
+/// Ids beside a queue in one object below the top.
+fn pair_with_queues(ids: &mut [IdLeaf], leaves: &[Leaf<'_>], names: &Names) {
+    for id in ids {
+        let object = leaves[id.leaf as usize].object;
+        id.beside = leaves.iter().enumerate().find(|(_, l)| l.object == object && object > 1 && matches!(&*crate::recognise::names::fold(names.key(l.path)), "queue" | "queuename" | "queuekey" | "topic")).map(|(i, _)| i as u16);
+    }
+}

@@ -1,0 +1,414 @@
+//! The reader: a record in, entries out.
+//!
+//! Guarantees: at least one entry a record; a reading is a function of the record's bytes and the name of its source (what it remembers
+//! between lines only spares work). Bounded memory. Never panics: at the worst an entry is the text of its record.
+
+use crate::{
+    model::{
+        entry::{At, Entry},
+        id::{IdKind, IdRef, IdRelation, is_strong},
+        record::Record,
+    },
+    recognise::{
+        apply, frame,
+        names::{Names, ROOT},
+        plan::Plan,
+        prefix,
+        scan::{self, Batch, Kind, Leaf, Scan},
+        table::{Convention, Tables},
+        stack, text,
+        values::Line,
+    },
+};
+use rustc_hash::FxHashMap;
+use std::{
+    borrow::Cow,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+/// Most plans remembered.
+const MAX_PLANS: usize = 4_096;
+/// Most entries of one record.
+const MAX_BATCH: usize = 10_000;
+/// How deep records may stand in records.
+const MAX_NESTING: u8 = 3;
+
+/// Reads records. One per thread.
+#[derive(Debug)]
+pub struct Reader {
+    tables: Arc<Tables>,
+    names: Names,
+    plans: FxHashMap<u64, Vec<Arc<Plan>>>,
+    held: usize,
+}
+
+impl Reader {
+    /// A reader with these tables.
+    pub fn new(tables: Arc<Tables>) -> Self {
+        let names = Names::new(tables.sets.clone());
+        Self { tables, names, plans: FxHashMap::default(), held: 0 }
+    }
+
+    /// Reads one record; pushes at least one entry.
+    pub fn read(&mut self, record: &Record<'_>, out: &mut Vec<Entry>) {
+        if self.names.is_full() || self.held > MAX_PLANS {
+            self.names.clear();
+            self.plans.clear();
+            self.held = 0;
+        }
+        let text = String::from_utf8_lossy(record.raw);
+        let bare = text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']);
+        let first = out.len();
+        match frame::unsplit(bare) {
+            Some(whole) => self.joined(bare, &whole, record.source, out),
+            None => self.text(bare, record.source, 0, out),
+        }
+        if matches!(text, Cow::Owned(_)) {
+            out[first..].iter_mut().for_each(|e| e.reading.unparsed |= !e.reading.json);
+        }
+        if out.len() == first {
+            out.push(Entry { body: Some(mine_head(bare).into()), ..Entry::default() });
+        }
+        for (sub, entry) in out[first..].iter_mut().enumerate() {
+            entry.at = At { file: record.file, start: record.start, sub: sub as u32, line: record.line };
+            entry.source = record.source.clone();
+        }
+    }
+
+    fn text(&mut self, text: &str, source: &Arc<str>, depth: u8, out: &mut Vec<Entry>) {
+        let trimmed = text.trim_start();
+        if trimmed.starts_with('{') {
+            if self.object(text, source, depth, out) {
+                return;
+            }
+        } else if trimmed.starts_with("[{") && self.array(trimmed, source, depth, out) {
+            return;
+        }
+        if depth < MAX_NESTING
+            && let Some(peeled) = prefix::peel(text)
+            && peeled.inner.len() < text.len()
+        {
+            let first = out.len();
+            self.text(peeled.inner, source, depth + 1, out);
+            for entry in &mut out[first..] {
+                behind_prefix(entry, &peeled);
+            }
+            return;
+        }
+        out.push(self.plain(text, source));
+    }
+
+    /// A line that its shipper had split: the envelope of the first piece, the text of all.
+    fn joined(&mut self, pieces: &str, whole: &str, source: &Arc<str>, out: &mut Vec<Entry>) {
+        let first = out.len();
+        let head = pieces.lines().next().unwrap_or("");
+        if head.starts_with('{') {
+            let mut envelope = Vec::new();
+            self.object(head, source, MAX_NESTING, &mut envelope);
+            if let Some(envelope) = envelope.pop() {
+                self.inner(whole, envelope, source, 0, out);
+                return;
+            }
+        }
+        self.text(whole, source, 1, out);
+        if let Some(peeled) = prefix::peel(head) {
+            out[first..].iter_mut().for_each(|e| behind_prefix(e, &peeled));
+        }
+    }
+
+    /// A line that is no JSON.
+    fn plain(&mut self, text: &str, source: &Arc<str>) -> Entry {
+        let read = text::read(text);
+        let mut entry = Entry { source: source.clone(), ..Entry::default() };
+        if !read.fields.is_empty() {
+            let leaves: Vec<Leaf<'_>> = read
+                .fields
+                .iter()
+                .map(|(key, value)| Leaf { path: self.names.child(ROOT, key), kind: Kind::Str, raw: value, escaped: false, object: 1, in_array: false })
+                .collect();
+            self.fill(&leaves, &mut entry);
+        }
+        entry.time = read.time.or(entry.time);
+        entry.severity = read.severity.or(entry.severity);
+        entry.logger = read.logger.map(Into::into).or(entry.logger);
+        entry.service = read.service.map(Into::into).or(entry.service);
+        entry.context = read.context.map(Into::into).or(entry.context);
+        if !read.message.is_empty() {
+            entry.body = Some(read.message.into());
+        } else if entry.body.is_none() && entry.time.is_none() {
+            entry.body = Some(text.trim_end().into());
+        }
+        if let Some(rest) = &read.rest {
+            behind_first_line(&mut entry, rest);
+        }
+        // Lambda writes the request's id where others write the logger.
+        if let Some(logger) = entry.logger.take_if(|l| is_strong(l, false)) {
+            entry.ids.push(IdRef { kind: IdKind::Request, relation: IdRelation::Own, label: "request".into(), value: logger, scope: None, listed: false });
+        }
+        entry.reading.convention = if entry.reading.convention.is_empty() { read.format } else { entry.reading.convention };
+        entry.reading.continues = read.continues;
+        entry.reading.unparsed = text.trim_start().starts_with('{');
+        let service: Box<str> = entry.service.clone().unwrap_or_else(|| (**source).into());
+        apply::from_text(&mut entry, &self.tables.clone(), &service);
+        entry
+    }
+
+    /// A JSON object; false: nothing could be read of it.
+    fn object(&mut self, text: &str, source: &Arc<str>, depth: u8, out: &mut Vec<Entry>) -> bool {
+        let mut scan = Scan::default();
+        scan.object(text, &mut self.names, ROOT);
+        if scan.leaves.is_empty() && !scan.clean {
+            return false;
+        }
+        if let Some(batch) = scan.batch
+            && depth < MAX_NESTING
+            && self.batch(&scan, batch, source, depth, out)
+        {
+            return true;
+        }
+        let mut entry = Entry { source: source.clone(), ..Entry::default() };
+        entry.reading.json = scan.clean;
+        entry.reading.unparsed = !scan.clean;
+        let convention = self.fill(&scan.leaves, &mut entry);
+        if !scan.clean && entry.body.is_none() && entry.time.is_none() && entry.ids.is_empty() {
+            entry.body = Some(mine_head(text).into());
+        }
+        let tables = self.tables.clone();
+        let inner = convention.and_then(|i| tables.conventions[i].inner.as_deref());
+        let inner = inner.and_then(|path| scan.leaves.iter().find(|l| l.kind == Kind::Str && self.names.dotted(l.path) == path).map(Leaf::text));
+        match inner {
+            Some(inner) if depth < MAX_NESTING && !inner.trim().is_empty() => self.inner(&inner, entry, source, depth, out),
+            _ => out.push(entry),
+        }
+        true
+    }
+
+    /// A record inside a record: its own reading wins, the envelope fills what it leaves out.
+    fn inner(&mut self, text: &str, envelope: Entry, source: &Arc<str>, depth: u8, out: &mut Vec<Entry>) {
+        let first = out.len();
+        self.text(text.trim_end_matches(['\n', '\r']), source, depth + 1, out);
+        for entry in &mut out[first..] {
+            inside(entry, &envelope);
+        }
+    }
+
+    fn array(&mut self, text: &str, source: &Arc<str>, depth: u8, out: &mut Vec<Entry>) -> bool {
+        let elements = scan::elements(text, MAX_BATCH);
+        let first = out.len();
+        if depth < MAX_NESTING {
+            for (_, element) in elements.iter().filter(|(k, _)| *k == Kind::Object) {
+                self.object(element, source, depth + 1, out);
+            }
+        }
+        out.len() > first
+    }
+
+    /// An envelope of many records: each is read with what stands around it.
+    fn batch(&mut self, scan: &Scan<'_>, batch: Batch<'_>, source: &Arc<str>, depth: u8, out: &mut Vec<Entry>) -> bool {
+        let sets = self.tables.sets.clone();
+        let Some(path) = sets.batches.get(self.names.key(batch.path)) else { return false };
+        let around: Vec<Leaf<'_>> = scan.leaves.iter().copied().filter(|l| l.path != batch.path).collect();
+        let first = out.len();
+        self.level(batch.raw, path, &around, source, depth, out);
+        out.len() > first
+    }
+
+    fn level(&mut self, raw: &str, path: &[String], around: &[Leaf<'_>], source: &Arc<str>, depth: u8, out: &mut Vec<Entry>) {
+        for (kind, element) in scan::elements(raw, MAX_BATCH) {
+            if out.len() > MAX_BATCH {
+                return;
+            }
+            if kind == Kind::Str && path.is_empty() {
+                self.text(&scan::unescape(element), source, depth + 1, out);
+                continue;
+            }
+            if kind != Kind::Object {
+                continue;
+            }
+            match path.split_first() {
+                None => self.record_of_batch(element, around, source, depth, out),
+                Some((next, rest)) => {
+                    let Some((inner, others)) = cut_member(element, next) else {
+                        self.record_of_batch(element, around, source, depth, out);
+                        continue;
+                    };
+                    let mut scan = Scan::default();
+                    scan.object(&others, &mut self.names, ROOT);
+                    let all: Vec<Leaf<'_>> = around.iter().copied().chain(scan.leaves.iter().copied()).collect();
+                    self.level(inner, rest, &all, source, depth, out);
+                }
+            }
+        }
+    }
+
+    fn record_of_batch(&mut self, element: &str, around: &[Leaf<'_>], source: &Arc<str>, depth: u8, out: &mut Vec<Entry>) {
+        let mut scan = Scan::default();
+        scan.object(element, &mut self.names, ROOT);
+        let clean = scan.clean;
+        let leaves: Vec<Leaf<'_>> = around.iter().copied().chain(scan.leaves.iter().copied()).collect();
+        let mut entry = Entry { source: source.clone(), ..Entry::default() };
+        entry.reading.json = clean;
+        let convention = self.fill(&leaves, &mut entry);
+        let tables = self.tables.clone();
+        let inner = convention.and_then(|i| tables.conventions[i].inner.as_deref());
+        let inner = inner.and_then(|path| leaves.iter().find(|l| l.kind == Kind::Str && self.names.dotted(l.path) == path).map(Leaf::text));
+        match inner {
+            Some(inner) if !inner.trim().is_empty() => self.inner(&inner, entry, source, depth + 1, out),
+            _ => out.push(entry),
+        }
+    }
+
+    /// Finds the convention and the plan of a line, and fills the entry.
+    fn fill(&mut self, leaves: &[Leaf<'_>], entry: &mut Entry) -> Option<usize> {
+        let plan = self.plan(leaves);
+        let convention = plan.convention.map(|i| &self.tables.conventions[i]);
+        if let Some(v) = convention {
+            entry.reading.convention = v.name;
+        }
+        let line = Line { leaves, names: &self.names, plan: &plan, convention };
+        apply::fill(&line, &self.tables, entry);
+        plan.convention
+    }
+
+    fn plan(&mut self, leaves: &[Leaf<'_>]) -> Arc<Plan> {
+        let shape: Vec<u32> = leaves.iter().map(|l| (l.path << 4) | ((l.kind as u32) << 1) | u32::from(l.in_array)).collect();
+        let mut hasher = rustc_hash::FxHasher::default();
+        shape.hash(&mut hasher);
+        let hash = hasher.finish();
+        if let Some(known) = self.plans.get(&hash).into_iter().flatten().filter(|p| p.shape == shape).find(|p| p.fits(leaves, &self.tables, &self.names)) {
+            return known.clone();
+        }
+        let (convention, unless) = choose(leaves, &self.tables, &self.names);
+        let plan = Arc::new(Plan::new(leaves, shape, &self.names, &self.tables, convention, unless));
+        self.held += 1;
+        self.plans.entry(hash).or_default().push(plan.clone());
+        plan
+    }
+}
+
+/// The strongest convention whose signature the line has; and those before it that the shape has but whose values it lacks.
+fn choose(leaves: &[Leaf<'_>], tables: &Tables, names: &Names) -> (Option<usize>, Vec<usize>) {
+    let paths: Vec<(String, Kind)> = leaves.iter().map(|l| (names.dotted(l.path), l.kind)).collect();
+    let mut unless = Vec::new();
+    for (i, v) in tables.conventions.iter().enumerate() {
+        if !has_shape(v, &paths) {
+            continue;
+        }
+        if has_values(v, leaves, names) {
+            return (Some(i), unless);
+        }
+        unless.push(i);
+    }
+    (None, unless)
+}
+
+fn has_shape(v: &Convention, paths: &[(String, Kind)]) -> bool {
+    let has = |want: &String| match want.strip_suffix('.') {
+        Some(object) => paths.iter().any(|(p, _)| p.strip_prefix(object).is_some_and(|r| r.starts_with('.'))),
+        None => paths.iter().any(|(p, _)| p == want),
+    };
+    let is = |want: &String, kind: Kind| paths.iter().any(|(p, k)| p == want && *k == kind);
+    v.when.has.iter().all(has)
+        && (v.when.any.is_empty() || v.when.any.iter().any(has))
+        && !v.when.not.iter().any(has)
+        && v.when.number.iter().all(|p| is(p, Kind::Num))
+        && v.when.string.iter().all(|p| is(p, Kind::Str))
+        && v.when.starts.keys().all(|p| is(p, Kind::Str))
+        && v.when.capital.iter().all(|p| is(p, Kind::Str))
+}
+
+/// Whether the values a signature asks for are there.
+pub fn has_values(v: &Convention, leaves: &[Leaf<'_>], names: &Names) -> bool {
+    let value = |path: &str| leaves.iter().find(|l| names.dotted(l.path) == path).map(|l| l.raw);
+    v.when.starts.iter().all(|(path, want)| value(path).is_some_and(|t| t.starts_with(want.as_str()))) && v.when.capital.iter().all(|path| value(path).is_some_and(|t| !t.is_empty() && !t.bytes().any(|b| b.is_ascii_lowercase())))
+}
+
+/// The lines below the first: a trace says what was raised, anything else is text.
+fn behind_first_line(entry: &mut Entry, rest: &str) {
+    let said = stack::raised(rest);
+    if said.is_none() && !rest.contains("\n    at ") && !rest.trim_start().starts_with("at ") {
+        let body = entry.body.take().unwrap_or_default();
+        entry.body = Some(format!("{body}\n{rest}").into());
+        return;
+    }
+    let failure = entry.failure.get_or_insert_default();
+    failure.has_stack = true;
+    if let Some((kind, message)) = said {
+        let kind = kind.rsplit('.').next().filter(|_| rest.contains("Traceback (most recent")).unwrap_or(kind);
+        failure.kind.get_or_insert_with(|| kind.into());
+        if !message.is_empty() {
+            failure.message.get_or_insert_with(|| message.into());
+        }
+    }
+}
+
+/// What the envelope knows and the record does not say.
+fn inside(entry: &mut Entry, envelope: &Entry) {
+    let outer = envelope.time.or(envelope.received);
+    // Weak ids were scoped by the source's name as long as nobody named the service.
+    if entry.service.is_none()
+        && let Some(service) = &envelope.service
+    {
+        let (before, after) = (format!("service={}", entry.source), format!("service={service}"));
+        entry.ids.iter_mut().filter(|i| i.scope.as_deref() == Some(&*before)).for_each(|i| i.scope = Some(after.clone().into()));
+    }
+    if entry.time.is_none() {
+        entry.time = outer;
+        entry.received = envelope.received;
+    } else {
+        entry.received = entry.received.or(outer);
+    }
+    entry.severity = entry.severity.or(envelope.severity);
+    fill(&mut entry.service, envelope.service.as_ref());
+    fill(&mut entry.logger, envelope.logger.as_ref());
+    fill(&mut entry.host, envelope.host.as_ref());
+    fill(&mut entry.context, envelope.context.as_ref());
+    fill(&mut entry.service_version, envelope.service_version.as_ref());
+    if entry.http.is_none() {
+        entry.http.clone_from(&envelope.http);
+    }
+    if entry.duration.is_none() {
+        entry.duration = envelope.duration;
+    }
+    for id in &envelope.ids {
+        if !entry.ids.iter().any(|i| i.value == id.value) {
+            entry.ids.push(id.clone());
+        }
+    }
+    entry.reading.json = true;
+    entry.reading.unparsed = false;
+}
+
+fn behind_prefix(entry: &mut Entry, peeled: &prefix::Peeled<'_>) {
+    match (entry.time, peeled.time) {
+        (None, time) => entry.time = time,
+        (Some(_), time) => entry.received = entry.received.or(time),
+    }
+    entry.severity = entry.severity.or(peeled.severity);
+    fill(&mut entry.service, peeled.service.map(Into::into).as_ref());
+    fill(&mut entry.host, peeled.host.map(Into::into).as_ref());
+}
+
+fn fill(slot: &mut Option<Box<str>>, value: Option<&Box<str>>) {
+    if slot.is_none() {
+        *slot = value.cloned();
+    }
+}
+
+/// An object without one of its members, and that member's raw value.
+fn cut_member<'a>(object: &'a str, key: &str) -> Option<(&'a str, String)> {
+    let needle = format!("\"{key}\"");
+    let at = object.find(&needle)?;
+    let after = object[at + needle.len()..].trim_start().strip_prefix(':')?.trim_start();
+    let start = object.len() - after.len();
+    let wrapped = format!("[{after}");
+    let elements = scan::elements(&wrapped, 1);
+    let length = elements.first().map(|(_, raw)| raw.len())?;
+    let value = object.get(start..start + length)?;
+    Some((value, format!("{}\"{key}\":null{}", &object[..at], &object[start + length..])))
+}
+
+fn mine_head(text: &str) -> &str {
+    super::mine::head(text)
+}

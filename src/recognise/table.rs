@@ -1,0 +1,406 @@
+//! Conventions as data: what the files in `formats/` say, in the form the reader asks it.
+//!
+//! Guarantees: a table that does not load says which file, which entry and why; the built-in ones load (a test reads them all). Code
+//! never names a convention: everything that is peculiar to one stands in its file.
+
+use crate::recognise::role::Role;
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
+
+#[derive(rust_embed::RustEmbed)]
+#[folder = "src/recognise/formats"]
+struct BuiltIn;
+
+/// Why a table does not load.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {what}")]
+pub struct TableError {
+    /// Name of the table.
+    pub file: String,
+    /// What is wrong, with the line when the text is no TOML.
+    pub what: String,
+}
+
+/// Sets that reading a line needs before anything is decided.
+#[derive(Debug, Default)]
+pub struct Sets {
+    /// Folded keys not to look into.
+    pub opaque: FxHashSet<String>,
+    /// Top-level keys whose array is a batch, with the keys that lead from it to the records.
+    pub batches: FxHashMap<String, Arc<[String]>>,
+}
+
+/// How far from the top a role may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// At the top.
+    Top,
+    /// Inside namespaces.
+    Near,
+    /// Anywhere.
+    Any,
+}
+
+/// The vocabulary.
+#[derive(Debug, Default)]
+pub struct Common {
+    /// Transparent objects.
+    pub wrappers: FxHashSet<String>,
+    /// Objects that say what their members are about.
+    pub namespaces: FxHashSet<String>,
+    /// Objects of which only ids are read.
+    pub ids_only: FxHashSet<String>,
+    /// Folded name → roles with the order of preference.
+    pub names: FxHashMap<String, Vec<(Role, u16)>>,
+    places: FxHashMap<Role, Place>,
+    /// Words of id names, by list.
+    pub ids: FxHashMap<String, FxHashSet<String>>,
+    /// Nouns of lengths.
+    pub length_nouns: FxHashSet<String>,
+    /// Words that may stand beside such a noun.
+    pub length_qualifiers: FxHashSet<String>,
+}
+
+impl Common {
+    /// Where a role may stand.
+    pub fn place(&self, role: Role) -> Place {
+        self.places.get(&role).copied().unwrap_or(Place::Any)
+    }
+
+    /// Whether a word is in a list of id words.
+    pub fn id_word(&self, list: &str, word: &str) -> bool {
+        self.ids.get(list).is_some_and(|words| words.contains(word))
+    }
+}
+
+/// A convention: what one logger, worker or product writes.
+#[derive(Debug, Default)]
+pub struct Convention {
+    /// Its name.
+    pub name: &'static str,
+    /// Its signature.
+    pub when: When,
+    /// Path → role, exact.
+    pub roles: FxHashMap<String, Role>,
+    /// Path → kind of id and relation, exact (`task`, `parent task`).
+    pub ids: FxHashMap<String, String>,
+    /// Further transparent objects.
+    pub wrappers: FxHashSet<String>,
+    /// Unit of bare lengths: of integers, of fractions.
+    pub unit_integer: Option<String>,
+    /// See [`Self::unit_integer`].
+    pub unit_float: Option<String>,
+    /// Unit of one path.
+    pub units: FxHashMap<String, String>,
+    /// Scale of numeric severities.
+    pub scale: Option<String>,
+    /// Severity of lines that carry none.
+    pub default_severity: Option<String>,
+    /// An attempt of 0 is the first.
+    pub attempt_from_zero: bool,
+    /// Members that say that the attempt was counted already.
+    pub attempt_counted: Vec<String>,
+    /// Member that holds another record, whose reading wins.
+    pub inner: Option<String>,
+}
+
+/// A signature: what a line must have to be read by a convention.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct When {
+    /// All of these paths. A path that ends in `.` is an object.
+    pub has: Vec<String>,
+    /// At least one of these.
+    pub any: Vec<String>,
+    /// None of these.
+    pub not: Vec<String>,
+    /// Paths whose value is a number.
+    pub number: Vec<String>,
+    /// Paths whose value is a string.
+    pub string: Vec<String>,
+    /// Path → the value begins with it.
+    pub starts: BTreeMap<String, String>,
+    /// Paths whose value is written in capitals.
+    pub capital: Vec<String>,
+    /// Added to the number of conditions: the more, the more a convention is preferred.
+    pub weight: i32,
+}
+
+impl When {
+    /// How much a match says.
+    pub fn strength(&self) -> i32 {
+        let conditions = self.has.len() + self.number.len() + self.string.len() + 2 * self.starts.len() + self.capital.len() + usize::from(!self.any.is_empty());
+        conditions as i32 + self.weight
+    }
+
+    fn is_empty(&self) -> bool {
+        self.strength() - self.weight == 0
+    }
+}
+
+/// A text with holes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    /// Name of the convention it belongs to.
+    pub convention: &'static str,
+    /// Literals; between two of them stands the hole of the same index.
+    pub literals: Vec<String>,
+    /// Names of the holes, one fewer than literals.
+    pub holes: Vec<String>,
+}
+
+/// A sample of a table: a line and what it must become.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sample {
+    /// The line.
+    pub line: String,
+    /// The whole explanation of each entry, as JSON.
+    pub want: Vec<String>,
+}
+
+/// Everything that lines are read with.
+#[derive(Debug, Default)]
+pub struct Tables {
+    /// The vocabulary.
+    pub common: Common,
+    /// The conventions, strongest signature first.
+    pub conventions: Vec<Convention>,
+    /// Texts with holes.
+    pub templates: Vec<Template>,
+    /// Sets.
+    pub sets: Arc<Sets>,
+    /// Samples by table.
+    pub samples: Vec<(String, Sample)>,
+}
+
+impl Tables {
+    /// The built-in conventions.
+    pub fn builtin() -> Arc<Self> {
+        static BUILT_IN: OnceLock<Arc<Tables>> = OnceLock::new();
+        BUILT_IN.get_or_init(|| Self::load(&[]).unwrap_or_default()).clone()
+    }
+
+    /// The built-in conventions and some more; of two with the same name the later one is taken.
+    pub fn with(extra: &[(String, String)]) -> Result<Arc<Self>, TableError> {
+        Self::load(extra)
+    }
+
+    fn load(extra: &[(String, String)]) -> Result<Arc<Self>, TableError> {
+        let mut texts: BTreeMap<String, String> = BTreeMap::new();
+        for file in BuiltIn::iter().filter(|f| f.ends_with(".toml")) {
+            if let Some(data) = BuiltIn::get(&file) {
+                texts.insert(file.to_string(), String::from_utf8_lossy(&data.data).into_owned());
+            }
+        }
+        for (name, text) in extra {
+            texts.insert(if name.ends_with(".toml") { name.clone() } else { format!("{name}.toml") }, text.clone());
+        }
+        let mut tables = Self::default();
+        let mut sets = Sets::default();
+        for (file, text) in &texts {
+            let fail = |what: String| TableError { file: file.clone(), what };
+            if file == "common.toml" {
+                let raw: CommonFile = toml::from_str(text).map_err(|e| fail(e.to_string()))?;
+                sets.opaque.extend(raw.opaque.iter().cloned());
+                tables.common = common(raw).map_err(fail)?;
+            } else {
+                let raw: ConventionFile = toml::from_str(text).map_err(|e| fail(e.to_string()))?;
+                tables.add(raw, &mut sets).map_err(fail)?;
+            }
+        }
+        tables.conventions.sort_by(|a, b| b.when.strength().cmp(&a.when.strength()).then_with(|| a.name.cmp(b.name)));
+        tables.sets = Arc::new(sets);
+        Ok(Arc::new(tables))
+    }
+
+    fn add(&mut self, raw: ConventionFile, sets: &mut Sets) -> Result<(), String> {
+        let name = interned(&raw.name);
+        for text in &raw.templates {
+            self.templates.push(template(name, text)?);
+        }
+        for path in &raw.batches {
+            if let Some((first, rest)) = path.split_first() {
+                sets.batches.insert(first.clone(), rest.into());
+            }
+        }
+        self.samples.extend(raw.sample.into_iter().map(|s| (raw.name.clone(), s)));
+        if raw.when.is_empty() {
+            return Ok(());
+        }
+        let mut roles = FxHashMap::default();
+        for (path, word) in raw.roles {
+            roles.insert(path, Role::of_word(&word).ok_or_else(|| format!("unknown role {word:?}"))?);
+        }
+        self.conventions.push(Convention {
+            name,
+            when: raw.when,
+            roles,
+            ids: raw.ids.into_iter().collect(),
+            wrappers: raw.wrappers.into_iter().collect(),
+            unit_integer: raw.units.integer,
+            unit_float: raw.units.float,
+            units: raw.units.path.into_iter().collect(),
+            scale: raw.severity.scale,
+            default_severity: raw.severity.default,
+            attempt_from_zero: raw.attempt.from_zero,
+            attempt_counted: raw.attempt.counted_with,
+            inner: raw.inner,
+        });
+        Ok(())
+    }
+}
+
+/// Names of conventions live as long as the process: there are few, and entries carry them around.
+fn interned(name: &str) -> &'static str {
+    static NAMES: OnceLock<std::sync::Mutex<FxHashSet<&'static str>>> = OnceLock::new();
+    let mut names = NAMES.get_or_init(Default::default).lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(known) = names.get(name) {
+        return known;
+    }
+    let leaked: &'static str = Box::leak(name.to_owned().into_boxed_str());
+    names.insert(leaked);
+    leaked
+}
+
+fn template(convention: &'static str, text: &str) -> Result<Template, String> {
+    let (mut literals, mut holes) = (Vec::new(), Vec::new());
+    let mut rest = text;
+    while let Some((literal, tail)) = rest.split_once('{') {
+        let (hole, after) = tail.split_once('}').ok_or_else(|| format!("a hole of {text:?} has no end"))?;
+        literals.push(literal.to_owned());
+        holes.push(hole.to_owned());
+        rest = after;
+    }
+    literals.push(rest.to_owned());
+    if literals.len() > 2 && literals[1..literals.len() - 1].iter().any(String::is_empty) {
+        return Err(format!("two holes of {text:?} touch"));
+    }
+    Ok(Template { convention, literals, holes })
+}
+
+fn common(raw: CommonFile) -> Result<Common, String> {
+    let mut out = Common {
+        wrappers: raw.wrappers.into_iter().collect(),
+        namespaces: raw.namespaces.into_iter().collect(),
+        ids_only: raw.ids_only.into_iter().collect(),
+        ids: raw.ids.into_iter().map(|(k, v)| (k, v.into_iter().collect())).collect(),
+        length_nouns: raw.lengths.nouns.into_iter().collect(),
+        length_qualifiers: raw.lengths.qualifiers.into_iter().collect(),
+        ..Common::default()
+    };
+    for (word, names) in raw.roles {
+        let role = Role::of_word(&word).ok_or_else(|| format!("unknown role {word:?}"))?;
+        for (order, name) in names.into_iter().enumerate() {
+            out.names.entry(name).or_default().push((role, order as u16));
+        }
+    }
+    for (list, place) in [(raw.place.top, Place::Top), (raw.place.near, Place::Near)] {
+        for word in list {
+            out.places.insert(Role::of_word(&word).ok_or_else(|| format!("unknown role {word:?}"))?, place);
+        }
+    }
+    Ok(out)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommonFile {
+    wrappers: Vec<String>,
+    namespaces: Vec<String>,
+    opaque: Vec<String>,
+    ids_only: Vec<String>,
+    roles: BTreeMap<String, Vec<String>>,
+    place: PlaceFile,
+    ids: BTreeMap<String, Vec<String>>,
+    lengths: LengthsFile,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlaceFile {
+    top: Vec<String>,
+    near: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LengthsFile {
+    nouns: Vec<String>,
+    qualifiers: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConventionFile {
+    name: String,
+    #[expect(dead_code, reason = "for whoever reads the file")]
+    about: String,
+    #[serde(default)]
+    when: When,
+    #[serde(default)]
+    roles: BTreeMap<String, String>,
+    #[serde(default)]
+    ids: BTreeMap<String, String>,
+    #[serde(default)]
+    wrappers: Vec<String>,
+    #[serde(default)]
+    units: UnitsFile,
+    #[serde(default)]
+    severity: SeverityFile,
+    #[serde(default)]
+    attempt: AttemptFile,
+    #[serde(default)]
+    inner: Option<String>,
+    #[serde(default)]
+    batches: Vec<Vec<String>>,
+    #[serde(default)]
+    templates: Vec<String>,
+    #[serde(default)]
+    sample: Vec<Sample>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct UnitsFile {
+    integer: Option<String>,
+    float: Option<String>,
+    path: BTreeMap<String, String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct SeverityFile {
+    scale: Option<String>,
+    default: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct AttemptFile {
+    from_zero: bool,
+    counted_with: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_tables_load() {
+        assert!(Tables::load(&[]).is_ok(), "{:?}", Tables::load(&[]).err());
+        assert!(Tables::builtin().conventions.len() > 20);
+    }
+
+    #[test]
+    fn a_table_with_a_mistake_says_where() {
+        let error = Tables::with(&[("mine".into(), "name = \"mine\"\nabout = \"x\"\n[when]\nhas = [\"a\"]\n[roles]\na = \"tiem\"\n".into())]).err();
+        assert_eq!(error.map(|e| e.to_string()), Some("mine.toml: unknown role \"tiem\"".into()));
+        let error = Tables::with(&[("mine.toml".into(), "name = \"mine\n".into())]).err().map(|e| e.to_string());
+        assert!(error.is_some_and(|e| e.starts_with("mine.toml: TOML parse error at line 1")));
+    }
+}

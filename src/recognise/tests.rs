@@ -1,0 +1,172 @@
+//! The tables' samples, hostile lines, and what holds for any bytes.
+
+use super::*;
+use crate::{
+    model::{
+        entry::{Entry, FileId},
+        id::{IdKind, IdRelation},
+        record::Record,
+    },
+    recognise::reader::Reader,
+};
+use proptest::prelude::*;
+use std::sync::Arc;
+
+fn read_bytes(reader: &mut Reader, raw: &[u8]) -> Vec<Entry> {
+    let source: Arc<str> = "s".into();
+    let mut out = Vec::new();
+    reader.read(&Record { file: FileId(1), source: &source, start: 7, line: 1, raw }, &mut out);
+    out
+}
+
+fn read(raw: &str) -> Entry {
+    let mut reader = Reader::new(Tables::builtin());
+    read_bytes(&mut reader, raw.as_bytes()).remove(0)
+}
+
+#[test]
+fn samples_of_all_tables_are_read_as_they_say() {
+    let tables = Tables::builtin();
+    let mut reader = Reader::new(tables.clone());
+    assert!(tables.samples.len() > 40);
+    for (table, sample) in &tables.samples {
+        let entries = read_bytes(&mut reader, sample.line.as_bytes());
+        assert_eq!(entries.len(), sample.want.len(), "{table}: {}", sample.line);
+        for (entry, want) in entries.iter().zip(&sample.want) {
+            let mut got = explain::reading(entry, 1, false);
+            let want: serde_json::Value = serde_json::from_str(want).unwrap_or_default();
+            if let Some(map) = got.as_object_mut() {
+                map.remove("line");
+                map.remove("host");
+            }
+            assert_eq!(got, want, "{table}: {}", sample.line);
+        }
+    }
+}
+
+#[test]
+fn renamed_keys_of_the_same_meaning_are_read_alike() {
+    for line in [
+        r#"{"ts":"2026-11-23T08:17:42.824Z","severity":"warn","msg":"x","requestId":"req_8c2a2787fedeb496aa","elapsed_ms":5,"retryAttempt":2}"#,
+        r#"{"when":"2026-11-23T08:17:42.824Z","lvl":"WARNING","text":"x","X-Request-ID":"req_8c2a2787fedeb496aa","latency":"5ms","try":2}"#,
+        r#"{"fields":{"message":"x","correlation_id":"req_8c2a2787fedeb496aa","took_us":5000,"attempt":"2"},"@timestamp":"2026-11-23T08:17:42.824Z","loglevel":"W"}"#,
+        r#"{"time":1795421862824,"log.level":"warn","message":"x","http":{"request":{"id":"req_8c2a2787fedeb496aa"}},"timing":{"total_ms":5},"job":{"attempt":2}}"#,
+    ] {
+        let e = read(line);
+        assert_eq!(e.time.map(|t| t.unix_ns), Some(1_795_421_862_824_000_000), "{line}");
+        assert_eq!(e.severity, Some(crate::model::entry::Severity::Warn), "{line}");
+        assert_eq!(e.body.as_deref(), Some("x"), "{line}");
+        assert_eq!(e.ids.iter().map(|i| (i.kind, &*i.value)).collect::<Vec<_>>(), vec![(IdKind::Request, "req_8c2a2787fedeb496aa")], "{line}");
+        assert_eq!(e.duration.and_then(|d| d.ns), Some(5_000_000), "{line}");
+        assert_eq!(e.attempt.map(|a| a.number), Some(2), "{line}");
+    }
+}
+
+#[test]
+fn numbers_and_times_that_are_about_something_else_are_left_alone() {
+    let e = read(r#"{"level":"info","msg":"x","timeout_ms":3000,"retry_in_ms":250,"ttl_seconds":3600,"max_tokens":4096,"max_attempts":3,"expires_at":"2031-01-01T00:00:00Z","order":{"id":7,"placed_at":"2019-03-01T10:20:30Z","status":"new"},"request_count":9,"trace_enabled":true}"#);
+    assert_eq!((e.time, e.duration, e.attempt.as_ref(), e.model.as_ref(), e.outcome.as_deref()), (None, None, None, None, None));
+    assert!(e.ids.iter().all(|i| i.kind == IdKind::Group), "{:?}", e.ids);
+}
+
+#[test]
+fn a_weak_id_takes_the_queue_beside_it_as_its_scope() {
+    let e = read(r#"{"msg":"mail handed over","job":"fup_01M83WT71CB1PCX6C2M4YJXV4S","mail":{"queue":"mail","id":"13"}}"#);
+    let mail = &e.ids[1];
+    assert_eq!((mail.kind, mail.relation, &*mail.value, mail.scope.as_deref()), (IdKind::Task, IdRelation::Child, "13", Some("queue=mail")));
+    let e = read(r#"{"msg":"calling x","operation.id":"call_PTcSkYx5oOhqSQU94R4J4Z4j","task_id":"114","target_queue":"q-user"}"#);
+    assert_eq!(e.ids.iter().find(|i| &*i.value == "114").and_then(|i| i.scope.as_deref()), Some("queue=q-user"));
+    let e = read(r#"{"msg":"webhook scheduled","webhook_job":"4"}"#);
+    assert_eq!((e.ids[0].relation, e.ids[0].scope.as_deref()), (IdRelation::Child, Some("queue=webhook")));
+}
+
+#[test]
+fn lists_of_ids_are_marked_as_lists() {
+    let e = read(r#"{"msg":"fanned out","message_id":"5a8125e4-f7b2-46c6-8c36-fed94ab13158","children":["5196b541-495c-41b4-ade6-050838068982","78674af5-a1d8-45bf-862f-aab362c3234c"]}"#);
+    assert_eq!(e.ids.iter().map(|i| (i.kind, i.listed)).collect::<Vec<_>>(), vec![(IdKind::Task, false), (IdKind::Task, true), (IdKind::Task, true)]);
+}
+
+#[test]
+fn terms_are_canonical_and_weak_ones_carry_their_scope() {
+    let e = read(r#"{"msg":"x","queue":"mail","job_id":"17","traceId":"04C87EC97BAE041B1B15B3C7676A43CC"}"#);
+    let mut found = Vec::new();
+    terms(&e, &mut |t| found.push(t));
+    assert_eq!(found, vec!["17\u{1f}queue=mail".to_owned(), "04c87ec97bae041b1b15b3c7676a43cc".to_owned()]);
+}
+
+#[test]
+fn a_path_names_the_thing_it_asks_about() {
+    let e = read(r#"{"method":"GET","uri":"/jobs/0978a751-63fb-453a-8a02-24e5360da344?x=1","status":200}"#);
+    assert_eq!(e.ids.iter().map(|i| (i.kind, &*i.label)).collect::<Vec<_>>(), vec![(IdKind::Task, "path")]);
+    assert_eq!(e.http.map(|h| (h.path.map(String::from), h.access)), Some((Some("/jobs/0978a751-63fb-453a-8a02-24e5360da344".into()), true)));
+}
+
+#[test]
+fn ids_beyond_doubles_keep_their_digits() {
+    let e = read(r#"{"msg":"x","request_id":18446744073709551615}"#);
+    assert_eq!(&*e.ids[0].value, "18446744073709551615");
+}
+
+#[test]
+fn hostile_lines_become_entries() {
+    let deep = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
+    let arrays = format!("{{\"a\":{}", "[".repeat(10_000));
+    for raw in [
+        "",
+        "{",
+        "}",
+        "[",
+        "[{}]",
+        "[{",
+        "{}",
+        "null",
+        "\u{feff}{\"msg\":\"bom\"}",
+        "{\"msg\":\"a\u{0}b\"}",
+        "{\"msg\":NaN,\"duration_ms\":Infinity}",
+        "{\"msg\":\"x\"} trailing",
+        "{\"msg\":\"\\ud800\"}",
+        "{\"msg\":\"x\",\"time\":\"9999-99-99T99:99:99Z\",\"level\":{}}",
+        "{\"log\":\"{\\\"log\\\":\\\"{\\\\\\\"log\\\\\\\":1}\\\"}\",\"stream\":\"stdout\",\"time\":\"x\"}",
+        "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{}]}]}]}",
+        "{\"resourceLogs\":[1,{\"scopeLogs\":{}}]}",
+        &deep,
+        &arrays,
+    ] {
+        let mut reader = Reader::new(Tables::builtin());
+        assert!(!read_bytes(&mut reader, raw.as_bytes()).is_empty(), "{raw:.60}");
+    }
+    assert!(read("{\"msg\":\"half").reading.unparsed);
+    assert_eq!(read("\u{feff}{\"msg\":\"bom\"}").body.as_deref(), Some("bom"));
+}
+
+#[test]
+fn what_was_read_before_changes_no_reading() {
+    let tables = Tables::builtin();
+    let lines: Vec<&str> = tables.samples.iter().map(|(_, s)| s.line.as_str()).collect();
+    let mut used = Reader::new(tables.clone());
+    lines.iter().rev().for_each(|l| drop(read_bytes(&mut used, l.as_bytes())));
+    for line in lines {
+        let mut fresh = Reader::new(tables.clone());
+        assert_eq!(read_bytes(&mut used, line.as_bytes()), read_bytes(&mut fresh, line.as_bytes()), "{line}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn any_bytes_give_at_least_one_entry(raw in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let mut reader = Reader::new(Tables::builtin());
+        prop_assert!(!read_bytes(&mut reader, &raw).is_empty());
+    }
+
+    #[test]
+    fn damaged_samples_give_at_least_one_entry(which in 0usize..1000, at in 0usize..2000, byte in any::<u8>(), cut in any::<bool>()) {
+        let tables = Tables::builtin();
+        let mut raw = tables.samples[which % tables.samples.len()].1.line.clone().into_bytes();
+        let at = at % raw.len();
+        if cut { raw.truncate(at) } else { raw[at] = byte }
+        let mut reader = Reader::new(tables);
+        prop_assert!(!read_bytes(&mut reader, &raw).is_empty());
+    }
+}

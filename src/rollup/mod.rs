@@ -1,0 +1,208 @@
+//! Keeps one row a request fresh: rebuilds the trees a commit touched.
+//!
+//! Guarantees: a row equals what rebuilding it from the lines gives; rows carry the generation of the lines and the version of the
+//! profile they were built from, and whatever is behind is rebuilt. Rows are never truth: losing them all costs a rebuild. It never
+//! writes lines or positions.
+
+pub mod recent;
+
+use crate::{
+    ingest::{Committed, Touched, term_hash},
+    model::{entry::Entry, profile::Profile},
+    query::{
+        assemble::{Assembler, LineSource, Place},
+        engine,
+        lines::{self, IndexLines, Lineages},
+        view::QueryError,
+    },
+    recognise::Tables,
+    reconstruct::{build, learn::Learned, summary},
+    rollup::recent::Recent,
+    store::{LineReader, RowStore, RowWriter, Store},
+};
+use rustc_hash::FxHashSet;
+use std::{cell::RefCell, sync::Arc};
+
+/// Memory for records committed lately.
+const RECENT_BYTES: usize = 96 * 1024 * 1024;
+/// Trees between two clearings of what was fetched for them.
+const FORGET_EVERY: usize = 256;
+/// Records of a batch when everything is rebuilt.
+const REBUILD_BATCH: usize = 100_000;
+
+/// Keeps rows fresh.
+pub struct Rollup {
+    store: Arc<Store>,
+    rows: RowWriter,
+    tables: Arc<Tables>,
+    recent: Recent,
+    /// Rows stand.
+    any: bool,
+    profile: Arc<Profile>,
+    /// Rows stand that were built with another profile.
+    stale: bool,
+    generation: u64,
+}
+
+impl Rollup {
+    /// Over a store. Rows that are behind their lines are rebuilt at once.
+    pub fn open(store: Arc<Store>, row_store: &RowStore, tables: Arc<Tables>) -> Result<Self, QueryError> {
+        let rows = row_store.writer().map_err(lines::store)?;
+        let reader = store.reload().map_err(lines::store)?;
+        let learned = Learned::from_bytes(reader.learned()).unwrap_or_default();
+        let profile = Arc::new(learned.profile());
+        let built = row_store.reader();
+        let empty = reader.doc_count() == 0;
+        let fresh = empty || built.stamp() == Some((reader.generation(), profile.version));
+        let (any, generation) = (built.count() > 0, reader.generation());
+        let mut rollup = Self { store, rows, tables, recent: Recent::new(RECENT_BYTES, empty), any, profile, stale: false, generation };
+        if !fresh {
+            rollup.rebuild(&reader, &learned)?;
+        }
+        Ok(rollup)
+    }
+
+    /// Takes in what a commit brought.
+    pub fn apply(&mut self, batch: Committed) -> Result<(), QueryError> {
+        self.generation = batch.generation;
+        let profile = batch.learned.profile();
+        if profile.version != self.profile.version {
+            self.stale |= self.any;
+            self.profile = Arc::new(profile);
+        }
+        let reader = self.store.reload().map_err(lines::store)?;
+        if self.stale && !batch.catching_up {
+            return self.rebuild(&reader, &batch.learned);
+        }
+        let count = batch.touched.len();
+        batch.touched.into_iter().for_each(|t| self.recent.push(t));
+        self.build_last(&reader, &batch.learned, count)?;
+        self.recent.shrink();
+        // While rows of another profile stand, the stamp must not claim that they are fresh.
+        let version = if self.stale { 0 } else { self.profile.version };
+        self.rows.commit(self.generation, version, "").map_err(lines::store)
+    }
+
+    /// Rebuilds every row from the stored lines.
+    fn rebuild(&mut self, reader: &LineReader, learned: &Learned) -> Result<(), QueryError> {
+        self.rows.clear().map_err(lines::store)?;
+        self.any = false;
+        self.recent = Recent::new(RECENT_BYTES, true);
+        let lineages = lines::lineages(reader.checkpoint());
+        let index = IndexLines::new(reader, &lineages, self.tables.clone(), None);
+        let mut count = 0;
+        for stored in reader.all() {
+            let loaded = index.read(stored.map_err(lines::store)?);
+            if let Some(touched) = pack(&loaded) {
+                self.recent.push(touched);
+                count += 1;
+            }
+            index.forget();
+            if count >= REBUILD_BATCH {
+                self.build_last(reader, learned, count)?;
+                self.recent.shrink();
+                count = 0;
+            }
+        }
+        self.build_last(reader, learned, count)?;
+        self.recent.shrink();
+        self.stale = false;
+        self.rows.commit(self.generation, self.profile.version, "").map_err(lines::store)
+    }
+
+    /// Builds the rows of every tree that the last records belong to.
+    fn build_last(&mut self, reader: &LineReader, learned: &Learned, count: usize) -> Result<(), QueryError> {
+        let lineages = lines::lineages(reader.checkpoint());
+        let profile = self.profile.clone();
+        let source = Both { recent: &self.recent, lineages: &lineages, index: IndexLines::new(reader, &lineages, self.tables.clone(), None), unpacked: RefCell::default() };
+        let mut assembler = Assembler::new(&source, &profile);
+        let coverage = engine::spans(learned, &profile);
+        let mut done: FxHashSet<u64> = FxHashSet::default();
+        let mut built = 0;
+        for record in self.recent.last(count) {
+            if record.terms.iter().all(|t| done.contains(t)) {
+                continue;
+            }
+            for key in recent::unpack(record).iter().flat_map(lines::unit_keys) {
+                if !done.insert(term_hash(&key)) {
+                    continue;
+                }
+                let Some(root) = assembler.root_of(&key)? else { continue };
+                let mut tree = assembler.tree_of_root(&root)?;
+                tree.coverage.clone_from(&coverage);
+                let row = summary::summarise(&tree, &build::build(&tree, &profile));
+                done.extend(tree.units.keys().map(|unit| term_hash(unit)));
+                // A unit that was a root of its own until its parent was seen has a row no more.
+                let replaced: Vec<String> = tree.units.keys().filter(|unit| **unit != root).map(|unit| unit.to_string()).collect();
+                self.rows.replace(&replaced, &[row]).map_err(lines::store)?;
+                self.any = true;
+                built += 1;
+                if built % FORGET_EVERY == 0 {
+                    assembler.forget();
+                    source.index.forget();
+                    source.unpacked.borrow_mut().clear();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn pack(loaded: &lines::Loaded) -> Option<Touched> {
+    let mut terms: Vec<u64> = loaded.entries.iter().flat_map(|e| lines::unit_keys(e)).map(|k| term_hash(&k)).collect();
+    terms.sort_unstable();
+    terms.dedup();
+    let entries: Vec<&Entry> = loaded.entries.iter().map(AsRef::as_ref).collect();
+    let first = entries.first()?;
+    (!terms.is_empty()).then(|| Touched {
+        file: loaded.stored.file,
+        start: loaded.stored.start,
+        line: loaded.stored.line,
+        source: first.source.clone(),
+        entries: entries.len() as u32,
+        packed: postcard::to_allocvec(&entries).unwrap_or_default().into(),
+        terms: terms.into(),
+    })
+}
+
+/// Recent records first, the index for the rest.
+struct Both<'a> {
+    recent: &'a Recent,
+    lineages: &'a Lineages,
+    index: IndexLines<'a>,
+    unpacked: RefCell<rustc_hash::FxHashMap<(u64, u64), Vec<Arc<Entry>>>>,
+}
+
+impl Both<'_> {
+    fn holds_all(&self, term: &str, hash: u64) -> bool {
+        self.recent.holds_all(hash) || self.index.count(term) <= self.recent.count(hash)
+    }
+}
+
+impl LineSource for Both<'_> {
+    type Error = QueryError;
+
+    fn count(&self, term: &str) -> u64 {
+        let hash = term_hash(term);
+        if self.recent.holds_all(hash) { self.recent.count(hash) } else { self.index.count(term) }
+    }
+
+    fn places(&self, term: &str, limit: usize) -> Result<Vec<Place>, QueryError> {
+        let hash = term_hash(term);
+        if self.holds_all(term, hash) {
+            let mut out: Vec<Place> = self.recent.records(hash).take(limit).flat_map(recent::places).collect();
+            out.sort_unstable();
+            return Ok(out);
+        }
+        self.index.places(term, limit)
+    }
+
+    fn load(&self, place: Place) -> Result<(Arc<Entry>, Arc<str>), QueryError> {
+        let Some(record) = self.recent.record(place.0, place.1) else { return self.index.load(place) };
+        let mut unpacked = self.unpacked.borrow_mut();
+        let entries = unpacked.entry((place.0, place.1)).or_insert_with(|| recent::unpack(record).into_iter().map(Arc::new).collect());
+        let entry = entries.get(place.2 as usize).cloned().ok_or_else(|| QueryError::Store("a recent record lost its entries".into()))?;
+        let shown = self.lineages.get(&record.file).map_or_else(|| record.source.clone(), |l| l.shown.clone());
+        Ok((entry, shown))
+    }
+}

@@ -1,0 +1,41 @@
+//! Where records stand, apart from reading them: a path asks for one record under several ids and reads it once.
+//!
+//! Guarantees: a place is valid for the reader that gave it (and its clones). Never decompresses more than it is asked for.
+
+use super::{
+    error::StoreError,
+    reader::{LineReader, Spot, push_bounded},
+    schema::{StoredRecord, term_text},
+};
+use crate::model::entry::FileId;
+use std::collections::BinaryHeap;
+
+/// Where a record stands: in its log, and in the reader that was asked.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordPlace {
+    /// Lineage.
+    pub file: FileId,
+    /// Offset of its first byte.
+    pub start: u64,
+    spot: Spot,
+}
+
+impl LineReader {
+    /// Places of the first `limit` records that carry an id term, in order of file and offset, each once.
+    pub fn places(&self, term: &str, limit: usize) -> Result<Vec<RecordPlace>, StoreError> {
+        let term = term_text(term);
+        let mut first: BinaryHeap<Spot> = BinaryHeap::new();
+        for (at, segment) in self.segments().iter().enumerate() {
+            segment.spots(&term, at, |spot| push_bounded(&mut first, spot, limit)).map_err(|error| self.explain(error))?;
+        }
+        let mut spots = first.into_sorted_vec();
+        spots.dedup_by_key(|spot| (spot.file, spot.start));
+        Ok(spots.into_iter().map(|spot| RecordPlace { file: FileId(spot.file), start: spot.start, spot }).collect())
+    }
+
+    /// The record at a place that this reader gave.
+    pub fn fetch(&self, place: &RecordPlace) -> Result<StoredRecord, StoreError> {
+        let mut found = self.read(std::slice::from_ref(&place.spot))?;
+        found.pop().ok_or_else(|| StoreError::Damaged { path: std::path::PathBuf::from("lines"), cause: "a record is not where its id says".to_owned() })
+    }
+}

@@ -1,0 +1,190 @@
+//! What is known of all rows that matched: counts of presets and values, percentiles, histogram, scatter, span.
+//!
+//! Guarantees: counts are exact and of the rows that matched (presets: of the rows that fit the conditions); bounds of the histogram are
+//! round numbers, so that a bar can become a condition.
+
+use super::{
+    columns::{ABSENT, Columns, flag},
+    filter::in_preset,
+    list::Point,
+    names::{Dictionary, NONE},
+    reader::{RowReader, RowSpot},
+};
+use crate::{
+    model::{
+        summary::{Facet, FacetValue, HistogramBar, ListPage, Preset, RowFilter},
+        time::UnixNanos,
+        trace::State,
+    },
+    store::StoreError,
+};
+
+/// Most values of a facet.
+const MAX_VALUES: usize = 12;
+/// Most points of the scatter.
+const MAX_POINTS: usize = 1500;
+/// Facets that are sets, with the index of their column.
+const SET_FACETS: [(&str, &str, usize); 5] = [("model", "Model", 0), ("prompt", "Prompt", 1), ("config", "Configuration", 2), ("worker", "Worker", 3), ("source", "Source", 4)];
+/// Round numbers that divide a decade about evenly on a logarithmic scale, times ten.
+const STEPS: [i64; 6] = [10, 15, 20, 30, 50, 70];
+/// Shorter totals share one bar.
+const SHORTEST_NS: i64 = 1_000;
+
+/// Counts while rows pass by.
+pub(super) struct Overview {
+    presets: [u64; Preset::ALL.len()],
+    states: [u64; 8],
+    routes: Vec<u64>,
+    sets: [Vec<u64>; SET_FACETS.len()],
+    points: Vec<Point>,
+    totals: Vec<i64>,
+    span: Option<(i64, i64)>,
+}
+
+impl Overview {
+    pub(super) fn new(dictionary: &Dictionary) -> Self {
+        Self {
+            presets: [0; Preset::ALL.len()],
+            states: [0; 8],
+            routes: vec![0; dictionary.names().len()],
+            sets: std::array::from_fn(|_| vec![0; dictionary.sets().len()]),
+            points: Vec::new(),
+            totals: Vec::new(),
+            span: None,
+        }
+    }
+
+    /// Counts a row that fits the conditions in the presets it belongs to.
+    pub(super) fn count_presets(&mut self, flags: u16) {
+        for (count, preset) in self.presets.iter_mut().zip(Preset::ALL) {
+            *count += u64::from(in_preset(preset, flags));
+        }
+    }
+
+    /// Counts a row that matched.
+    pub(super) fn add(&mut self, columns: &Columns, row: usize, spot: RowSpot) {
+        self.states[usize::from(columns.flags[row] & flag::STATE)] += 1;
+        self.routes[columns.route[row] as usize] += 1;
+        for ((_, _, column), counts) in SET_FACETS.iter().zip(&mut self.sets) {
+            counts[columns.sets[*column][row] as usize] += 1;
+        }
+        let (start, total_ns) = (columns.start[row], columns.total[row]);
+        if total_ns != ABSENT {
+            self.totals.push(total_ns);
+        }
+        if start != ABSENT {
+            let (first, last) = self.span.unwrap_or((start, start));
+            self.span = Some((first.min(start), last.max(start)));
+            if total_ns != ABSENT {
+                self.points.push(Point { start, total_ns, spot });
+            }
+        }
+    }
+
+    /// Fills the rest of a page.
+    pub(super) fn finish(mut self, page: ListPage, filters: &[RowFilter], reader: &RowReader) -> Result<ListPage, StoreError> {
+        self.totals.sort_unstable();
+        let totals = &self.totals;
+        let rank = |percent: usize| totals.get((percent * totals.len()).div_ceil(100).saturating_sub(1)).copied();
+        let scatter = evenly(&mut self.points).into_iter().map(|point| point.finish(reader)).collect::<Result<_, _>>()?;
+        Ok(ListPage {
+            presets: Preset::ALL.iter().zip(self.presets).map(|(preset, count)| (preset.word(), count)).collect(),
+            facets: self.facets(filters, reader.dictionary()),
+            p50_ns: rank(50),
+            p95_ns: rank(95),
+            p99_ns: rank(99),
+            n: totals.len() as u64,
+            histogram: histogram(totals),
+            scatter,
+            span: self.span.map(|(first, last)| (UnixNanos(first), UnixNanos(last))),
+            ..page
+        })
+    }
+
+    fn facets(&self, filters: &[RowFilter], dictionary: &Dictionary) -> Vec<Facet> {
+        let names = dictionary.names();
+        let routes = (1..names.len()).map(|n| (names[n].to_string(), self.routes[n])).collect();
+        let states = State::ALL.iter().enumerate().map(|(n, s)| (s.word().to_owned(), self.states[n])).collect();
+        let mut out = vec![facet("route", "Route", routes, filters), facet("status", "State", states, filters)];
+        for ((key, title, _), counts) in SET_FACETS.into_iter().zip(&self.sets) {
+            let mut of_name = vec![0_u64; names.len()];
+            for (set, count) in dictionary.sets().iter().zip(counts).filter(|(_, count)| **count > 0) {
+                set.iter().for_each(|name| of_name[*name as usize] += count);
+            }
+            of_name[NONE as usize] = 0;
+            out.push(facet(key, title, of_name.iter().zip(names).map(|(count, name)| (name.to_string(), *count)).filter(|(_, count)| *count > 0).collect(), filters));
+        }
+        out
+    }
+}
+
+/// Values of the conditions on a facet.
+fn chosen<'a>(key: &str, filters: &'a [RowFilter]) -> Vec<&'a str> {
+    let values = filters.iter().filter_map(|filter| match (key, filter) {
+        ("route", RowFilter::Route(values))
+        | ("status", RowFilter::State(values))
+        | ("model", RowFilter::Model(values))
+        | ("prompt", RowFilter::Prompt(values))
+        | ("config", RowFilter::Config(values))
+        | ("worker", RowFilter::Worker(values))
+        | ("source", RowFilter::Source(values)) => Some(values),
+        _ => None,
+    });
+    values.flatten().map(String::as_str).collect()
+}
+
+/// Most frequent first; chosen values always stand among them.
+fn facet(key: &str, title: &str, mut counts: Vec<(String, u64)>, filters: &[RowFilter]) -> Facet {
+    let chosen = chosen(key, filters);
+    counts.retain(|(value, count)| *count > 0 || chosen.contains(&value.as_str()));
+    counts.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let all = counts.len();
+    let mut kept: Vec<FacetValue> = Vec::new();
+    let wanted = counts.iter().filter(|(value, _)| chosen.contains(&value.as_str())).count().min(MAX_VALUES);
+    let mut free = MAX_VALUES - wanted;
+    for (value, count) in counts {
+        let is_chosen = chosen.contains(&value.as_str());
+        if (!is_chosen && free == 0) || kept.len() >= MAX_VALUES {
+            continue;
+        }
+        free -= usize::from(!is_chosen);
+        kept.push(FacetValue { value, count, chosen: is_chosen });
+    }
+    Facet { key: key.to_owned(), title: title.to_owned(), more: (all - kept.len()) as u64, values: kept }
+}
+
+/// At most [`MAX_POINTS`], evenly chosen in the order of time.
+fn evenly(points: &mut Vec<Point>) -> Vec<Point> {
+    points.sort_unstable_by_key(|point| (point.start, point.total_ns, point.spot));
+    let n = points.len();
+    if n <= MAX_POINTS {
+        return std::mem::take(points);
+    }
+    // The first and the last are always among them.
+    let mut wanted = (0..MAX_POINTS).map(|i| i * (n - 1) / (MAX_POINTS - 1)).peekable();
+    let kept = points.drain(..).enumerate().filter(|(at, _)| wanted.next_if_eq(at).is_some());
+    kept.map(|(_, point)| point).collect()
+}
+
+/// Bars from the shortest to the longest total, with none left out between.
+fn histogram(sorted: &[i64]) -> Vec<HistogramBar> {
+    let (Some(first), Some(last)) = (sorted.first(), sorted.last()) else { return Vec::new() };
+    let mut bars = Vec::new();
+    let mut from_ns = i64::MIN;
+    for to_ns in bounds() {
+        if to_ns > *first {
+            let count = sorted.partition_point(|total| *total < to_ns) - sorted.partition_point(|total| *total < from_ns);
+            bars.push(HistogramBar { from_ns: from_ns.max(0), to_ns, count: count as u64 });
+        }
+        if to_ns > *last {
+            break;
+        }
+        from_ns = to_ns;
+    }
+    bars
+}
+
+fn bounds() -> impl Iterator<Item = i64> {
+    let decades = std::iter::successors(Some(SHORTEST_NS / 10), |decade| decade.checked_mul(10));
+    decades.flat_map(|decade| STEPS.into_iter().map(move |step| decade.saturating_mul(step))).chain([i64::MAX])
+}

@@ -1,0 +1,77 @@
+//! SIGKILL at any moment loses no line and repeats none.
+
+use crate::support::Bench;
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
+    io::Write,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+/// Writes numbered lines into two logs, rotating one by rename and one by copy and truncate, until told to stop.
+fn write_lines(dir: PathBuf, stop: &AtomicBool, written: &AtomicU64) {
+    let open = |name: &str| OpenOptions::new().create(true).append(true).open(dir.join(name)).unwrap();
+    let (mut a, mut b) = (open("a.log"), open("b.log"));
+    let mut n = 0_u64;
+    while !stop.load(Ordering::Relaxed) {
+        for _ in 0..200 {
+            let line = format!(
+                "{{\"time\":\"2026-11-18T13:{:02}:{:02}.{:03}Z\",\"level\":\"info\",\"request_id\":\"req_{n:026}\",\"msg\":\"line {n}\"}}\n",
+                n / 60_000 % 60,
+                n / 1_000 % 60,
+                n % 1_000
+            );
+            let to = if n.is_multiple_of(2) { &mut a } else { &mut b };
+            // Halves, so that a kill meets half lines on disk.
+            let (head, tail) = line.split_at(line.len() / 2);
+            to.write_all(head.as_bytes()).unwrap();
+            to.write_all(tail.as_bytes()).unwrap();
+            n += 1;
+        }
+        written.store(n, Ordering::Relaxed);
+        thread::sleep(Duration::from_millis(2));
+        if n.is_multiple_of(40_000) {
+            fs::rename(dir.join("a.log"), dir.join(format!("a.log.{}", n / 40_000))).unwrap();
+            a = open("a.log");
+        }
+    }
+}
+
+#[test]
+fn each_line_is_indexed_exactly_once_whatever_moment_the_process_is_killed_at() {
+    let bench = Bench::new();
+    let logs = bench.path("logs");
+    fs::create_dir_all(&logs).unwrap();
+    File::create(logs.join("a.log")).unwrap();
+    let (stop, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let writer = {
+        let (logs, stop, written) = (logs.clone(), stop.clone(), written.clone());
+        thread::spawn(move || write_lines(logs, &stop, &written))
+    };
+    for pause_ms in [150, 700, 1_300, 400, 2_100, 950] {
+        let served = bench.serve(&["logs", "--data", "data"]);
+        thread::sleep(Duration::from_millis(pause_ms));
+        served.kill();
+    }
+    stop.store(true, Ordering::Relaxed);
+    writer.join().unwrap();
+    bench.ok(&["index", "logs", "--data", "data"]);
+    let mut seen: BTreeMap<u64, u32> = BTreeMap::new();
+    for line in bench.ok(&["export", "--format", "lines-ndjson", "--data", "data"]).lines() {
+        let stored: serde_json::Value = serde_json::from_str(line).unwrap();
+        let raw: serde_json::Value = serde_json::from_str(stored["raw"].as_str().unwrap()).expect("a whole line");
+        let number = raw["msg"].as_str().unwrap().strip_prefix("line ").unwrap().parse().unwrap();
+        *seen.entry(number).or_default() += 1;
+    }
+    let total = written.load(Ordering::Relaxed);
+    assert!(total > 10_000, "only {total} lines were written");
+    assert_eq!(seen.len() as u64, total, "lines are missing");
+    assert_eq!(seen.values().filter(|n| **n > 1).count(), 0, "lines are there twice");
+    assert_eq!(seen.keys().next_back(), Some(&(total - 1)));
+}
