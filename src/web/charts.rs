@@ -120,6 +120,9 @@ pub struct Scatter {
     pub places: Vec<(Units, f64)>,
 }
 
+/// Room for the labels of the vertical axis.
+const SCATTER_LEFT: f64 = 96.0;
+
 /// Lays out points over `height` pixels, with a margin so that no mark is cut.
 pub fn scatter(points: &[ScatterPoint], span: Option<(UnixNanos, UnixNanos)>, height: f64) -> Option<Scatter> {
     const MARGIN: f64 = 4.0;
@@ -130,7 +133,7 @@ pub fn scatter(points: &[ScatterPoint], span: Option<(UnixNanos, UnixNanos)>, he
     let places = points
         .iter()
         .map(|p| {
-            let x = 8.0 + time.x(p.start.0) / WIDTH * (WIDTH - 16.0);
+            let x = scatter_x(time.x(p.start.0));
             (Units(x), y_of(total, p.total_ns, height, MARGIN))
         })
         .collect();
@@ -139,6 +142,11 @@ pub fn scatter(points: &[ScatterPoint], span: Option<(UnixNanos, UnixNanos)>, he
 
 fn y_of(axis: LogScale, ns: i64, height: f64, margin: f64) -> f64 {
     height - margin - axis.share(ns) * (height - 2.0 * margin)
+}
+
+/// Where a place of the time axis is drawn: to the right of the labels of the other axis.
+pub fn scatter_x(x: f64) -> f64 {
+    SCATTER_LEFT + x / WIDTH * (WIDTH - SCATTER_LEFT - 8.0)
 }
 
 /// Height of a total on the scatter's axis.
@@ -189,7 +197,7 @@ mod tests {
     fn a_scatter_puts_late_to_the_right_and_slow_above() {
         let point = |start, total_ns| ScatterPoint { start: UnixNanos(start), total_ns, state: State::Ok, marked: false, id: String::new() };
         let laid = scatter(&[point(0, 1_000), point(100, 1_000_000)], None, 100.0).unwrap();
-        assert_eq!(laid.places, [(Units(8.0), 96.0), (Units(992.0), 4.0)]);
+        assert_eq!(laid.places, [(Units(96.0), 96.0), (Units(992.0), 4.0)]);
         let same = scatter(&[point(5, 7), point(5, 7)], None, 100.0).unwrap();
         assert_eq!(same.places[0].1, 50.0);
     }

@@ -340,6 +340,19 @@ fn piece(scale: Scale, from: i64, to: i64, look: Look) -> Piece {
     Piece { x: a.min(WIDTH - width), width, look }
 }
 
+/// The pieces of many bars on one row: those that touch become one, so that their number is bounded by the width.
+pub fn merged(mut pieces: Vec<Piece>) -> Vec<Piece> {
+    pieces.sort_by(|a, b| a.x.total_cmp(&b.x));
+    let mut out: Vec<Piece> = Vec::new();
+    for piece in pieces {
+        match out.last_mut() {
+            Some(last) if piece.x <= last.x + last.width && piece.look == last.look => last.width = last.width.max(piece.x + piece.width - last.x),
+            _ => out.push(piece),
+        }
+    }
+    out
+}
+
 /// Where a bar ends on both sides.
 pub fn edges(pieces: &[Piece]) -> (f64, f64) {
     pieces.iter().fold((WIDTH, 0.0), |(a, b), p| (p.x.min(a), (p.x + p.width).max(b)))
@@ -510,6 +523,12 @@ mod tests {
         let scale = Scale::new(0, 1_000_000);
         let bar = pieces(&span("w", None, SpanKind::RetryWait, 1_000_000, 1_000_000), &[], scale);
         assert_eq!(bar, [Piece { x: WIDTH - MIN_WIDTH, width: MIN_WIDTH, look: Look::Wait }]);
+    }
+
+    #[test]
+    fn bars_of_a_group_become_one_where_they_touch() {
+        let piece = |x, width| Piece { x, width, look: Look::Own };
+        assert_eq!(merged(vec![piece(50.0, 10.0), piece(0.0, 20.0), piece(10.0, 5.0), piece(20.0, 5.0)]), [piece(0.0, 25.0), piece(50.0, 10.0)]);
     }
 
     #[test]

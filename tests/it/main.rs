@@ -3,6 +3,8 @@
 mod bad_input;
 mod cli;
 mod crash;
+mod fixtures;
 mod house;
+mod pages;
 mod support;
 mod tailing;

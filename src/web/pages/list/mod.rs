@@ -175,7 +175,7 @@ fn build(chrome: Chrome, asked: Asked, answer: ListView, status: &Status) -> Lis
         chips,
         understood: answer.understood.join(" · "),
         notices: notices.iter().chain(&answer.notices).map(|n| notice_view(&address.q, n)).collect(),
-        facets: page.facets.iter().map(|f| overview::facet(&address, f)).collect(),
+        facets: page.facets.iter().filter(|f| !f.values.is_empty()).map(|f| overview::facet(&address, f)).collect(),
         span: page.span.map_or_else(String::new, |(a, b)| format!("{} UTC", format::span(a, b))),
         scatter: overview::scatter(page),
         histogram: overview::histogram(&address, page),

@@ -151,7 +151,7 @@ fn clock_ticks(time: scale::Scale) -> Vec<Tick> {
             let at = crate::model::time::UnixNanos(time.from() + time.ns() / 2 * i);
             let text = if long { format::instant(at) } else { format::time_of_day(at) };
             let label = if long { text[5..16].to_owned() } else { text[..8].to_owned() };
-            Tick { x: Units(500.0 * i as f64), label }
+            Tick { x: Units(charts::scatter_x(500.0 * i as f64)), label }
         })
         .collect()
 }
@@ -181,18 +181,17 @@ pub fn histogram(address: &ListAddress, page: &ListPage) -> Option<Histogram> {
     Some(Histogram { columns, ticks, lines: percentile_lines(axis, page) })
 }
 
-/// Lines at the percentiles; a label that would run into the one before stands a row lower.
+/// Lines at the percentiles. The median's label stands to the left of its line, the other's to the right, so that they part; near the
+/// right edge both stand left, the second a row lower.
 fn percentile_lines(axis: charts::LogScale, page: &ListPage) -> Vec<(Units, String, bool, String)> {
-    let mut before = f64::NEG_INFINITY;
-    let mut low = false;
-    [("p50", page.p50_ns), ("p95", page.p95_ns)]
-        .into_iter()
-        .filter_map(|(name, ns)| {
-            let ns = ns?;
-            let x = axis.x(ns);
-            low = x.0 - before < 190.0 && !low;
-            before = x.0;
-            Some((x, if low { "22" } else { "10" }.to_owned(), x.0 > 820.0, format!("{name} {}", format::length(ns))))
-        })
-        .collect()
+    let line = |name: &str, ns: i64, y: &str, left: bool| (axis.x(ns), y.to_owned(), left, format!("{name} {}", format::length(ns)));
+    let mut out = Vec::new();
+    if let Some(p50) = page.p50_ns {
+        out.push(line("p50", p50, "10", axis.x(p50).0 > 180.0));
+    }
+    if let Some(p95) = page.p95_ns.filter(|ns| Some(*ns) != page.p50_ns) {
+        let left = axis.x(p95).0 > 820.0;
+        out.push(line("p95", p95, if left { "22" } else { "10" }, left));
+    }
+    out
 }

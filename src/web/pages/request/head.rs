@@ -134,7 +134,7 @@ fn id_view(c: &Context<'_>, id: &PathId) -> IdView {
     let scope = id.scope.clone().unwrap_or_default();
     let (why, lines) = match &id.proof {
         None => ("the request's own".to_owned(), Vec::new()),
-        Some(Proof { rule, parent, lines }) => (format!("{} {parent}", parts::rule_words(*rule)), c.lines(lines, 3).0),
+        Some(Proof { rule, parent, lines }) => (format!("{} {}", parts::rule_words(*rule), parent.replacen(':', " ", 1)), c.lines(lines, 3).0),
     };
     let proof = lines.iter().map(|l| l.text.as_str()).collect::<Vec<_>>().join(", ");
     let scoped = if scope.is_empty() { String::new() } else { format!(", {scope}") };

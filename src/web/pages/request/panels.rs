@@ -103,7 +103,7 @@ pub fn panels(c: &Context<'_>) -> Vec<Panel> {
     }
     if after_ns > 0 {
         let shares = shares(c, &t.completion, |kind| c.after_ns(kind), false);
-        out.push(panel(c, "After the response", format!("{} until the last work was done", format::length(after_ns)), &shares, after_ns, false, true));
+        out.push(panel(c, "After the response", format!("{} {}", format::length(after_ns), if t.spans.iter().any(|s| s.unfinished) { "seen so far" } else { "until the last work was done" }), &shares, after_ns, false, true));
     }
     out
 }

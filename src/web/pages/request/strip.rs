@@ -1,4 +1,4 @@
-//! The path strip: the stops of the request in order, each with its own time and a remark.
+//! The path strip: the stops of the request in order, each with its time and a remark.
 //!
 //! Guarantees: the times are parts of the breakdown to completion, so no nanosecond stands in two stops; a stage that was handed over to
 //! and not seen is a stop too, hollow, with the reason. Work beside the critical path is named as such.
@@ -13,8 +13,19 @@ use crate::{
     },
 };
 
-/// Most stops; beyond it the stops of all workers together become one a stage.
+/// Most stops; beyond it the path is told more coarsely.
 const MOST: usize = 10;
+
+/// How finely the path is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Grain {
+    /// Every stage of every task.
+    StagesOfTasks,
+    /// A task with everything in it but waits.
+    Tasks,
+    /// Every stage once.
+    Stages,
+}
 
 /// A stop.
 pub struct Stop {
@@ -50,10 +61,8 @@ struct Draft {
 
 /// The stops.
 pub fn strip(c: &Context<'_>) -> Vec<Stop> {
-    let mut drafts = drafts(c, true);
-    if drafts.len() > MOST {
-        drafts = self::drafts(c, false);
-    }
+    let fits = [Grain::StagesOfTasks, Grain::Tasks].into_iter().map(|grain| drafts(c, grain)).find(|d| d.len() <= MOST);
+    let drafts = fits.unwrap_or_else(|| drafts(c, Grain::Stages));
     let mut out: Vec<Stop> = drafts.iter().map(|d| stop(c, d)).collect();
     out.extend(c.trace.missing.iter().take(4).map(|m| Stop {
         badge: m.stage.into(),
@@ -68,20 +77,21 @@ pub fn strip(c: &Context<'_>) -> Vec<Stop> {
     out
 }
 
-fn drafts(c: &Context<'_>, by_task: bool) -> Vec<Draft> {
+fn drafts(c: &Context<'_>, grain: Grain) -> Vec<Draft> {
     let spans = &c.trace.spans;
     let mut drafts: Vec<Draft> = Vec::new();
     for (i, span) in spans.iter().enumerate() {
         let wait = span.kind.is_wait().then_some(span.kind);
         // A wait stands before the task it waits for, so it is a stop of its own.
         let task = if wait.is_some() { None } else { c.above(i, |s| s.kind == SpanKind::Task) };
-        let owner = task.filter(|_| by_task).map(|t| first_run(c, t));
-        match drafts.iter_mut().find(|d| d.stage == span.kind.stage() && d.owner == owner && d.wait == wait) {
+        let owner = task.filter(|_| grain != Grain::Stages).map(|t| first_run(c, t));
+        let stage = if grain == Grain::Tasks && owner.is_some() { Stage::Worker } else { span.kind.stage() };
+        match drafts.iter_mut().find(|d| d.stage == stage && d.owner == owner && d.wait == wait) {
             Some(d) => {
                 d.first = d.first.min(span.start.0);
                 d.spans.push(i);
             }
-            None => drafts.push(Draft { stage: span.kind.stage(), owner, wait, first: span.start.0, ns: 0, spans: vec![i] }),
+            None => drafts.push(Draft { stage, owner, wait, first: span.start.0, ns: 0, spans: vec![i] }),
         }
     }
     for segment in c.trace.completion.segments.iter().filter(|s| s.kind != SegmentKind::Unaccounted) {
@@ -114,7 +124,7 @@ fn stop(c: &Context<'_>, d: &Draft) -> Stop {
         class,
         href: spans.first().map(|s| format!("#{}", links::anchor(&s.id))),
         absent: false,
-        title: if d.ns > 0 { "its own time on the critical path" } else { "beside the critical path" },
+        title: if d.ns > 0 { "its time on the critical path" } else { "beside the critical path" },
     }
 }
 
@@ -142,7 +152,9 @@ fn remark(c: &Context<'_>, d: &Draft, spans: &[&Span]) -> (String, &'static str)
     match d.stage {
         Stage::Edge | Stage::App => (joined(&[spans[0].service.clone(), spans[0].status.map(|s| s.to_string())]), if failed > 0 { "bad" } else { "" }),
         Stage::Worker => {
-            let runs = if spans.len() > 1 { Some(format!("{} runs", spans.len())) } else { spans[0].attempt.map(|a| format!("attempt {a}")) };
+            let tasks: Vec<&&Span> = spans.iter().filter(|s| s.kind == SpanKind::Task).collect();
+            let failed = tasks.iter().filter(|s| waterfall::failed(s)).count();
+            let runs = if tasks.len() > 1 { Some(format!("{} runs", tasks.len())) } else { spans[0].attempt.map(|a| format!("attempt {a}")) };
             let failures = (failed > 0).then(|| format!("{failed} failed"));
             (joined(&[spans[0].service.clone(), runs, failures]), if failed > 0 { "bad" } else { "" })
         }

@@ -23,8 +23,6 @@ use crate::{
 
 /// Deepest indent that is drawn; beyond it rows stay there.
 const DEEPEST: usize = 12;
-/// Most bars drawn in the row of a group.
-const GROUP_BARS: usize = 200;
 /// Ticks of the ruler this near to the mark of the answer lose their label.
 const CROWDED: f64 = 70.0;
 
@@ -225,7 +223,7 @@ fn group(c: &Context<'_>, view: &View, scale: Scale, members: &[usize], depth: u
     let spans: Vec<&Span> = members.iter().map(|i| &c.trace.spans[*i]).collect();
     let first = spans[0];
     let longest = spans.iter().map(|s| s.duration_ns()).max().unwrap_or(0);
-    let pieces = spans.iter().take(GROUP_BARS).flat_map(|s| waterfall::pieces(s, &[], scale)).collect::<Vec<_>>();
+    let pieces = waterfall::merged(spans.iter().flat_map(|s| waterfall::pieces(s, &[], scale)).collect());
     let edges = waterfall::edges(&pieces);
     let label = format!("longest of these {}", format::length(longest));
     RowView {
@@ -289,8 +287,8 @@ fn bar(c: &Context<'_>, scale: Scale, index: usize, lines: &[(i64, Severity)]) -
     let marks = waterfall::marks(scale, lines.to_vec());
     let marks = marks
         .into_iter()
-        // A single plain line at the end of its step says nothing the bar does not.
-        .filter(|m| m.worst > Severity::Info || c.children[index].len() + m.count > 1)
+        // What the bar says by itself needs no mark: a single plain line, or the error at the red edge.
+        .filter(|m| if m.worst >= Severity::Error { !waterfall::failed(span) || edges.1 - m.x > 12.0 } else { m.worst == Severity::Warn || c.children[index].len() + m.count > 1 })
         .map(|m| MarkView {
             x: Units(m.x),
             shape: match m.worst {
@@ -310,6 +308,8 @@ fn labelled(pieces: Vec<PieceView>, marks: Vec<MarkView>, edges: (f64, f64), lab
         Side::Left => ("left", edges.0),
         Side::Over => ("over", edges.0),
     };
+    // On the bar there is room for what the column of lengths does not say, not for saying it again.
+    let label = if side == "over" && !label.contains('·') { String::new() } else { label };
     Bar { pieces, marks, end: Units(edges.1), label, label_x: Units(x), side }
 }
 
