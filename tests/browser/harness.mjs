@@ -18,7 +18,9 @@ const STOP_LIMIT_MS = 20_000;
 /** What the sample logs' generator knows of every request it wrote. */
 export const truth = readFileSync(join(root, "tests/samples-truth.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line));
 
+/** The release binary; THROUGHLINE_BIN names another one. */
 function binary() {
+  if (process.env.THROUGHLINE_BIN) return process.env.THROUGHLINE_BIN;
   return join(resolve(root, process.env.CARGO_TARGET_DIR ?? "target"), "release/throughline");
 }
 
