@@ -93,7 +93,7 @@ impl Lineage {
     pub fn new(mark: FileCheckpoint, log: LogName) -> Self {
         let stat = Stat { inode: (mark.dev, mark.ino), size: mark.size, mtime_ns: mark.mtime_ns, nlink: 1 };
         Self {
-            source: log.name.as_str().into(),
+            source: if mark.source.is_empty() { log.name.as_str().into() } else { mark.source.as_str().into() },
             log,
             stat,
             changed: Instant::now(),
@@ -384,6 +384,7 @@ impl Lineage {
     /// The record for a commit.
     pub fn checkpoint(&self) -> FileCheckpoint {
         let mut mark = self.mark.clone();
+        mark.source = self.source.to_string();
         let lately = self.changed.elapsed() < MARKED_FOR || mark.state == FileState::Detached;
         mark.marks = if lately { self.marks.iter().take(KEPT_MARKS).copied().collect() } else { Vec::new() };
         mark

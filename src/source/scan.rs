@@ -322,7 +322,10 @@ impl Sources {
         let path = found.path.to_string_lossy();
         if lineage.mark.path != path || lineage.log != log {
             lineage.mark.path = path.into_owned();
-            lineage.source = log.name.as_str().into();
+            // Readings depend on the name of the log: once a record was handed out it stays.
+            if lineage.mark.off == 0 {
+                lineage.source = log.name.as_str().into();
+            }
             lineage.log = log;
         }
         lineage.mark.shown.clone_from(&found.shown);
