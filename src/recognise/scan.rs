@@ -57,8 +57,7 @@ impl<'a> Leaf<'a> {
     /// It says nothing: null, an empty string, an empty array or object.
     pub fn is_empty(&self) -> bool {
         match self.kind {
-            Kind::Null => true,
-            Kind::Object => true,
+            Kind::Null | Kind::Object => true,
             Kind::Array => self.raw.len() <= 2 || self.raw[1..self.raw.len() - 1].trim().is_empty(),
             _ => self.raw.is_empty(),
         }
@@ -212,7 +211,11 @@ impl<'a> Pass<'a, '_> {
         match raw {
             "true" | "false" => Kind::Bool,
             "null" => Kind::Null,
-            _ if raw.as_bytes().first().is_some_and(|c| c.is_ascii_digit() || *c == b'-') && raw.bytes().all(|c| c.is_ascii_digit() || matches!(c, b'-' | b'+' | b'.' | b'e' | b'E')) => Kind::Num,
+            _ if raw.as_bytes().first().is_some_and(|c| c.is_ascii_digit() || *c == b'-')
+                && raw.bytes().all(|c| c.is_ascii_digit() || matches!(c, b'-' | b'+' | b'.' | b'e' | b'E')) =>
+            {
+                Kind::Num
+            }
             _ => {
                 self.ok = false;
                 Kind::Null
@@ -432,10 +435,7 @@ pub fn elements(raw: &str, limit: usize) -> Vec<(Kind, &str)> {
         let start = p.at;
         match p.peek() {
             None | Some(b']') => break,
-            Some(b',') => {
-                p.at += 1;
-                continue;
-            }
+            Some(b',') => p.at += 1,
             Some(b'"') => match p.string() {
                 Some((text, _)) => out.push((Kind::Str, text)),
                 None => break,

@@ -66,7 +66,9 @@ impl<'a, 'l> Line<'a, 'l> {
 
     /// First whole number.
     pub fn count(&self, role: Role) -> Option<u64> {
-        self.candidates(role).find_map(|(_, leaf)| number_text(leaf).and_then(|t| t.parse::<u64>().ok().or_else(|| t.parse::<f64>().ok().filter(|f| *f >= 0.0 && f.fract() == 0.0).map(|f| f as u64))))
+        self.candidates(role).find_map(|(_, leaf)| {
+            number_text(leaf).and_then(|t| t.parse::<u64>().ok().or_else(|| t.parse::<f64>().ok().filter(|f| *f >= 0.0 && f.fract() == 0.0).map(|f| f as u64)))
+        })
     }
 
     /// First number.
