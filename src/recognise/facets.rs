@@ -9,7 +9,7 @@ use crate::{
         time::Length,
     },
     recognise::{
-        failure,
+        escapes, failure,
         ids::{Ids, clean, task_name},
         length::{self, Unit},
         mine,
@@ -329,7 +329,7 @@ pub fn render(template: &str, line: &Line<'_, '_>) -> String {
         let formatted = if hole.contains(':') { rendered.next() } else { None };
         let leaf = line.leaves.iter().find(|l| line.names.key(l.path) == name && matches!(l.kind, Kind::Str | Kind::Num | Kind::Bool));
         match (formatted, leaf) {
-            (Some((_, text)), _) => out.push_str(&scan::unescape(text)),
+            (Some((_, text)), _) => out.push_str(&escapes::unescape(text)),
             (None, Some(leaf)) => out.push_str(&leaf.text()),
             (None, None) => {
                 let _ = write!(out, "{{{hole}}}");

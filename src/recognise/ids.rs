@@ -6,6 +6,7 @@
 use crate::{
     model::id::{IdKind, IdRef, IdRelation, is_strong},
     recognise::{
+        escapes,
         meaning::KindRule,
         plan::IdLeaf,
         role::Role,
@@ -99,7 +100,7 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, out: &mut Ids) {
         Kind::Num => vec![Cow::Borrowed(leaf.raw)],
         Kind::Array => {
             listed_values = scan::elements(leaf.raw, MAX_LISTED);
-            listed_values.iter().filter(|(k, _)| matches!(k, Kind::Str | Kind::Num)).map(|(_, t)| Cow::Owned(scan::unescape(t))).collect()
+            listed_values.iter().filter(|(k, _)| matches!(k, Kind::Str | Kind::Num)).map(|(_, t)| Cow::Owned(escapes::unescape(t))).collect()
         }
         _ => return,
     };

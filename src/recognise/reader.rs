@@ -10,7 +10,7 @@ use crate::{
         record::Record,
     },
     recognise::{
-        apply, frame,
+        apply, escapes, frame,
         names::{Names, ROOT},
         plan::{self, Plan},
         prefix,
@@ -222,7 +222,7 @@ impl Reader {
                 return;
             }
             if kind == Kind::Str && path.is_empty() {
-                self.text(&scan::unescape(element), source, depth + 1, out);
+                self.text(&escapes::unescape(element), source, depth + 1, out);
                 continue;
             }
             if kind != Kind::Object {

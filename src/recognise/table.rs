@@ -194,13 +194,13 @@ impl Tables {
 
     fn load(extra: &[(String, String)]) -> Result<Arc<Self>, TableError> {
         let mut texts: BTreeMap<String, String> = BTreeMap::new();
-        for file in BuiltIn::iter().filter(|f| std::path::Path::new(&**f).extension().is_some_and(|e| e == "toml")) {
+        for file in BuiltIn::iter().filter(|f| std::path::Path::new(&**f).extension().is_some_and(|e| e.eq_ignore_ascii_case("toml"))) {
             if let Some(data) = BuiltIn::get(&file) {
                 texts.insert(file.to_string(), String::from_utf8_lossy(&data.data).into_owned());
             }
         }
         for (name, text) in extra {
-            texts.insert(if name.ends_with(".toml") { name.clone() } else { format!("{name}.toml") }, text.clone());
+            texts.insert(format!("{}.toml", name.trim_end_matches(".toml")), text.clone());
         }
         let mut tables = Self::default();
         let mut sets = Sets::default();

@@ -8,7 +8,7 @@ use crate::{
         time::{Instant, Length},
     },
     recognise::{
-        instant,
+        escapes, instant,
         length::{self, Unit},
         names::Names,
         plan::{Candidate, Plan},
@@ -95,7 +95,7 @@ pub fn scalar<'a>(leaf: &Leaf<'a>) -> Option<Cow<'a, str>> {
         }
         Kind::Num => Some(Cow::Borrowed(leaf.raw)),
         Kind::Array => match scan::elements(leaf.raw, 2).as_slice() {
-            [(Kind::Str, one)] if !absent(one) => Some(Cow::Owned(scan::unescape(one))),
+            [(Kind::Str, one)] if !absent(one) => Some(Cow::Owned(escapes::unescape(one))),
             [(Kind::Num, one)] => Some(Cow::Owned((*one).to_owned())),
             _ => None,
         },
