@@ -7,8 +7,7 @@ use crate::{
     recognise::{
         facets,
         ids::{self, Ids},
-        instant,
-        mine,
+        instant, mine,
         role::Role,
         scan::Kind,
         severity::{self, Scale},
@@ -85,7 +84,10 @@ fn time(line: &Line<'_, '_>, entry: &mut Entry) {
     }
     // A second stamp with finer digits of the same second says more.
     if let Some(time) = entry.time.filter(|t| t.quantum_ns >= 1_000_000_000)
-        && let Some(finer) = line.candidates(Role::Time).filter_map(|(_, l)| instant_of(l)).find(|f| f.quantum_ns < time.quantum_ns && f.unix_ns.div_euclid(1_000_000_000) == time.unix_ns.div_euclid(1_000_000_000))
+        && let Some(finer) = line
+            .candidates(Role::Time)
+            .filter_map(|(_, l)| instant_of(l))
+            .find(|f| f.quantum_ns < time.quantum_ns && f.unix_ns.div_euclid(1_000_000_000) == time.unix_ns.div_euclid(1_000_000_000))
     {
         entry.time = Some(finer);
     }
@@ -161,7 +163,10 @@ fn bytes(raw: &str) -> Option<String> {
 
 fn names(line: &Line<'_, '_>, entry: &mut Entry) {
     set(&mut entry.service, line.name(Role::Service));
-    set(&mut entry.logger, line.candidates(Role::Logger).filter(|(_, l)| l.kind == Kind::Str).find_map(|(_, l)| scalar(l).filter(|t| t.len() <= 200 && !t.contains('\n'))).map(|t| t.trim().into()));
+    set(
+        &mut entry.logger,
+        line.candidates(Role::Logger).filter(|(_, l)| l.kind == Kind::Str).find_map(|(_, l)| scalar(l).filter(|t| t.len() <= 200 && !t.contains('\n'))).map(|t| t.trim().into()),
+    );
     set(&mut entry.service_version, line.word(Role::ServiceVersion));
     set(&mut entry.config_version, line.word(Role::ConfigVersion));
     set(&mut entry.host, line.word(Role::Host));
@@ -171,8 +176,16 @@ fn names(line: &Line<'_, '_>, entry: &mut Entry) {
         }
         entry.host = Some(pod);
     }
-    let context = [(Role::Worker, "worker"), (Role::Thread, "thread"), (Role::Process, "pid")].into_iter().find_map(|(role, word)| line.word(role).map(|v| format!("{word}={v}").into_boxed_str()));
-    set(&mut entry.context, context);
+    set(&mut entry.context, context(line));
+}
+
+/// Worker, thread or process, the most specific that is stated. The main thread is as many as there are processes.
+fn context(line: &Line<'_, '_>) -> Option<Box<str>> {
+    let named = |role, word: &str| line.word(role).map(|v| format!("{word}={v}").into_boxed_str());
+    let process = || line.word(Role::Process).map(|v| format!("{}={v}", if v.bytes().all(|b| b.is_ascii_digit()) { "pid" } else { "process" }).into_boxed_str());
+    let main = line.word(Role::Thread).is_some_and(|t| matches!(&*t, "MainThread" | "main" | "Main" | "1"));
+    let thread = || named(Role::Thread, "thread");
+    named(Role::Worker, "worker").or_else(|| if main { process().or_else(thread) } else { thread().or_else(process) })
 }
 
 fn set(slot: &mut Option<Box<str>>, value: Option<Box<str>>) {

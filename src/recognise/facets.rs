@@ -9,8 +9,8 @@ use crate::{
         time::Length,
     },
     recognise::{
-        failure,
-        ids::{Ids, clean},
+        escapes, failure,
+        ids::{Ids, clean, task_name},
         length::{self, Unit},
         mine,
         role::Role,
@@ -145,7 +145,7 @@ fn model(line: &Line<'_, '_>, entry: &mut Entry) {
 fn job(line: &Line<'_, '_>, entry: &mut Entry) {
     let job = Job {
         queue: line.candidates(Role::Queue).filter(|(_, l)| l.kind == Kind::Str).find_map(|(_, l)| scalar(l)).or_else(|| line.text(Role::TargetQueue)).map(|q| q.trim().into()),
-        name: line.word(Role::JobName),
+        name: line.word(Role::JobName).or_else(|| task_name(line)),
         state: None,
         queue_wait: line.length(Role::QueueWait),
         delay: line.length(Role::Delay),
@@ -197,10 +197,7 @@ pub fn in_text(entry: &mut Entry, body: &str) {
 
 fn rows_in_text(body: &str) -> Option<Write> {
     let words: Vec<&str> = body.split_whitespace().take(8).collect();
-    let (verb, count, noun, preposition, target) = match words[..] {
-        [verb, count, noun, preposition, target, ..] => (verb, count, noun, preposition, target),
-        _ => return None,
-    };
+    let [verb, count, noun, preposition, target, ..] = words[..] else { return None };
     let operation = match verb.to_ascii_lowercase().as_str() {
         "stored" | "inserted" | "wrote" | "saved" | "insert" => "insert",
         "updated" | "update" => "update",
@@ -209,7 +206,8 @@ fn rows_in_text(body: &str) -> Option<Write> {
         "read" | "loaded" | "fetched" | "selected" => "select",
         _ => return None,
     };
-    let fits = matches!(noun.to_ascii_lowercase().as_str(), "row" | "rows" | "record" | "records" | "document" | "documents") && matches!(preposition, "in" | "into" | "from" | "to");
+    let fits =
+        matches!(noun.to_ascii_lowercase().as_str(), "row" | "rows" | "record" | "records" | "document" | "documents") && matches!(preposition, "in" | "into" | "from" | "to");
     fits.then(|| Write { system: None, operation: Some(operation.into()), target: Some(target.trim_end_matches([',', '.', ':']).into()), rows: count.parse().ok() })
 }
 
@@ -331,7 +329,7 @@ pub fn render(template: &str, line: &Line<'_, '_>) -> String {
         let formatted = if hole.contains(':') { rendered.next() } else { None };
         let leaf = line.leaves.iter().find(|l| line.names.key(l.path) == name && matches!(l.kind, Kind::Str | Kind::Num | Kind::Bool));
         match (formatted, leaf) {
-            (Some((_, text)), _) => out.push_str(&scan::unescape(text)),
+            (Some((_, text)), _) => out.push_str(&escapes::unescape(text)),
             (None, Some(leaf)) => out.push_str(&leaf.text()),
             (None, None) => {
                 let _ = write!(out, "{{{hole}}}");

@@ -104,7 +104,11 @@ mod tests {
     #[test]
     fn class_and_text_are_read_from_many_shapes() {
         for (text, kind, message) in [
-            ("Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    x()\napp.errors.RangeError: upstream closed: \"EOF\"", Some("RangeError"), Some("upstream closed: \"EOF\"")),
+            (
+                "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    x()\napp.errors.RangeError: upstream closed: \"EOF\"",
+                Some("RangeError"),
+                Some("upstream closed: \"EOF\""),
+            ),
             (
                 "KeyError: 'cause'\n\nThe above exception was the direct cause of the following exception:\n\nTraceback (most recent call last):\n  File \"a.py\"\nValueError: chained",
                 Some("ValueError"),

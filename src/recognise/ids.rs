@@ -6,6 +6,7 @@
 use crate::{
     model::id::{IdKind, IdRef, IdRelation, is_strong},
     recognise::{
+        escapes,
         meaning::KindRule,
         plan::IdLeaf,
         role::Role,
@@ -99,20 +100,18 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, out: &mut Ids) {
         Kind::Num => vec![Cow::Borrowed(leaf.raw)],
         Kind::Array => {
             listed_values = scan::elements(leaf.raw, MAX_LISTED);
-            listed_values.iter().filter(|(k, _)| matches!(k, Kind::Str | Kind::Num)).map(|(_, t)| Cow::Owned(scan::unescape(t))).collect()
+            listed_values.iter().filter(|(k, _)| matches!(k, Kind::Str | Kind::Num)).map(|(_, t)| Cow::Owned(escapes::unescape(t))).collect()
         }
         _ => return,
     };
     let listed = leaf.kind == Kind::Array && (values.len() > 1 || id.id.listed);
     for value in values {
         let value = clean(&value);
-        if !acceptable(value, id.id.says_id) {
+        let group = id.id.kind == KindRule::Is(IdKind::Group) && value.bytes().any(|b| b.is_ascii_digit());
+        if !acceptable(value, id.id.says_id || group) {
             continue;
         }
         let Some(kind) = kind_of(line, id, value, out) else { continue };
-        if kind == IdKind::Group && !id.id.says_id && !value.bytes().any(|b| b.is_ascii_digit()) {
-            continue;
-        }
         // An object with a queue and an id of its own (`mail: {queue, id}`) beside the line's unit is what was handed over.
         let handed = id.id.kind == KindRule::Named && kind == IdKind::Task && (out.own(IdKind::Task) || out.own(IdKind::Request) || out.own(IdKind::Tool) || out.own(IdKind::Call));
         let relation = if handed { IdRelation::Child } else { id.id.relation };
@@ -124,9 +123,8 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, out: &mut Ids) {
 fn kind_of(line: &Line<'_, '_>, id: &IdLeaf, value: &str, out: &Ids) -> Option<IdKind> {
     Some(match id.id.kind {
         KindRule::Is(kind) => kind,
-        KindRule::AsOwn if id.beside.is_some() => IdKind::Task,
+        KindRule::AsOwn | KindRule::Named if id.beside.is_some() => IdKind::Task,
         KindRule::AsOwn => out.own_kind().unwrap_or(if is_hex16(value) { IdKind::Span } else { IdKind::Task }),
-        KindRule::Named if id.beside.is_some() => IdKind::Task,
         KindRule::Named => IdKind::Other,
         KindRule::Bare => {
             let works = |role| !line.plan.of(role).is_empty();
@@ -153,6 +151,15 @@ fn is_hex16(value: &str) -> bool {
 fn scope_of(line: &Line<'_, '_>, id: &IdLeaf, kind: IdKind, service: &str) -> Option<Box<str>> {
     let queue = |leaf: &Leaf<'_>| crate::recognise::values::scalar(leaf).map(|q| format!("queue={}", queue_name(&q)).into_boxed_str());
     if matches!(kind, IdKind::Task | IdKind::Call | IdKind::Tool) {
+        let run = || {
+            line.plan.runs.iter().filter(|r| **r != id.leaf).find_map(|r| {
+                let leaf = &line.leaves[*r as usize];
+                crate::recognise::values::scalar(leaf).filter(|v| is_strong(v, true)).map(|v| format!("run={v}").into_boxed_str())
+            })
+        };
+        if let Some(found) = Some(()).filter(|()| id.id.in_run).and_then(|()| run()) {
+            return Some(found);
+        }
         if let Some(found) = id.beside.and_then(|i| queue(&line.leaves[i as usize])) {
             return Some(found);
         }
@@ -163,12 +170,9 @@ fn scope_of(line: &Line<'_, '_>, id: &IdLeaf, kind: IdKind, service: &str) -> Op
         if let Some(found) = target.or_else(|| line.candidates(Role::Queue).find_map(|(_, l)| queue(l))) {
             return Some(found);
         }
-        let run = line.plan.runs.iter().filter(|r| **r != id.leaf).find_map(|r| {
-            let leaf = &line.leaves[*r as usize];
-            crate::recognise::values::scalar(leaf).filter(|v| is_strong(v, true)).map(|v| format!("run={v}").into_boxed_str())
-        });
-        if run.is_some() {
-            return run;
+        let found = run();
+        if found.is_some() {
+            return found;
         }
     }
     Some(format!("service={service}").into())
@@ -199,8 +203,21 @@ fn acceptable(value: &str, says_id: bool) -> bool {
         return false;
     }
     let spaced = value.contains(char::is_whitespace);
-    // A name that does not say `id` may hold a word: a task's name, a flag.
-    (says_id && !spaced) || (!spaced && value.len() <= 128 && value.bytes().any(|b| b.is_ascii_digit()) && !value.contains("://"))
+    if says_id {
+        return !spaced;
+    }
+    // A name that does not say `id` may hold a word: a task's name (`step2`), a flag.
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    !spaced && value.len() <= 128 && (digits == value.len() || digits > 2 || (digits > 0 && is_strong(value, true))) && !value.contains("://")
+}
+
+/// The name of a task where another line would write its id: `task: "send_email"`.
+pub fn task_name(line: &Line<'_, '_>) -> Option<Box<str>> {
+    let named = line.plan.ids.iter().filter(|i| !i.id.says_id && i.id.kind == KindRule::Is(IdKind::Task) && i.id.relation == IdRelation::Own);
+    named
+        .filter_map(|i| crate::recognise::values::scalar(&line.leaves[i.leaf as usize]))
+        .find(|v| !acceptable(v, false) && v.len() <= 128 && !v.contains(char::is_whitespace))
+        .map(|v| (&*v).into())
 }
 
 /// A value's own prefix is a label: `req_…`, `chatcmpl-…`.

@@ -62,6 +62,8 @@ pub struct IdUse {
     pub says_id: bool,
     /// A queue the name itself speaks of (`webhook_job`).
     pub queue: Option<Box<str>>,
+    /// It counts within a run, whatever the queue.
+    pub in_run: bool,
 }
 
 /// Everything a path may mean to the generic rules.
@@ -89,7 +91,8 @@ pub fn meanings(dotted: &str, common: &Common, convention: Option<&Convention>) 
     {
         out.push(Meaning::Id(id));
     }
-    if !only_ids && !out.iter().any(|m| matches!(m, Meaning::Role(r) if is_length(r.role)))
+    if !only_ids
+        && !out.iter().any(|m| matches!(m, Meaning::Role(r) if is_length(r.role)))
         && let Some(mut length) = length(&parts, common)
     {
         length.rank += depth;
@@ -122,7 +125,7 @@ fn roles(parts: &[&str], depth: u32, common: &Common) -> Vec<Meaning> {
             if allowed {
                 let rank = u32::from(*order) * 4 + depth + 60 * k as u32 + if inside { 0 } else { 40 };
                 let from_zero = *role == Role::Attempt && matches!(name.as_str(), "attemptsmade" | "retries" | "retrycount" | "retriesdone" | "retry");
-                let unit = (is_length(*role) && name.starts_with("msto")).then_some(Unit::Ms);
+                let unit = if is_length(*role) { common.name_units.get(&name).copied() } else { None };
                 out.push(Meaning::Role(RoleUse { role: *role, rank, unit, from_zero }));
             }
         }
@@ -165,7 +168,9 @@ fn length(parts: &[&str], common: &Common) -> Option<RoleUse> {
     if unit.is_none() && !firm {
         return None;
     }
-    let in_business = parts[..parts.len() - 1].iter().any(|p| words(p).iter().any(|w| matches!(w.as_str(), "retry" | "timeout" | "ttl" | "lease" | "backoff" | "uptime" | "limit" | "limits" | "config")));
+    let in_business = parts[..parts.len() - 1]
+        .iter()
+        .any(|p| words(p).iter().any(|w| matches!(w.as_str(), "retry" | "timeout" | "ttl" | "lease" | "backoff" | "uptime" | "limit" | "limits" | "config")));
     if in_business { None } else { found(Role::Duration, if unit.is_some() { 1 } else { 6 }) }
 }
 
@@ -180,23 +185,23 @@ fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
     let named: &[String] = if says_id { &last[..last.len() - 1] } else { &last };
     if !says_id {
         if last.len() == 2 && last[0] == "retry" && last[1] == "of" {
-            return Some(IdUse { kind: KindRule::AsOwn, relation: IdRelation::RetryOf, label, listed: false, says_id: true, queue: None });
+            return Some(IdUse { kind: KindRule::AsOwn, relation: IdRelation::RetryOf, label, listed: false, says_id: true, queue: None, in_run: false });
         }
         if parts.len() == 1 && last.len() == 1 && common.id_word("bare_group", tail) {
-            return Some(IdUse { kind: KindRule::Is(IdKind::Group), relation: IdRelation::Own, label, listed: false, says_id: false, queue: None });
+            return Some(IdUse { kind: KindRule::Is(IdKind::Group), relation: IdRelation::Own, label, listed: false, says_id: false, queue: None, in_run: false });
         }
         if !common.id_word("bare", tail) {
             return None;
         }
     }
     if named.is_empty() && above.is_empty() {
-        return Some(IdUse { kind: KindRule::Bare, relation: IdRelation::Own, label, listed: plural, says_id, queue: None });
+        return Some(IdUse { kind: KindRule::Bare, relation: IdRelation::Own, label, listed: plural, says_id, queue: None, in_run: false });
     }
     let kinded = |w: &String| ["request", "trace", "span", "task", "call", "tool", "group"].into_iter().find(|list| common.id_word(list, w));
     let related = |w: &String| relation_of(w, common);
     let noun = named.iter().rposition(|w| kinded(w).is_some() && related(w).is_none()).map(|i| (i, &named[i]));
     let outer = above.iter().rev().find(|w| kinded(w).is_some());
-    let relation = named.iter().chain(&above).find_map(|w| related(w)).unwrap_or(IdRelation::Own);
+    let relation = named.iter().chain(&above).find_map(related).unwrap_or(IdRelation::Own);
     let list = noun.map(|(_, w)| w).or(if named.iter().all(|w| related(w).is_some()) { outer } else { None }).and_then(kinded);
     let kind = match list {
         Some("request") if named.iter().chain(&above).any(|w| common.id_word("provider_side", w)) && noun.is_some() => KindRule::Is(IdKind::Call),
@@ -221,7 +226,7 @@ fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
     if !says_id && named.iter().any(|w| kinded(w).is_none() && related(w).is_none() && !common.id_word("own", w)) && foreign.is_none() {
         return None;
     }
-    Some(IdUse { kind, relation, label, listed: plural, says_id, queue: foreign.map(String::into_boxed_str) })
+    Some(IdUse { kind, relation, label, listed: plural, says_id, queue: foreign.map(String::into_boxed_str), in_run: false })
 }
 
 fn relation_of(word: &str, common: &Common) -> Option<IdRelation> {

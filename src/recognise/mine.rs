@@ -88,7 +88,7 @@ fn strong(text: &str, start: usize, word: &str, common: &Common, out: &mut Ids) 
 
 fn of_path_part(text: &str, start: usize, word: &str, common: &Common, out: &mut Ids) {
     let before = text[..start - 1].rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').next().unwrap_or("");
-    let singular = before.strip_suffix("ies").map(|s| format!("{s}y")).unwrap_or_else(|| before.strip_suffix('s').unwrap_or(before).to_owned());
+    let singular = before.strip_suffix("ies").map_or_else(|| before.strip_suffix('s').unwrap_or(before).to_owned(), |s| format!("{s}y"));
     let kind = kind_of_noun(&singular.to_ascii_lowercase(), common).or_else(|| kind_by_value(word, common)).unwrap_or(IdKind::Other);
     out.add(IdRef { kind, relation: IdRelation::Own, label: "path".into(), value: word.into(), scope: None, listed: false });
 }

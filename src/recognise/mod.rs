@@ -5,6 +5,7 @@
 
 mod apply;
 mod decimal;
+mod escapes;
 pub mod explain;
 mod facets;
 mod failure;

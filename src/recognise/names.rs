@@ -29,7 +29,7 @@ struct Name {
 /// The interner.
 #[derive(Debug)]
 pub struct Names {
-    names: Vec<Name>,
+    list: Vec<Name>,
     by_hash: FxHashMap<u64, u32>,
     sets: Arc<Sets>,
 }
@@ -38,7 +38,7 @@ impl Names {
     /// With what is known of opaque keys and batches.
     pub fn new(sets: Arc<Sets>) -> Self {
         let root = Name { parent: ROOT, key: "".into(), next: 0, opaque: false, batch: false };
-        Self { names: vec![root], by_hash: FxHashMap::default(), sets }
+        Self { list: vec![root], by_hash: FxHashMap::default(), sets }
     }
 
     /// Knows nothing.
@@ -54,7 +54,7 @@ impl Names {
         let first = self.by_hash.get(&hash).copied().unwrap_or(0);
         let mut at = first;
         while at != 0 {
-            let name = &self.names[at as usize];
+            let name = &self.list[at as usize];
             if name.parent == parent && &*name.key == key {
                 return at;
             }
@@ -63,25 +63,25 @@ impl Names {
         let folded = fold(key);
         let opaque = self.sets.opaque.contains(&*folded);
         let batch = parent == ROOT && self.sets.batches.contains_key(key);
-        let id = self.names.len() as u32;
-        self.names.push(Name { parent, key: key.into(), next: first, opaque, batch });
+        let id = self.list.len() as u32;
+        self.list.push(Name { parent, key: key.into(), next: first, opaque, batch });
         self.by_hash.insert(hash, id);
         id
     }
 
     /// Objects under it are not looked into.
     pub fn is_opaque(&self, path: u32) -> bool {
-        self.names[path as usize].opaque
+        self.list[path as usize].opaque
     }
 
     /// Its array carries a batch of records.
     pub fn is_batch(&self, path: u32) -> bool {
-        self.names[path as usize].batch
+        self.list[path as usize].batch
     }
 
     /// Its own key.
     pub fn key(&self, path: u32) -> &str {
-        &self.names[path as usize].key
+        &self.list[path as usize].key
     }
 
     /// The keys from the top, joined by dots.
@@ -89,7 +89,7 @@ impl Names {
         let mut keys = Vec::new();
         let mut at = path;
         while at != ROOT {
-            let name = &self.names[at as usize];
+            let name = &self.list[at as usize];
             keys.push(&*name.key);
             at = name.parent;
         }
@@ -99,12 +99,12 @@ impl Names {
 
     /// It holds too much; whoever holds numbers of it must forget them with it.
     pub fn is_full(&self) -> bool {
-        self.names.len() > MAX_NAMES
+        self.list.len() > MAX_NAMES
     }
 
     /// Forgets all paths.
     pub fn clear(&mut self) {
-        self.names.truncate(1);
+        self.list.truncate(1);
         self.by_hash.clear();
     }
 }
@@ -138,7 +138,8 @@ pub fn words(component: &str) -> Vec<String> {
         }
         let before = i.checked_sub(1).map(|n| chars[n]);
         let starts = c.is_uppercase()
-            && before.is_some_and(|b| b.is_lowercase() || b.is_ascii_digit() || (b.is_uppercase() && chars.get(i + 1).is_some_and(|n| n.is_lowercase() && !ends_plural(&chars, i))));
+            && before
+                .is_some_and(|b| b.is_lowercase() || b.is_ascii_digit() || (b.is_uppercase() && chars.get(i + 1).is_some_and(|n| n.is_lowercase() && !ends_plural(&chars, i))));
         if starts {
             flush(&mut word, &mut out);
         }

@@ -87,7 +87,7 @@ impl Plan {
         let mut counted = false;
         for (i, leaf) in leaves.iter().enumerate() {
             let dotted = names.dotted(leaf.path);
-            counted |= v.is_some_and(|v| v.attempt_counted.iter().any(|p| *p == dotted));
+            counted |= v.is_some_and(|v| v.attempt_counted.contains(&dotted));
             let found = read(&dotted, tables, v);
             let tagged = leaf.kind == Kind::Array && dotted.to_ascii_lowercase().ends_with("tags");
             if found.is_empty() && (leaf.kind == Kind::Str || tagged) {
@@ -173,7 +173,8 @@ fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>) -> Vec<M
             out.push(Meaning::Id(explicit_id(dotted, words)));
         }
         if !out.is_empty() {
-            if let Some(Meaning::Role(r)) = meaning::meanings(dotted, &tables.common, convention).into_iter().find(|m| matches!((m, &out[0]), (Meaning::Role(a), Meaning::Role(b)) if a.role == b.role))
+            if let Some(Meaning::Role(r)) =
+                meaning::meanings(dotted, &tables.common, convention).into_iter().find(|m| matches!((m, &out[0]), (Meaning::Role(a), Meaning::Role(b)) if a.role == b.role))
                 && let Some(Meaning::Role(first)) = out.first_mut()
             {
                 first.unit = r.unit;
@@ -195,7 +196,7 @@ fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>) -> Vec<M
         .collect()
 }
 
-/// `task`, `parent task`, `call`, `none`.
+/// `task`, `parent task`, `run task` (it counts within a run), `call`.
 fn explicit_id(dotted: &str, words: &str) -> IdUse {
     let parts: Vec<&str> = dotted.split('.').collect();
     let relation = if words.contains("parent") {
@@ -215,7 +216,15 @@ fn explicit_id(dotted: &str, words: &str) -> IdUse {
         "group" => IdKind::Group,
         _ => IdKind::Other,
     };
-    IdUse { kind: KindRule::Is(kind), relation, label: parts[parts.len().saturating_sub(2)..].join(".").into(), listed: false, says_id: true, queue: None }
+    IdUse {
+        kind: KindRule::Is(kind),
+        relation,
+        label: parts[parts.len().saturating_sub(2)..].join(".").into(),
+        listed: false,
+        says_id: true,
+        queue: None,
+        in_run: words.contains("run "),
+    }
 }
 
 fn unit_of(v: &Convention, dotted: &str, leaf: &Leaf<'_>) -> Option<Unit> {
@@ -233,6 +242,10 @@ fn unit_of(v: &Convention, dotted: &str, leaf: &Leaf<'_>) -> Option<Unit> {
 fn pair_with_queues(ids: &mut [IdLeaf], leaves: &[Leaf<'_>], names: &Names) {
     for id in ids {
         let object = leaves[id.leaf as usize].object;
-        id.beside = leaves.iter().enumerate().find(|(_, l)| l.object == object && object > 1 && matches!(&*crate::recognise::names::fold(names.key(l.path)), "queue" | "queuename" | "queuekey" | "topic")).map(|(i, _)| i as u16);
+        id.beside = leaves
+            .iter()
+            .enumerate()
+            .find(|(_, l)| l.object == object && object > 1 && matches!(&*crate::recognise::names::fold(names.key(l.path)), "queue" | "queuename" | "queuekey" | "topic"))
+            .map(|(i, _)| i as u16);
     }
 }

@@ -10,13 +10,14 @@ use crate::{
         record::Record,
     },
     recognise::{
-        apply, frame,
+        apply, escapes, frame,
         names::{Names, ROOT},
         plan::{self, Plan},
         prefix,
         scan::{self, Batch, Kind, Leaf, Scan},
+        stack,
         table::{Convention, Tables},
-        stack, text,
+        text,
         values::Line,
     },
 };
@@ -107,7 +108,7 @@ impl Reader {
             let mut envelope = Vec::new();
             self.object(head, source, MAX_NESTING, &mut envelope);
             if let Some(envelope) = envelope.pop() {
-                self.inner(whole, envelope, source, 0, out);
+                self.inner(whole, &envelope, source, 0, out);
                 return;
             }
         }
@@ -179,18 +180,18 @@ impl Reader {
         let inner = convention.and_then(|i| tables.conventions[i].inner.as_deref());
         let inner = inner.and_then(|path| scan.leaves.iter().find(|l| l.kind == Kind::Str && self.names.dotted(l.path) == path).map(Leaf::text));
         match inner {
-            Some(inner) if depth < MAX_NESTING && !inner.trim().is_empty() => self.inner(&inner, entry, source, depth, out),
+            Some(inner) if depth < MAX_NESTING && !inner.trim().is_empty() => self.inner(&inner, &entry, source, depth, out),
             _ => out.push(entry),
         }
         true
     }
 
     /// A record inside a record: its own reading wins, the envelope fills what it leaves out.
-    fn inner(&mut self, text: &str, envelope: Entry, source: &Arc<str>, depth: u8, out: &mut Vec<Entry>) {
+    fn inner(&mut self, text: &str, envelope: &Entry, source: &Arc<str>, depth: u8, out: &mut Vec<Entry>) {
         let first = out.len();
         self.text(text.trim_end_matches(['\n', '\r']), source, depth + 1, out);
         for entry in &mut out[first..] {
-            inside(entry, &envelope);
+            inside(entry, envelope);
         }
     }
 
@@ -221,7 +222,7 @@ impl Reader {
                 return;
             }
             if kind == Kind::Str && path.is_empty() {
-                self.text(&scan::unescape(element), source, depth + 1, out);
+                self.text(&escapes::unescape(element), source, depth + 1, out);
                 continue;
             }
             if kind != Kind::Object {
@@ -255,7 +256,7 @@ impl Reader {
         let inner = convention.and_then(|i| tables.conventions[i].inner.as_deref());
         let inner = inner.and_then(|path| leaves.iter().find(|l| l.kind == Kind::Str && self.names.dotted(l.path) == path).map(Leaf::text));
         match inner {
-            Some(inner) if !inner.trim().is_empty() => self.inner(&inner, entry, source, depth + 1, out),
+            Some(inner) if !inner.trim().is_empty() => self.inner(&inner, &entry, source, depth + 1, out),
             _ => out.push(entry),
         }
     }
@@ -355,11 +356,11 @@ fn inside(entry: &mut Entry, envelope: &Entry) {
         entry.received = entry.received.or(outer);
     }
     entry.severity = entry.severity.or(envelope.severity);
-    fill(&mut entry.service, envelope.service.as_ref());
-    fill(&mut entry.logger, envelope.logger.as_ref());
-    fill(&mut entry.host, envelope.host.as_ref());
-    fill(&mut entry.context, envelope.context.as_ref());
-    fill(&mut entry.service_version, envelope.service_version.as_ref());
+    fill(&mut entry.service, envelope.service.as_deref());
+    fill(&mut entry.logger, envelope.logger.as_deref());
+    fill(&mut entry.host, envelope.host.as_deref());
+    fill(&mut entry.context, envelope.context.as_deref());
+    fill(&mut entry.service_version, envelope.service_version.as_deref());
     if entry.http.is_none() {
         entry.http.clone_from(&envelope.http);
     }
@@ -381,13 +382,13 @@ fn behind_prefix(entry: &mut Entry, peeled: &prefix::Peeled<'_>) {
         (Some(_), time) => entry.received = entry.received.or(time),
     }
     entry.severity = entry.severity.or(peeled.severity);
-    fill(&mut entry.service, peeled.service.map(Into::into).as_ref());
-    fill(&mut entry.host, peeled.host.map(Into::into).as_ref());
+    fill(&mut entry.service, peeled.service);
+    fill(&mut entry.host, peeled.host);
 }
 
-fn fill(slot: &mut Option<Box<str>>, value: Option<&Box<str>>) {
+fn fill(slot: &mut Option<Box<str>>, value: Option<&str>) {
     if slot.is_none() {
-        *slot = value.cloned();
+        *slot = value.map(Into::into);
     }
 }
 

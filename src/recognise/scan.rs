@@ -4,7 +4,10 @@
 //! beyond 2^53 keeps its digits; a member written twice is yielded twice. It is more lenient than the grammar (unknown escapes, `NaN`,
 //! text behind the object, a missing end): what it had to forgive is told by [`Scan::clean`]. It never interprets a value.
 
-use crate::recognise::names::{Names, ROOT};
+use crate::recognise::{
+    escapes::unescape,
+    names::{Names, ROOT},
+};
 use std::borrow::Cow;
 
 /// Deepest object that is looked into; below it, values are skipped.
@@ -57,8 +60,7 @@ impl<'a> Leaf<'a> {
     /// It says nothing: null, an empty string, an empty array or object.
     pub fn is_empty(&self) -> bool {
         match self.kind {
-            Kind::Null => true,
-            Kind::Object => true,
+            Kind::Null | Kind::Object => true,
             Kind::Array => self.raw.len() <= 2 || self.raw[1..self.raw.len() - 1].trim().is_empty(),
             _ => self.raw.is_empty(),
         }
@@ -212,7 +214,11 @@ impl<'a> Pass<'a, '_> {
         match raw {
             "true" | "false" => Kind::Bool,
             "null" => Kind::Null,
-            _ if raw.as_bytes().first().is_some_and(|c| c.is_ascii_digit() || *c == b'-') && raw.bytes().all(|c| c.is_ascii_digit() || matches!(c, b'-' | b'+' | b'.' | b'e' | b'E')) => Kind::Num,
+            _ if raw.as_bytes().first().is_some_and(|c| c.is_ascii_digit() || *c == b'-')
+                && raw.bytes().all(|c| c.is_ascii_digit() || matches!(c, b'-' | b'+' | b'.' | b'e' | b'E')) =>
+            {
+                Kind::Num
+            }
             _ => {
                 self.ok = false;
                 Kind::Null
@@ -432,10 +438,7 @@ pub fn elements(raw: &str, limit: usize) -> Vec<(Kind, &str)> {
         let start = p.at;
         match p.peek() {
             None | Some(b']') => break,
-            Some(b',') => {
-                p.at += 1;
-                continue;
-            }
+            Some(b',') => p.at += 1,
             Some(b'"') => match p.string() {
                 Some((text, _)) => out.push((Kind::Str, text)),
                 None => break,
@@ -456,58 +459,6 @@ pub fn elements(raw: &str, limit: usize) -> Vec<(Kind, &str)> {
         }
     }
     out
-}
-
-/// Resolves the escapes of a JSON string; wrong ones stand as they are written.
-pub fn unescape(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(cut) = rest.find('\\') {
-        out.push_str(&rest[..cut]);
-        let tail = &rest[cut + 1..];
-        let Some(c) = tail.chars().next() else {
-            out.push('\\');
-            return out;
-        };
-        let mut used = c.len_utf8();
-        match c {
-            'n' => out.push('\n'),
-            't' => out.push('\t'),
-            'r' => out.push('\r'),
-            'b' => out.push('\u{8}'),
-            'f' => out.push('\u{c}'),
-            '"' | '\\' | '/' => out.push(c),
-            'u' => {
-                let (ch, n) = unicode(&tail[1..]);
-                out.push(ch);
-                used += n;
-            }
-            other => {
-                out.push('\\');
-                out.push(other);
-            }
-        }
-        rest = &tail[used..];
-    }
-    out.push_str(rest);
-    out
-}
-
-/// `XXXX` or `XXXX\uXXXX` behind `\u`: the character and the bytes used.
-fn unicode(text: &str) -> (char, usize) {
-    let hex = |t: &str| t.get(..4).filter(|h| h.bytes().all(|b| b.is_ascii_hexdigit())).and_then(|h| u32::from_str_radix(h, 16).ok());
-    let Some(high) = hex(text) else { return ('\u{fffd}', 0) };
-    if let Some(c) = char::from_u32(high) {
-        return (c, 4);
-    }
-    if (0xD800..0xDC00).contains(&high)
-        && let Some(low) = text.get(4..).and_then(|t| t.strip_prefix("\\u")).and_then(hex)
-        && (0xDC00..0xE000).contains(&low)
-    {
-        let code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-        return (char::from_u32(code).unwrap_or('\u{fffd}'), 10);
-    }
-    ('\u{fffd}', 4)
 }
 
 #[cfg(test)]
@@ -558,11 +509,6 @@ mod tests {
         assert_eq!(paths(&deep).0.len(), 1);
         let deeper = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
         assert_eq!(paths(&deeper).0.len(), 1);
-    }
-
-    #[test]
-    fn escapes_are_resolved_and_lone_surrogates_replaced() {
-        assert_eq!(unescape(r"\u00e9\ud83d\ude00\ud83d x\q\"), "é😀\u{fffd} x\\q\\");
     }
 
     #[test]

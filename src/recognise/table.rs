@@ -3,7 +3,7 @@
 //! Guarantees: a table that does not load says which file, which entry and why; the built-in ones load (a test reads them all). Code
 //! never names a convention: everything that is peculiar to one stands in its file.
 
-use crate::recognise::role::Role;
+use crate::recognise::{length::Unit, role::Role};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 use std::{
@@ -59,6 +59,8 @@ pub struct Common {
     places: FxHashMap<Role, Place>,
     /// Words of id names, by list.
     pub ids: FxHashMap<String, FxHashSet<String>>,
+    /// Folded names that have one unit wherever they stand.
+    pub name_units: FxHashMap<String, Unit>,
     /// Nouns of lengths.
     pub length_nouns: FxHashSet<String>,
     /// Words that may stand beside such a noun.
@@ -192,13 +194,13 @@ impl Tables {
 
     fn load(extra: &[(String, String)]) -> Result<Arc<Self>, TableError> {
         let mut texts: BTreeMap<String, String> = BTreeMap::new();
-        for file in BuiltIn::iter().filter(|f| f.ends_with(".toml")) {
+        for file in BuiltIn::iter().filter(|f| std::path::Path::new(&**f).extension().is_some_and(|e| e.eq_ignore_ascii_case("toml"))) {
             if let Some(data) = BuiltIn::get(&file) {
                 texts.insert(file.to_string(), String::from_utf8_lossy(&data.data).into_owned());
             }
         }
         for (name, text) in extra {
-            texts.insert(if name.ends_with(".toml") { name.clone() } else { format!("{name}.toml") }, text.clone());
+            texts.insert(format!("{}.toml", name.trim_end_matches(".toml")), text.clone());
         }
         let mut tables = Self::default();
         let mut sets = Sets::default();
@@ -293,6 +295,9 @@ fn common(raw: CommonFile) -> Result<Common, String> {
         length_qualifiers: raw.lengths.qualifiers.into_iter().collect(),
         ..Common::default()
     };
+    for (name, unit) in raw.name_units {
+        out.name_units.insert(name, Unit::of_suffix(&unit).ok_or_else(|| format!("unknown unit {unit:?}"))?);
+    }
     for (word, names) in raw.roles {
         let role = Role::of_word(&word).ok_or_else(|| format!("unknown role {word:?}"))?;
         for (order, name) in names.into_iter().enumerate() {
@@ -317,6 +322,7 @@ struct CommonFile {
     roles: BTreeMap<String, Vec<String>>,
     place: PlaceFile,
     ids: BTreeMap<String, Vec<String>>,
+    name_units: BTreeMap<String, String>,
     lengths: LengthsFile,
 }
 

@@ -64,7 +64,9 @@ fn renamed_keys_of_the_same_meaning_are_read_alike() {
 
 #[test]
 fn numbers_and_times_that_are_about_something_else_are_left_alone() {
-    let e = read(r#"{"level":"info","msg":"x","timeout_ms":3000,"retry_in_ms":250,"ttl_seconds":3600,"max_tokens":4096,"max_attempts":3,"expires_at":"2031-01-01T00:00:00Z","order":{"id":7,"placed_at":"2019-03-01T10:20:30Z","status":"new"},"request_count":9,"trace_enabled":true}"#);
+    let e = read(
+        r#"{"level":"info","msg":"x","timeout_ms":3000,"retry_in_ms":250,"ttl_seconds":3600,"max_tokens":4096,"max_attempts":3,"expires_at":"2031-01-01T00:00:00Z","order":{"id":7,"placed_at":"2019-03-01T10:20:30Z","status":"new"},"request_count":9,"trace_enabled":true}"#,
+    );
     assert_eq!((e.time, e.duration, e.attempt.as_ref(), e.model.as_ref(), e.outcome.as_deref()), (None, None, None, None, None));
     assert!(e.ids.iter().all(|i| i.kind == IdKind::Group), "{:?}", e.ids);
 }
@@ -82,7 +84,9 @@ fn a_weak_id_takes_the_queue_beside_it_as_its_scope() {
 
 #[test]
 fn lists_of_ids_are_marked_as_lists() {
-    let e = read(r#"{"msg":"fanned out","message_id":"5a8125e4-f7b2-46c6-8c36-fed94ab13158","children":["5196b541-495c-41b4-ade6-050838068982","78674af5-a1d8-45bf-862f-aab362c3234c"]}"#);
+    let e = read(
+        r#"{"msg":"fanned out","message_id":"5a8125e4-f7b2-46c6-8c36-fed94ab13158","children":["5196b541-495c-41b4-ade6-050838068982","78674af5-a1d8-45bf-862f-aab362c3234c"]}"#,
+    );
     assert_eq!(e.ids.iter().map(|i| (i.kind, i.listed)).collect::<Vec<_>>(), vec![(IdKind::Task, false), (IdKind::Task, true), (IdKind::Task, true)]);
 }
 

@@ -8,7 +8,7 @@ use crate::{
         time::{Instant, Length},
     },
     recognise::{
-        instant,
+        escapes, instant,
         length::{self, Unit},
         names::Names,
         plan::{Candidate, Plan},
@@ -66,7 +66,9 @@ impl<'a, 'l> Line<'a, 'l> {
 
     /// First whole number.
     pub fn count(&self, role: Role) -> Option<u64> {
-        self.candidates(role).find_map(|(_, leaf)| number_text(leaf).and_then(|t| t.parse::<u64>().ok().or_else(|| t.parse::<f64>().ok().filter(|f| *f >= 0.0 && f.fract() == 0.0).map(|f| f as u64))))
+        self.candidates(role).find_map(|(_, leaf)| {
+            number_text(leaf).and_then(|t| t.parse::<u64>().ok().or_else(|| t.parse::<f64>().ok().filter(|f| *f >= 0.0 && f.fract() == 0.0).map(|f| f as u64)))
+        })
     }
 
     /// First number.
@@ -93,7 +95,7 @@ pub fn scalar<'a>(leaf: &Leaf<'a>) -> Option<Cow<'a, str>> {
         }
         Kind::Num => Some(Cow::Borrowed(leaf.raw)),
         Kind::Array => match scan::elements(leaf.raw, 2).as_slice() {
-            [(Kind::Str, one)] if !absent(one) => Some(Cow::Owned(scan::unescape(one))),
+            [(Kind::Str, one)] if !absent(one) => Some(Cow::Owned(escapes::unescape(one))),
             [(Kind::Num, one)] => Some(Cow::Owned((*one).to_owned())),
             _ => None,
         },
