@@ -98,12 +98,15 @@ fn index(c: &mut Criterion) {
         b.iter_batched(
             || docs.clone(),
             |docs| {
-                docs.into_iter().for_each(|doc| writer.add(doc).unwrap());
+                for doc in docs {
+                    writer.add(doc).unwrap();
+                }
                 writer.commit(&Checkpoint::default(), b"learned").unwrap()
             },
             BatchSize::PerIteration,
         );
     });
+    group.throughput(Throughput::Elements(100));
     group.bench_function("a commit of 100 records", |b| {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open_writer(dir.path()).unwrap();
@@ -111,7 +114,9 @@ fn index(c: &mut Criterion) {
         b.iter_batched(
             || docs[..100].to_vec(),
             |docs| {
-                docs.into_iter().for_each(|doc| writer.add(doc).unwrap());
+                for doc in docs {
+                    writer.add(doc).unwrap();
+                }
                 writer.commit(&Checkpoint::default(), b"learned").unwrap()
             },
             BatchSize::PerIteration,

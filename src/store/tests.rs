@@ -147,14 +147,18 @@ fn shards_of_several_threads_are_one_commit() {
             .enumerate()
             .map(|(w, mut shard)| {
                 scope.spawn(move || {
-                    (0..100).filter(|n| n % 2 == w as u64).for_each(|n| shard.add(doc(n)).unwrap());
+                    for n in (0..100).filter(|n| n % 2 == w as u64) {
+                        shard.add(doc(n)).unwrap();
+                    }
                     shard.seal().unwrap()
                 })
             })
             .collect();
         workers.into_iter().map(|worker| worker.join().unwrap()).collect()
     });
-    sealed.into_iter().for_each(|sealed| writer.take(sealed).unwrap());
+    for sealed in sealed {
+        writer.take(sealed).unwrap();
+    }
     writer.commit(&checkpoint(10_000), b"learned up to 100").unwrap();
     let reader = store.reload().unwrap();
     assert_eq!(assert_agrees(&reader), 100);

@@ -396,7 +396,8 @@ fn rows_are_there_after_opening_again_and_a_reader_needs_no_writer() {
 
 #[test]
 fn damaged_rows_are_thrown_away_and_reported() {
-    let damages: [(&str, fn(&Path)); 4] = [
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 4] = [
         ("meta.json is cut", |rows| fs::write(rows.join("meta.json"), "{").unwrap()),
         ("another version", |rows| {
             let meta = fs::read_to_string(rows.join("meta.json")).unwrap();
