@@ -1,7 +1,8 @@
 //! What every part of the request page looks things up in.
 //!
-//! Guarantees: a link to a step or a line is made only when that step or line stands on the page.
+//! Guarantees: a link to a line is made only when the line stands on the page, one to a step leads to where it is drawn.
 
+use super::View;
 use crate::{
     model::{
         summary::Typical,
@@ -32,12 +33,14 @@ pub struct Context<'a> {
     /// Values of ids, longest first.
     pub ids: Vec<&'a str>,
     by_id: FxHashMap<&'a str, usize>,
+    drawn: FxHashSet<usize>,
+    wish: &'a View,
     shown: FxHashSet<&'a LineRef>,
 }
 
 impl<'a> Context<'a> {
-    /// Indexes a path; `rows` are the lines of the log that are shown.
-    pub fn new(view: &'a PathView, rows: &[usize]) -> Self {
+    /// Indexes a path; `drawn` are the steps with a row of their own, `rows` the lines of the log that are shown.
+    pub fn new(view: &'a PathView, wish: &'a View, drawn: FxHashSet<usize>, rows: &[usize]) -> Self {
         let trace = &view.trace;
         let by_id: FxHashMap<&str, usize> = trace.spans.iter().enumerate().map(|(i, s)| (s.id.as_str(), i)).collect();
         let mut children = vec![Vec::new(); trace.spans.len()];
@@ -59,6 +62,8 @@ impl<'a> Context<'a> {
             log: view.log.iter().map(|l| (&l.line, l)).collect(),
             ids,
             by_id,
+            drawn,
+            wish,
             shown: rows.iter().map(|i| &view.log[*i].line).collect(),
         }
     }
@@ -68,9 +73,14 @@ impl<'a> Context<'a> {
         self.by_id.get(id).copied()
     }
 
-    /// Address of a step on this page.
+    /// Address of a step: its row, or, when it is grouped or folded, the page on which it has one.
     pub fn step_href(&self, id: &str) -> Option<String> {
-        self.span(id).map(|_| format!("#{}", links::anchor(id)))
+        let anchor = format!("#{}", links::anchor(id));
+        let index = self.span(id)?;
+        if self.drawn.contains(&index) {
+            return Some(anchor);
+        }
+        Some(self.wish.href(|w| w.root = Some(id.to_owned()), &anchor))
     }
 
     /// A line, with a link when its row is shown.

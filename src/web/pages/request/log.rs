@@ -159,7 +159,7 @@ fn row(c: &Context<'_>, index: usize, budget: &mut detail::Budget) -> LogRow {
         offset: line.time.map_or_else(|| format::NONE.to_owned(), |t| format::offset(t.0 - c.zero)),
         instant: line.time.map_or_else(|| "this line states no time".to_owned(), |t| format!("{} UTC", format::instant(t))),
         badge: line.stage.into(),
-        step: span.map(|s| (s.name.clone(), format!("#{}", links::anchor(&s.id)))),
+        step: span.and_then(|s| Some((s.name.clone(), c.step_href(&s.id)?))),
         level: line.severity.map_or("", Severity::word),
         class: parts::level_class(line.severity),
         service: line.service.clone(),

@@ -7,7 +7,7 @@ use super::context::Context;
 use crate::{
     model::trace::{SegmentKind, Span, SpanKind, Stage},
     web::{
-        format, links,
+        format,
         pages::parts::Badge,
         waterfall,
     },
@@ -122,7 +122,7 @@ fn stop(c: &Context<'_>, d: &Draft) -> Stop {
         time: if d.ns > 0 { format::length(d.ns) } else { format::length(busy(&spans)) },
         remark,
         class,
-        href: spans.first().map(|s| format!("#{}", links::anchor(&s.id))),
+        href: spans.first().and_then(|s| c.step_href(&s.id)),
         absent: false,
         title: if d.ns > 0 { "its time on the critical path" } else { "beside the critical path" },
     }
