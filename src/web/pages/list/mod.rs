@@ -185,8 +185,7 @@ fn build(chrome: Chrome, asked: Asked, answer: ListView, status: &Status) -> Lis
         position: position(page.rows.len() as u64, page.matched, after.is_some()),
         first: after.is_some().then(|| address.href(None)),
         next: page.next.as_deref().map(|n| address.href(Some(n))),
-        reading: (status.backlog_bytes > 0 && page.total > 0)
-            .then(|| format!("Reading goes on: {} of lines are not in this list yet.", format::bytes(status.backlog_bytes))),
+        reading: (status.backlog_bytes > 0 && page.total > 0).then(|| format!("Reading goes on: {} of lines are not in this list yet.", format::bytes(status.backlog_bytes))),
         empty: page.rows.is_empty().then(|| empty(&address, &answer, status)),
         json: json.strip_prefix('/').map(|rest| format!("/requests.json{rest}")).unwrap_or_default(),
         chrome,

@@ -34,6 +34,8 @@ pub struct Context<'a> {
     pub ids: Vec<&'a str>,
     by_id: FxHashMap<&'a str, usize>,
     drawn: FxHashSet<usize>,
+    /// Names that one source alone has.
+    names: FxHashSet<&'a str>,
     wish: &'a View,
     shown: FxHashSet<&'a LineRef>,
 }
@@ -63,6 +65,7 @@ impl<'a> Context<'a> {
             ids,
             by_id,
             drawn,
+            names: unique_names(trace.sources.iter().map(|s| s.file.as_str()).collect()),
             wish,
             shown: rows.iter().map(|i| &view.log[*i].line).collect(),
         }
@@ -83,9 +86,15 @@ impl<'a> Context<'a> {
         Some(self.wish.href(|w| w.root = Some(id.to_owned()), &anchor))
     }
 
+    /// `api.log:4415`, without the folder where the name is clear without it.
+    pub fn short(&self, line: &LineRef) -> String {
+        let name = name_of(&line.file);
+        if self.names.contains(name) { format!("{name}:{}", line.line) } else { line.to_string() }
+    }
+
     /// A line, with a link when its row is shown.
     pub fn line(&self, line: &LineRef) -> LineLink {
-        LineLink { text: line.to_string(), href: self.shown.contains(line).then(|| format!("#{}", links::line_anchor(line))) }
+        LineLink { text: self.short(line), title: line.to_string(), href: self.shown.contains(line).then(|| format!("#{}", links::line_anchor(line))) }
     }
 
     /// Lines, at most `max`, and how many more there are.
@@ -116,4 +125,15 @@ impl<'a> Context<'a> {
         let sum = |b: &crate::model::trace::Breakdown| b.by_kind_ns.get(&kind).copied().unwrap_or(0);
         (sum(&self.trace.completion) - sum(&self.trace.breakdown)).max(0)
     }
+}
+
+fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().filter(|n| !n.is_empty()).unwrap_or(path)
+}
+
+/// File names that stand for one of these paths alone.
+fn unique_names(paths: Vec<&str>) -> FxHashSet<&str> {
+    let mut count: FxHashMap<&str, u32> = FxHashMap::default();
+    paths.iter().for_each(|p| *count.entry(name_of(p)).or_default() += 1);
+    count.into_iter().filter(|(_, n)| *n == 1).map(|(name, _)| name).collect()
 }

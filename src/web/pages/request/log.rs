@@ -69,6 +69,8 @@ pub struct LogRow {
     pub whole: String,
     /// Where it stands.
     pub line: String,
+    /// The same with its folder.
+    pub path: String,
     /// The raw record.
     pub raw: Option<Raw>,
     /// It fits no step.
@@ -104,7 +106,12 @@ pub fn log(c: &Context<'_>, view: &View, selected: &Selected) -> Log {
             String::new()
         } else {
             let rest = if more > 0 { format!(" (the first {})", possible.len() - more) } else { String::new() };
-            format!("{} may belong and {} not proved; no number counts {}{rest}", format::counted(possible.len() as u64, "further line", "further lines"), is(possible.len()), them(possible.len()))
+            format!(
+                "{} may belong and {} not proved; no number counts {}{rest}",
+                format::counted(possible.len() as u64, "further line", "further lines"),
+                is(possible.len()),
+                them(possible.len())
+            )
         },
     }
 }
@@ -165,7 +172,8 @@ fn row(c: &Context<'_>, index: usize, budget: &mut detail::Budget) -> LogRow {
         service: line.service.clone(),
         whole: if text.len() < line.text.trim().len() { line.text.clone() } else { String::new() },
         text: if text.is_empty() { "(no text)".into() } else { text },
-        line: line.line.to_string(),
+        line: c.short(&line.line),
+        path: line.line.to_string(),
         raw: detail::raw(c, &line.line, budget),
         unplaced: line.unplaced,
     }

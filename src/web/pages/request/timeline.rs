@@ -173,7 +173,11 @@ fn answered(c: &Context<'_>, scale: Scale) -> Option<Answered> {
 fn caption(c: &Context<'_>, laid: &waterfall::Layout) -> String {
     let sources = format::counted(c.trace.sources.len() as u64, "source", "sources");
     let steps = format::counted(laid.total as u64, "step", "steps");
-    if laid.drawn < laid.total { format!("{} of {steps} drawn: the upper levels, then the failed and the longest · {sources}", format::count(laid.drawn as u64)) } else { format!("{steps} · {sources}") }
+    if laid.drawn < laid.total {
+        format!("{} of {steps} drawn: the upper levels, then the failed and the longest · {sources}", format::count(laid.drawn as u64))
+    } else {
+        format!("{steps} · {sources}")
+    }
 }
 
 fn tools(view: &View, laid: &waterfall::Layout, subtree: bool) -> Vec<(String, String)> {
