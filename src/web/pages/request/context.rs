@@ -65,7 +65,7 @@ impl<'a> Context<'a> {
             ids,
             by_id,
             drawn,
-            names: unique_names(trace.sources.iter().map(|s| s.file.as_str()).collect()),
+            names: unique_names(trace.sources.iter().map(|s| s.file.as_str())),
             wish,
             shown: rows.iter().map(|i| &view.log[*i].line).collect(),
         }
@@ -132,8 +132,10 @@ fn name_of(path: &str) -> &str {
 }
 
 /// File names that stand for one of these paths alone.
-fn unique_names(paths: Vec<&str>) -> FxHashSet<&str> {
+fn unique_names<'a>(paths: impl Iterator<Item = &'a str>) -> FxHashSet<&'a str> {
     let mut count: FxHashMap<&str, u32> = FxHashMap::default();
-    paths.iter().for_each(|p| *count.entry(name_of(p)).or_default() += 1);
+    for path in paths {
+        *count.entry(name_of(path)).or_default() += 1;
+    }
     count.into_iter().filter(|(_, n)| *n == 1).map(|(name, _)| name).collect()
 }

@@ -186,7 +186,7 @@ fn when(c: &Context<'_>) -> String {
     let mut out = format!("{} of {}", format::counted(lines, "line", "lines"), format::counted(t.sources.len() as u64, "source", "sources"));
     let times = c.view.log.iter().filter_map(|l| l.time).chain(t.spans.iter().flat_map(|s| [s.start, s.end_or_start()]));
     if let Some((from, to)) = times.map(|t| (t, t)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) {
-        out.push_str(&format!(" · {} UTC", format::span(from, to)));
+        out = format!("{out} · {} UTC", format::span(from, to));
     }
     out
 }

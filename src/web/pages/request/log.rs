@@ -137,7 +137,7 @@ fn caption(c: &Context<'_>, view: &View, selected: &Selected) -> String {
     };
     let unplaced = c.trace.unplaced.len();
     if unplaced > 0 {
-        out.push_str(&format!(" · {} {} no step", format::count(unplaced as u64), if unplaced == 1 { "fits" } else { "fit" }));
+        out = format!("{out} · {} {} no step", format::count(unplaced as u64), if unplaced == 1 { "fits" } else { "fit" });
     }
     out
 }
