@@ -5,11 +5,10 @@
 //! never become an `Instant`. It never reads the clock.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Nanoseconds since 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct UnixNanos(pub i64);
 
 impl UnixNanos {
@@ -22,6 +21,25 @@ impl UnixNanos {
 impl Serialize for UnixNanos {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.to_rfc3339())
+    }
+}
+
+/// Reads back what is written, and a bare number of nanoseconds.
+impl<'de> Deserialize<'de> for UnixNanos {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Nanos(i64),
+            Text(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Nanos(ns) => Ok(Self(ns)),
+            Written::Text(text) => {
+                let at = DateTime::parse_from_rfc3339(&text).map_err(serde::de::Error::custom)?;
+                at.timestamp_nanos_opt().map(Self).ok_or_else(|| serde::de::Error::custom("the instant lies outside 1678 to 2261"))
+            }
+        }
     }
 }
 
@@ -56,5 +74,20 @@ impl Length {
     /// A number whose unit nobody states.
     pub fn bare(number: f64) -> Self {
         Self { ns: None, bare: number, quantum_ns: 1 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_reads_back_what_it_writes() {
+        for ns in [0, 1_795_443_667_012_000_001, -1, i64::MAX, i64::MIN] {
+            let text = serde_json::to_string(&UnixNanos(ns)).unwrap();
+            assert_eq!(serde_json::from_str::<UnixNanos>(&text).unwrap(), UnixNanos(ns), "{text}");
+        }
+        assert_eq!(serde_json::from_str::<UnixNanos>("17").unwrap(), UnixNanos(17));
+        assert!(serde_json::from_str::<UnixNanos>("\"9999-01-01T00:00:00Z\"").is_err());
     }
 }

@@ -87,16 +87,19 @@ impl LogScale {
         Units(self.share(ns) * WIDTH)
     }
 
-    /// The round lengths on it.
-    pub fn ticks(self) -> Vec<i64> {
-        scale::decades(10_f64.powf(self.from).ceil() as i64, 10_f64.powf(self.to).floor() as i64)
+    /// The round lengths on it, at most `most`, evenly chosen.
+    pub fn ticks(self, most: usize) -> Vec<i64> {
+        let all = scale::decades(10_f64.powf(self.from).ceil() as i64, 10_f64.powf(self.to).floor() as i64);
+        let step = all.len().div_ceil(most.max(1)).max(1);
+        all.into_iter().rev().step_by(step).collect::<Vec<_>>().into_iter().rev().collect()
     }
 }
 
-/// Columns over `height` pixels on a common logarithmic axis; a column with anything in it is at least 2 px high.
+/// Columns over `height` pixels on a common logarithmic axis; a column with anything in it is at least 2 px high. The first one gathers
+/// all that is shorter, so it is drawn over one decade at most.
 pub fn histogram(bars: &[HistogramBar], height: f64) -> Option<(LogScale, Vec<Column>)> {
     let (first, last) = (bars.first()?, bars.last()?);
-    let axis = LogScale::new(first.from_ns, last.to_ns);
+    let axis = LogScale::new(first.from_ns.max(first.to_ns / 10), last.to_ns);
     let most = bars.iter().map(|b| b.count).max().filter(|m| *m > 0)?;
     let columns = bars
         .iter()
@@ -121,12 +124,16 @@ pub struct Scatter {
 }
 
 /// Room for the labels of the vertical axis.
-const SCATTER_LEFT: f64 = 96.0;
+const SCATTER_LEFT: f64 = 130.0;
+/// The scatter shows totals down to this part of the longest.
+const DEEPEST: i64 = 1_000_000;
 
 /// Lays out points over `height` pixels, with a margin so that no mark is cut.
 pub fn scatter(points: &[ScatterPoint], span: Option<(UnixNanos, UnixNanos)>, height: f64) -> Option<Scatter> {
     const MARGIN: f64 = 4.0;
-    let (low, high) = (points.iter().map(|p| p.total_ns).min()?, points.iter().map(|p| p.total_ns).max()?);
+    let high = points.iter().map(|p| p.total_ns).max()?;
+    // Nothing and next to nothing stand at the lower edge; they must not press all others against the upper one.
+    let low = points.iter().map(|p| p.total_ns).filter(|ns| *ns > high / DEEPEST).min().unwrap_or(high);
     let starts = (points.iter().map(|p| p.start.0).min()?, points.iter().map(|p| p.start.0).max()?);
     let (from, to) = span.map_or(starts, |(a, b)| (a.0.min(starts.0), b.0.max(starts.1)));
     let (time, total) = (Scale::new(from, to), LogScale::new(low, high));
@@ -189,15 +196,25 @@ mod tests {
         assert_eq!((columns[2].y, columns[2].height), (0.0, 80.0));
         assert_eq!((columns[0].height, columns[1].height), (2.0, 0.0));
         assert!((columns[1].x.0 - 334.083).abs() < 0.01);
-        assert_eq!(axis.ticks(), [1_000, 10_000, 100_000, 1_000_000]);
+        assert_eq!(axis.ticks(9), [1_000, 10_000, 100_000, 1_000_000]);
+        assert_eq!(axis.ticks(2), [10_000, 1_000_000]);
         assert!(histogram(&[], 80.0).is_none());
+    }
+
+    #[test]
+    fn the_shortest_do_not_press_the_others_together() {
+        let bars = [HistogramBar { from_ns: 1, to_ns: 1_000, count: 9 }, HistogramBar { from_ns: 1_000, to_ns: 10_000, count: 1 }];
+        assert!((histogram(&bars, 80.0).unwrap().1[1].x.0 - 500.75).abs() < 0.01);
+        let point = |total_ns| ScatterPoint { start: UnixNanos(0), total_ns, state: State::Ok, marked: false, id: String::new() };
+        let laid = scatter(&[point(0), point(1_000_000_000), point(100_000_000)], None, 100.0).unwrap();
+        assert_eq!(laid.places.iter().map(|p| p.1).collect::<Vec<_>>(), [96.0, 4.0, 96.0]);
     }
 
     #[test]
     fn a_scatter_puts_late_to_the_right_and_slow_above() {
         let point = |start, total_ns| ScatterPoint { start: UnixNanos(start), total_ns, state: State::Ok, marked: false, id: String::new() };
         let laid = scatter(&[point(0, 1_000), point(100, 1_000_000)], None, 100.0).unwrap();
-        assert_eq!(laid.places, [(Units(96.0), 96.0), (Units(992.0), 4.0)]);
+        assert_eq!(laid.places, [(Units(130.0), 96.0), (Units(992.0), 4.0)]);
         let same = scatter(&[point(5, 7), point(5, 7)], None, 100.0).unwrap();
         assert_eq!(same.places[0].1, 50.0);
     }

@@ -100,7 +100,9 @@ impl Problem {
             Self::TooLong { .. } => "Paste the id alone, or the part of the line that holds it.".into(),
             Self::Method => "Nothing can be changed here; GET and HEAD are answered.".into(),
             Self::ForeignHost { port } => {
-                format!("So that no other site can read your logs through your browser, only loopback names are answered. Open http://127.0.0.1:{port}/, or start with --allow-host and the name you use.")
+                format!(
+                    "So that no other site can read your logs through your browser, only loopback names are answered. Open http://127.0.0.1:{port}/, or start with --allow-host and the name you use."
+                )
             }
             Self::CrossSite { .. } => "So that no other site can make this machine search, a link from elsewhere is opened only when you say so.".into(),
             Self::Deadline { .. } => "Nothing is broken. Ask for less: one more condition, a shorter time, one route.".into(),

@@ -125,7 +125,20 @@ mod tests {
         for host in ["127.0.0.1:7171", "127.8.9.1", "localhost", "LOCALHOST:8080", "[::1]:7171", "[::1]", "logs.example", "Logs.Example:443", "box:8443"] {
             assert_eq!(ask(&[("host", host)]), Ok(()), "{host}");
         }
-        for host in ["evil.example", "evil.example:7171", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "0.0.0.0:7171", "box", "box:1", "[::1]evil", "localhost:7171@evil", "", "a:b:c"] {
+        for host in [
+            "evil.example",
+            "evil.example:7171",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "10.0.0.1",
+            "0.0.0.0:7171",
+            "box",
+            "box:1",
+            "[::1]evil",
+            "localhost:7171@evil",
+            "",
+            "a:b:c",
+        ] {
             assert_eq!(ask(&[("host", host)]), Err(403), "{host}");
         }
         assert_eq!(ask(&[]), Err(403));

@@ -79,6 +79,7 @@ impl ListAddress {
     }
 
     /// The same with another query text.
+    #[must_use]
     pub fn with_query(&self, q: String) -> Self {
         Self { q, ..self.clone() }
     }

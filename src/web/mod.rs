@@ -18,7 +18,10 @@ pub mod waterfall;
 pub use serve::serve;
 
 use crate::model::format;
-use crate::{model::status::Status, query::view::{Answers, QueryError}};
+use crate::{
+    model::status::Status,
+    query::view::{Answers, QueryError},
+};
 use axum::{Router, middleware, routing::get};
 use error::Problem;
 use std::{ops::Deref, sync::Arc};

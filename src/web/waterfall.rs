@@ -495,10 +495,7 @@ mod tests {
         let scale = Scale::new(0, 1_000);
         let parent = span("p", None, SpanKind::App, 0, 1_000);
         let (a, b) = (span("a", Some("p"), SpanKind::Tool, 100, 400), span("b", Some("p"), SpanKind::Tool, 300, 1_400));
-        assert_eq!(
-            pieces(&parent, &[&a, &b], scale),
-            [Piece { x: 0.0, width: 1_000.0, look: Look::Child }, Piece { x: 0.0, width: 100.0, look: Look::Own }]
-        );
+        assert_eq!(pieces(&parent, &[&a, &b], scale), [Piece { x: 0.0, width: 1_000.0, look: Look::Child }, Piece { x: 0.0, width: 100.0, look: Look::Own }]);
     }
 
     #[test]

@@ -12,8 +12,8 @@ use throughline::{
         summary::{Facet, FacetValue, HistogramBar, ListPage, Preset, RequestSummary, RowQuery, ScatterPoint, SortKey, Typical},
         time::UnixNanos,
         trace::{
-            Anomaly, AnomalyKind, Breakdown, Evidence, FailureClass, LineRef, LinkRule, LogLine, Missing, Neighbour, Outcome, PathId, Proof, RetryClass, Segment, SegmentKind, Serving, Skew,
-            SourceCount, Span, SpanError, SpanKind, SpanModel, Stage, State, Tokens, Trace, Verdict, VerdictPart,
+            Anomaly, AnomalyKind, Breakdown, Evidence, FailureClass, LineRef, LinkRule, LogLine, Missing, Neighbour, Outcome, PathId, Proof, RetryClass, Segment, SegmentKind,
+            Serving, Skew, SourceCount, Span, SpanError, SpanKind, SpanModel, Stage, State, Tokens, Trace, Verdict, VerdictPart,
         },
     },
     query::view::{Answers, ChoiceView, Found, ListView, Notice, PathView, QueryError, UnknownView},
@@ -82,7 +82,8 @@ fn segment_kind(span: &Span, at: i64) -> SegmentKind {
 
 /// A partition of an interval: at every moment the deepest running step.
 pub fn breakdown(spans: &[Span], from: i64, to: i64) -> Breakdown {
-    let mut cuts: Vec<i64> = spans.iter().flat_map(|s| [s.start.0, s.end_or_start().0, s.start.0 + s.model.as_ref().and_then(|m| m.first_token_ns).unwrap_or(0)]).chain([from, to]).collect();
+    let mut cuts: Vec<i64> =
+        spans.iter().flat_map(|s| [s.start.0, s.end_or_start().0, s.start.0 + s.model.as_ref().and_then(|m| m.first_token_ns).unwrap_or(0)]).chain([from, to]).collect();
     cuts.retain(|c| (from..=to).contains(c));
     cuts.sort_unstable();
     cuts.dedup();
@@ -240,7 +241,13 @@ fn rate_limited(mut s: Span, attempt: u32) -> Span {
         class: FailureClass::Transient,
         rule: Some("HTTP 429".into()),
     });
-    s.model = Some(SpanModel { requested: Some("gpt-4.1".into()), provider: Some("openai".into()), prompt: Some("reply".into()), prompt_version: Some("15".into()), ..SpanModel::default() });
+    s.model = Some(SpanModel {
+        requested: Some("gpt-4.1".into()),
+        provider: Some("openai".into()),
+        prompt: Some("reply".into()),
+        prompt_version: Some("15".into()),
+        ..SpanModel::default()
+    });
     s
 }
 
@@ -253,13 +260,30 @@ fn rich_spans() -> Vec<Span> {
         rate_limited(span("s4", "s2", K::ModelCall, "gpt-4.1", "gateway", 70, 632), 1),
         Span { evidence: Evidence::Paired, stated_wait_ns: Some(500 * MS), ..span("s5", "s2", K::RetryWait, "retry wait", "", 702, 513) },
         rate_limited(span("s6", "s2", K::ModelCall, "gpt-4.1", "gateway", 1_215, 656), 2),
-        Span { model: Some(model("gpt-4.1", "gpt-4.1-nano-2025-04-14", 412, 188, Some(835), 0.000_19)), ids: vec!["call:chatcmpl-9xT2Qm4LwZ81".into()], ..span("s7", "s2", K::ModelCall, "gpt-4.1-nano", "gateway", 1_905, 2_275) },
+        Span {
+            model: Some(model("gpt-4.1", "gpt-4.1-nano-2025-04-14", 412, 188, Some(835), 0.000_19)),
+            ids: vec!["call:chatcmpl-9xT2Qm4LwZ81".into()],
+            ..span("s7", "s2", K::ModelCall, "gpt-4.1-nano", "gateway", 1_905, 2_275)
+        },
         span("s8", "s2", K::DbWrite, "replies", "api", 4_190, 109),
         Span { evidence: Evidence::Paired, queue: Some("default".into()), ..span("s9", "s2", K::QueueWait, "wait for follow_up", "", 4_301, 6_221) },
-        Span { evidence: Evidence::Paired, attempt: Some(1), ids: vec![format!("task:{FOLLOW_UP}")], host: Some("worker-1".into()), queue: Some("default".into()), ..span("s10", "s9", K::Task, "follow_up", "worker-rq", 10_522, 3_790) },
-        Span { model: Some(SpanModel { prompt: None, prompt_version: None, output_tokens: None, ..model("text-embedding-3-small", "text-embedding-3-small", 96, 0, None, 0.000_002) }), ..span("s11", "s10", K::ModelCall, "text-embedding-3-small", "gateway", 10_570, 459) },
+        Span {
+            evidence: Evidence::Paired,
+            attempt: Some(1),
+            ids: vec![format!("task:{FOLLOW_UP}")],
+            host: Some("worker-1".into()),
+            queue: Some("default".into()),
+            ..span("s10", "s9", K::Task, "follow_up", "worker-rq", 10_522, 3_790)
+        },
+        Span {
+            model: Some(SpanModel { prompt: None, prompt_version: None, output_tokens: None, ..model("text-embedding-3-small", "text-embedding-3-small", 96, 0, None, 0.000_002) }),
+            ..span("s11", "s10", K::ModelCall, "text-embedding-3-small", "gateway", 10_570, 459)
+        },
         Span { evidence: Evidence::Observed, ..span("s12", "s10", K::Tool, "kb.search", "worker-rq", 11_031, 869) },
-        Span { model: Some(SpanModel { prompt: Some("triage".into()), ..model("gpt-4.1", "gpt-4.1-2025-04-14", 1_204, 96, None, 0.0031) }), ..span("s13", "s10", K::ModelCall, "gpt-4.1", "gateway", 12_010, 1_940) },
+        Span {
+            model: Some(SpanModel { prompt: Some("triage".into()), ..model("gpt-4.1", "gpt-4.1-2025-04-14", 1_204, 96, None, 0.0031) }),
+            ..span("s13", "s10", K::ModelCall, "gpt-4.1", "gateway", 12_010, 1_940)
+        },
         span("s14", "s10", K::DbWrite, "routing", "worker-rq", 13_960, 330),
         Span { evidence: Evidence::Paired, queue: Some("mail".into()), ..span("s15", "s10", K::QueueWait, "wait for mail", "", 14_296, 225) },
         Span { ids: vec!["job:1187".into()], attempt: Some(1), queue: Some("mail".into()), ..span("s16", "s15", K::Task, "mail", "node-worker", 14_521, 400) },
@@ -315,11 +339,16 @@ pub fn rich() -> PathView {
     trace.tokens = Some(Tokens { input: Some(1_712), output: Some(284) });
     trace.cost_usd = Some(0.0033);
     trace.marks = vec!["slow".into(), "incomplete".into()];
-    trace.missing = vec![Missing { stage: Stage::Worker, id: "job:webhook:88".into(), reason: "not_seen".into(), text: "not seen, though node-worker.log covers this time".into() }];
+    trace.missing =
+        vec![Missing { stage: Stage::Worker, id: "job:webhook:88".into(), reason: "not_seen".into(), text: "not seen, though node-worker.log covers this time".into() }];
     trace.skew = vec![Skew { host: "node-worker".into(), against: "api".into(), min_ns: None, max_ns: Some(-1_690 * MS), hand_overs: 412, applied: true }];
     trace.links = vec![Neighbour { to: "request:req_01JDC9X1KQ8Z4M2K7T3W5XH0AA".into(), rule: "poll".into(), lines: vec![line("api.log", 4_431)] }];
     trace.possible = vec![line("api.out.log", 7), line("api.out.log", 9)];
-    trace.anomalies = vec![Anomaly { kind: AnomalyKind::ZoneAssumed, text: "worker-rq.log writes times without a zone; UTC fits 556 of 556 hand-overs".into(), lines: vec![line("worker-rq.log", 2_210)] }];
+    trace.anomalies = vec![Anomaly {
+        kind: AnomalyKind::ZoneAssumed,
+        text: "worker-rq.log writes times without a zone; UTC fits 556 of 556 hand-overs".into(),
+        lines: vec![line("worker-rq.log", 2_210)],
+    }];
     let mut view = view_of(trace);
     rich_log(&mut view);
     view.typical = Some(Typical { n: 1_204, p50_ns: 2_910 * MS, p95_ns: 8_020 * MS });
@@ -342,19 +371,62 @@ pub fn rich() -> PathView {
 
 fn rich_log(v: &mut PathView) {
     use Severity::{Error, Info, Warn};
-    let json = |service: &str, level: &str, message: &str, rest: &str| format!("{{\"time\":\"2026-11-23T14:21:07.033Z\",\"level\":\"{level}\",\"service\":\"{service}\",\"request_id\":\"{RICH}\",\"msg\":\"{message}\"{rest}}}");
+    let json = |service: &str, level: &str, message: &str, rest: &str| {
+        format!("{{\"time\":\"2026-11-23T14:21:07.033Z\",\"level\":\"{level}\",\"service\":\"{service}\",\"request_id\":\"{RICH}\",\"msg\":\"{message}\"{rest}}}")
+    };
     log(v, "api.log", 4_408, 3, Info, "s2", "POST /tickets/T-10586/reply received", &json("api", "info", "POST /tickets/T-10586/reply received", ""));
     log(v, "api.log", 4_409, 64, Info, "s3", "tool lookup_ticket T-10586 in 43 ms", &json("api", "info", "tool lookup_ticket T-10586 in 43 ms", ",\"duration_ms\":43"));
     log(v, "api.log", 4_410, 69, Info, "s2", "calling gateway", &json("api", "info", "calling gateway", ",\"trace_id\":\"5f0c1d7e9a3b4c2d8e6f00112233445e\""));
-    log(v, "gateway.log", 1_185, 702, Error, "s4", "RateLimitError 429: rate limit reached for gpt-4.1, retry after 0.5 s", &json("gateway", "error", "RateLimitError 429: rate limit reached for gpt-4.1, retry after 0.5 s", ",\"trace_id\":\"5f0c1d7e9a3b4c2d8e6f00112233445e\",\"startTime\":1795443667.082,\"endTime\":1795443667.714"));
+    log(
+        v,
+        "gateway.log",
+        1_185,
+        702,
+        Error,
+        "s4",
+        "RateLimitError 429: rate limit reached for gpt-4.1, retry after 0.5 s",
+        &json(
+            "gateway",
+            "error",
+            "RateLimitError 429: rate limit reached for gpt-4.1, retry after 0.5 s",
+            ",\"trace_id\":\"5f0c1d7e9a3b4c2d8e6f00112233445e\",\"startTime\":1795443667.082,\"endTime\":1795443667.714",
+        ),
+    );
     log(v, "api.log", 4_411, 703, Warn, "s5", "retrying in 500 ms", &json("api", "warn", "retrying in 500 ms", ",\"backoff_ms\":500"));
-    log(v, "gateway.log", 1_186, 1_871, Error, "s6", "RateLimitError 429: rate limit reached for gpt-4.1", &json("gateway", "error", "RateLimitError 429: rate limit reached for gpt-4.1", ""));
+    log(
+        v,
+        "gateway.log",
+        1_186,
+        1_871,
+        Error,
+        "s6",
+        "RateLimitError 429: rate limit reached for gpt-4.1",
+        &json("gateway", "error", "RateLimitError 429: rate limit reached for gpt-4.1", ""),
+    );
     log(v, "api.log", 4_412, 1_872, Warn, "s2", "falling back from gpt-4.1 to gpt-4.1-nano", &json("api", "warn", "falling back from gpt-4.1 to gpt-4.1-nano", ""));
-    log(v, "gateway.log", 1_187, 4_180, Info, "s7", "gpt-4.1-nano-2025-04-14, 412 in, 188 out, stop", "{\"id\":\"chatcmpl-9xT2Qm4LwZ81\",\"trace_id\":\"5f0c1d7e9a3b4c2d8e6f00112233445e\",\"startTime\":1795443668.917,\"completion_start_time\":1795443669.752,\"endTime\":1795443671.192,\"model\":\"gpt-4.1-nano-2025-04-14\",\"model_group\":\"gpt-4.1\",\"prompt_tokens\":412,\"completion_tokens\":188}");
+    log(
+        v,
+        "gateway.log",
+        1_187,
+        4_180,
+        Info,
+        "s7",
+        "gpt-4.1-nano-2025-04-14, 412 in, 188 out, stop",
+        "{\"id\":\"chatcmpl-9xT2Qm4LwZ81\",\"trace_id\":\"5f0c1d7e9a3b4c2d8e6f00112233445e\",\"startTime\":1795443668.917,\"completion_start_time\":1795443669.752,\"endTime\":1795443671.192,\"model\":\"gpt-4.1-nano-2025-04-14\",\"model_group\":\"gpt-4.1\",\"prompt_tokens\":412,\"completion_tokens\":188}",
+    );
     log(v, "api.log", 4_414, 4_299, Info, "s8", "stored 1 row in replies in 109.2ms", &json("api", "info", "stored 1 row in replies in 109.2ms", ",\"rows\":1"));
     log(v, "api.log", 4_415, 4_301, Info, "s9", &format!("enqueued follow_up {FOLLOW_UP}"), &json("api", "info", "enqueued follow_up", &format!(",\"task_id\":\"{FOLLOW_UP}\"")));
     log(v, "access.log", 881, 4_312, Info, "s1", "POST /tickets/T-10586/reply 200 4.312", "{\"request_id\":\"8d0f61c2b4a94f6e\",\"status\":200,\"request_time\":4.312}");
-    log(v, "worker-rq.log", 2_210, 10_522, Info, "s10", "follow_up begin", &format!("{{\"ts\":\"2026-11-23 14:21:17,534\",\"task_id\":\"{FOLLOW_UP}\",\"msg\":\"follow_up begin\"}}"));
+    log(
+        v,
+        "worker-rq.log",
+        2_210,
+        10_522,
+        Info,
+        "s10",
+        "follow_up begin",
+        &format!("{{\"ts\":\"2026-11-23 14:21:17,534\",\"task_id\":\"{FOLLOW_UP}\",\"msg\":\"follow_up begin\"}}"),
+    );
     log(v, "worker-rq.log", 2_212, 11_031, Info, "s12", "kb.search started", "{\"msg\":\"kb.search started\"}");
     log(v, "worker-rq.log", 2_214, 11_400, Warn, "s12", "kb.search: 2 of 14 shards slow", "{\"msg\":\"kb.search: 2 of 14 shards slow\"}");
     log(v, "worker-rq.log", 2_215, 11_900, Info, "s12", "kb.search: 6 hits", "{\"msg\":\"kb.search: 6 hits\"}");
@@ -426,10 +498,24 @@ pub fn hostile() -> PathView {
     root.outcome = Outcome::Error;
     root.error = Some(SpanError { kind: Some(bad.into()), message: Some(bad.into()), class: FailureClass::Semantic, rule: Some(bad.into()) });
     let mut call = span("s2\"><b>", "s1", SpanKind::ModelCall, bad, bad, 10, 50);
-    call.model = Some(SpanModel { requested: Some(bad.into()), served: Some(format!("{bad}2")), provider: Some(bad.into()), prompt: Some(bad.into()), prompt_version: Some(bad.into()), config_version: Some(bad.into()), finish_reason: Some(bad.into()), ..SpanModel::default() });
+    call.model = Some(SpanModel {
+        requested: Some(bad.into()),
+        served: Some(format!("{bad}2")),
+        provider: Some(bad.into()),
+        prompt: Some(bad.into()),
+        prompt_version: Some(bad.into()),
+        config_version: Some(bad.into()),
+        finish_reason: Some(bad.into()),
+        ..SpanModel::default()
+    });
     let wait = Span { queue: Some(bad.into()), ..span("s3", "s1", SpanKind::QueueWait, bad, "", 60, 20) };
     let mut trace = trace_of(HOSTILE, bad, vec![root, call, wait], 100);
-    trace.ids.push(PathId { kind: bad.into(), value: bad.into(), scope: Some(bad.into()), proof: Some(Proof { rule: LinkRule::HandOver, parent: bad.into(), lines: vec![line(bad, 1)] }) });
+    trace.ids.push(PathId {
+        kind: bad.into(),
+        value: bad.into(),
+        scope: Some(bad.into()),
+        proof: Some(Proof { rule: LinkRule::HandOver, parent: bad.into(), lines: vec![line(bad, 1)] }),
+    });
     trace.verdict = verdict(vec![say(bad), figure(bad), link(bad, "s2\"><b>"), link(bad, "no such step")]);
     trace.models = vec![bad.into()];
     trace.prompt_versions = vec![bad.into()];
@@ -450,7 +536,13 @@ pub fn hostile() -> PathView {
 pub fn huge() -> PathView {
     let mut spans = vec![span("s1", "", SpanKind::Task, "reindex", "worker", 0, 60_000)];
     for i in 0..12_000_i64 {
-        let (kind, name) = if i % 3 == 0 { (SpanKind::ModelCall, "text-embedding-3-small".to_owned()) } else if i % 400 == 1 { (SpanKind::DbWrite, format!("chunk_{i}")) } else { (SpanKind::DbWrite, "chunks".to_owned()) };
+        let (kind, name) = if i % 3 == 0 {
+            (SpanKind::ModelCall, "text-embedding-3-small".to_owned())
+        } else if i % 400 == 1 {
+            (SpanKind::DbWrite, format!("chunk_{i}"))
+        } else {
+            (SpanKind::DbWrite, "chunks".to_owned())
+        };
         let mut s = span(&format!("s{}", i + 2), "s1", kind, &name, "worker", i * 5, 3 + i % 7);
         if i % 1_000 == 3 {
             s.outcome = Outcome::Timeout;
@@ -524,16 +616,26 @@ impl Dice {
 /// Three hundred rows with a realistic spread, newest first.
 pub fn rows() -> Vec<RequestSummary> {
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
-    let routes = [("POST /tickets/{id}/reply", 1_400.0, 35), ("POST /assist", 2_300.0, 15), ("POST /tickets/{id}/triage", 1_800.0, 20), ("GET /tickets/{id}", 70.0, 12), ("POST /kb/reindex", 2_600.0, 9), ("POST /tickets/{id}/translate", 900.0, 9)];
+    let routes = [
+        ("POST /tickets/{id}/reply", 1_400.0, 35),
+        ("POST /assist", 2_300.0, 15),
+        ("POST /tickets/{id}/triage", 1_800.0, 20),
+        ("GET /tickets/{id}", 70.0, 12),
+        ("POST /kb/reindex", 2_600.0, 9),
+        ("POST /tickets/{id}/translate", 900.0, 9),
+    ];
     let mut out = Vec::new();
     let mut when = ZERO + 900_000 * MS;
     while out.len() < 300 {
         when -= (900 + dice.below(4_500) as i64) * MS;
         let mut pick = dice.below(100) as i64;
-        let (route, middle, _) = *routes.iter().find(|r| {
-            pick -= r.2;
-            pick < 0
-        }).unwrap();
+        let (route, middle, _) = *routes
+            .iter()
+            .find(|r| {
+                pick -= r.2;
+                pick < 0
+            })
+            .unwrap();
         out.push(row(&mut dice, out.len(), route, middle, when));
     }
     out[7].id = RICH.into();
@@ -573,8 +675,20 @@ fn row(dice: &mut Dice, n: usize, route: &str, middle: f64, when: i64) -> Reques
         (SegmentKind::DbWrite, write),
     ];
     let id: String = (0..16).map(|_| char::from(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"[dice.below(32) as usize])).collect();
-    let model_name = if fell_back { "gpt-4.1-nano" } else if route.contains("reindex") { "text-embedding-3-small" } else { "gpt-4.1" };
-    let worker = if route.contains("reindex") { "worker-kb" } else if dice.below(2) == 0 { "worker-rq" } else { "node-worker" };
+    let model_name = if fell_back {
+        "gpt-4.1-nano"
+    } else if route.contains("reindex") {
+        "text-embedding-3-small"
+    } else {
+        "gpt-4.1"
+    };
+    let worker = if route.contains("reindex") {
+        "worker-kb"
+    } else if dice.below(2) == 0 {
+        "worker-rq"
+    } else {
+        "node-worker"
+    };
     RequestSummary {
         root: format!("row{n}"),
         id: format!("req_01JDC9{id}"),
@@ -597,8 +711,22 @@ fn row(dice: &mut Dice, n: usize, route: &str, middle: f64, when: i64) -> Reques
         model_ns: model,
         attempts: if fell_back { 3 } else { 1 + u32::from(retried) },
         retries: u32::from(retried) + u32::from(fell_back),
-        retry_class: if !retried { RetryClass::None } else if dice.below(6) == 0 { RetryClass::Semantic } else { RetryClass::Transient },
-        serving: if simple { Serving::Unknown } else if fell_back { Serving::Fallback } else if retried { Serving::Retried } else { Serving::Primary },
+        retry_class: if !retried {
+            RetryClass::None
+        } else if dice.below(6) == 0 {
+            RetryClass::Semantic
+        } else {
+            RetryClass::Transient
+        },
+        serving: if simple {
+            Serving::Unknown
+        } else if fell_back {
+            Serving::Fallback
+        } else if retried {
+            Serving::Retried
+        } else {
+            Serving::Primary
+        },
         degraded: fell_back,
         dead_lettered: state == State::DeadLetter,
         duplicate_delivery: false,
@@ -620,14 +748,23 @@ fn row(dice: &mut Dice, n: usize, route: &str, middle: f64, when: i64) -> Reques
         lines: 12,
         sources: vec!["api.log".into(), "gateway.log".into()],
         workers: if queued { vec![worker.into()] } else { Vec::new() },
-        marks: if total > 6_000 * MS { vec!["slow".into()] } else if state == State::Unfinished { vec!["open".into(), "incomplete".into()] } else { Vec::new() },
+        marks: if total > 6_000 * MS {
+            vec!["slow".into()]
+        } else if state == State::Unfinished {
+            vec!["open".into(), "incomplete".into()]
+        } else {
+            Vec::new()
+        },
     }
 }
 
 fn facet(key: &str, title: &str, search: &str, rows: &[RequestSummary], of: impl Fn(&RequestSummary) -> Vec<String>) -> Facet {
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     rows.iter().flat_map(of).for_each(|v| *counts.entry(v).or_default() += 1);
-    let mut values: Vec<FacetValue> = counts.into_iter().map(|(value, count)| FacetValue { chosen: search.contains(&format!("{key}:\"{value}\"")) || search.contains(&format!("{key}:{value}")), value, count }).collect();
+    let mut values: Vec<FacetValue> = counts
+        .into_iter()
+        .map(|(value, count)| FacetValue { chosen: search.contains(&format!("{key}:\"{value}\"")) || search.contains(&format!("{key}:{value}")), value, count })
+        .collect();
     values.sort_by_key(|v| std::cmp::Reverse(v.count));
     let more = values.len().saturating_sub(12) as u64;
     values.truncate(12);
@@ -647,7 +784,11 @@ fn in_preset(r: &RequestSummary, preset: Preset) -> bool {
 
 /// A list over the rows; of the query only conditions of routes and states are obeyed.
 pub fn page_of(all: &[RequestSummary], search: &str, query: &RowQuery) -> ListPage {
-    let matches = |r: &&RequestSummary| (!search.contains("route:") || search.contains(r.route.as_deref().unwrap_or("?"))) && (!search.contains("status:") || search.contains(&format!("status:{}", r.state.word()))) && !search.contains("nothing");
+    let matches = |r: &&RequestSummary| {
+        (!search.contains("route:") || search.contains(r.route.as_deref().unwrap_or("?")))
+            && (!search.contains("status:") || search.contains(&format!("status:{}", r.state.word())))
+            && !search.contains("nothing")
+    };
     let found: Vec<RequestSummary> = all.iter().filter(matches).cloned().collect();
     let presets = Preset::ALL.iter().map(|p| (p.word(), found.iter().filter(|r| in_preset(r, *p)).count() as u64)).collect();
     let mut shown: Vec<RequestSummary> = found.iter().filter(|r| in_preset(r, query.preset)).cloned().collect();
@@ -675,7 +816,10 @@ pub fn page_of(all: &[RequestSummary], search: &str, query: &RowQuery) -> ListPa
     let quantile = |q: f64| totals.get(((totals.len() as f64 * q) as usize).min(totals.len().saturating_sub(1))).copied();
     let bounds: Vec<i64> = (0..=24).map(|i| (10_f64.powf(7.25 + f64::from(i) * 0.125) / 1e6).round() as i64 * MS).collect();
     let histogram = bounds.windows(2).map(|w| HistogramBar { from_ns: w[0], to_ns: w[1], count: totals.iter().filter(|t| (w[0]..w[1]).contains(*t)).count() as u64 }).collect();
-    let scatter = shown.iter().map(|r| ScatterPoint { start: r.start.unwrap(), total_ns: r.total_ns().unwrap(), state: r.state, marked: r.degraded || r.retries > 0, id: r.id.clone() }).collect();
+    let scatter = shown
+        .iter()
+        .map(|r| ScatterPoint { start: r.start.unwrap(), total_ns: r.total_ns().unwrap(), state: r.state, marked: r.degraded || r.retries > 0, id: r.id.clone() })
+        .collect();
     let skip = query.after.as_deref().and_then(|a| a.parse().ok()).unwrap_or(0);
     let rows: Vec<RequestSummary> = shown.iter().skip(skip).take(query.limit).cloned().collect();
     ListPage {
@@ -745,7 +889,15 @@ impl Answers for Demo {
             HUGE => Found::Path(Box::new(huge())),
             BARE => Found::Path(Box::new(bare())),
             "1187" => Found::Choices(vec![
-                ChoiceView { id: "1187".into(), scope: Some("queue=mail".into()), kind: "job".into(), route: Some("POST /tickets/{id}/reply".into()), start: Some(at(0)), state: State::Ok, total_ns: Some(14_921 * MS) },
+                ChoiceView {
+                    id: "1187".into(),
+                    scope: Some("queue=mail".into()),
+                    kind: "job".into(),
+                    route: Some("POST /tickets/{id}/reply".into()),
+                    start: Some(at(0)),
+                    state: State::Ok,
+                    total_ns: Some(14_921 * MS),
+                },
                 ChoiceView { id: "1187".into(), scope: Some("queue=<b>".into()), kind: "job".into(), route: None, start: None, state: State::Failed, total_ns: None },
             ]),
             "boom" | "boom1" => return Err(QueryError::Store("segment 3: checksum <mismatch>".into())),
@@ -828,8 +980,18 @@ pub fn status() -> Status {
     broken.lag_bytes = 81_920;
     broken.pending_bytes = 312;
     Status {
-        sources: vec![source("logs/access.log", "nginx json", "request_time and upstream_response_time", 881, -3_600_000, 900_000), source("logs/api.log", "pino", "numeric level, time in milliseconds", 44_120, -3_600_000, 900_000), old, gateway, worker, broken],
-        skipped: vec![Skipped { path: "logs/core.dump".into(), reason: "not text: NUL bytes in its first 4 KiB".into() }, Skipped { path: "logs/<b>.sqlite".into(), reason: "a database".into() }],
+        sources: vec![
+            source("logs/access.log", "nginx json", "request_time and upstream_response_time", 881, -3_600_000, 900_000),
+            source("logs/api.log", "pino", "numeric level, time in milliseconds", 44_120, -3_600_000, 900_000),
+            old,
+            gateway,
+            worker,
+            broken,
+        ],
+        skipped: vec![
+            Skipped { path: "logs/core.dump".into(), reason: "not text: NUL bytes in its first 4 KiB".into() },
+            Skipped { path: "logs/<b>.sqlite".into(), reason: "a database".into() },
+        ],
         backlog_bytes: 0,
         read_bytes: 30 << 20,
         following: true,

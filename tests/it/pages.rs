@@ -89,7 +89,9 @@ async fn the_verdict_links_its_words_to_the_steps_that_prove_them() {
     let html = got.html();
     assert_eq!(
         texts(&html, ".verdict h1"),
-        ["Answered in 4.31 s, by a fallback: 2 tries of gpt-4.1 failed and gpt-4.1-nano answered in its place. 52 % of it was gpt-4.1-nano. All work was done after 14.9 s; 6.22 s of it was waiting for follow_up."]
+        [
+            "Answered in 4.31 s, by a fallback: 2 tries of gpt-4.1 failed and gpt-4.1-nano answered in its place. 52 % of it was gpt-4.1-nano. All work was done after 14.9 s; 6.22 s of it was waiting for follow_up."
+        ]
     );
     assert_eq!(texts(&html, ".verdict h1 b"), ["4.31 s", "14.9 s"]);
     let links: Vec<&str> = html.select(&sel(".verdict h1 a")).map(|a| a.attr("href").unwrap()).collect();
@@ -152,8 +154,8 @@ async fn the_strip_tells_the_path_in_order_with_what_is_missing() {
             "Q retry wait513 ms1 wait",
             "D write109 msreplies",
             "Q queue wait6.45 s15 × the median",
-            "W follow_up3.77 sworker-rq · attempt 1",
-            "W mail400 msnode-worker · attempt 1",
+            "W follow_up3.77 sworker-rq",
+            "W mail400 msnode-worker",
             "W webhook:88not seennode-worker.log covers this time"
         ]
         .map(|s| s.replacen(' ', "", 1))
@@ -183,7 +185,9 @@ async fn a_step_says_as_text_what_its_bar_shows() {
 async fn a_step_opens_to_its_proof() {
     let html = get(&rich()).await.html();
     assert_eq!(texts(&html, "#s7 .detail .proof mark"), ["chatcmpl-9xT2Qm4LwZ81", "5f0c1d7e9a3b4c2d8e6f00112233445e"]);
-    assert!(texts(&html, "#s7 .why")[0].starts_with("It belongs here because call chatcmpl-9xT2Qm4LwZ81 stands beside trace 5f0c1d7e9a3b4c2d8e6f00112233445e, in gateway.log:1187."));
+    assert!(
+        texts(&html, "#s7 .why")[0].starts_with("It belongs here because call chatcmpl-9xT2Qm4LwZ81 stands beside trace 5f0c1d7e9a3b4c2d8e6f00112233445e, in gateway.log:1187.")
+    );
     assert_eq!(html.select(&sel("#s7 .why a.ref")).next().unwrap().attr("href"), Some("#l-gateway.log-1187"));
     let facts: Vec<String> = texts(&html, "#s7 .detail dl div");
     assert!(facts.contains(&"requested → servedgpt-4.1 → gpt-4.1-nano-2025-04-14from openai".into()), "{facts:?}");
@@ -398,7 +402,7 @@ async fn every_answer_carries_the_policy() {
     let css = get("/").await.html().select(&sel("link[rel=stylesheet]")).next().unwrap().attr("href").unwrap().to_owned();
     let got = get(&css).await;
     assert_eq!((got.status.as_u16(), got.headers["cache-control"].to_str().unwrap()), (200, "public, max-age=31536000, immutable"));
-    assert!(!got.text.contains("http"), "nothing is fetched from elsewhere");
+    assert!(!got.text.contains("//"), "nothing is fetched from elsewhere");
 }
 
 #[tokio::test]

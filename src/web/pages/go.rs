@@ -31,8 +31,8 @@ use serde_json::{Value, json};
 
 /// Keys that make a text a query.
 const KEYS: [&str; 22] = [
-    "status", "state", "route", "model", "served", "prompt", "config", "worker", "source", "error", "mark", "complete", "preset", "dur", "wait", "attempts", "tokens", "since", "until",
-    "level", "service", "stage",
+    "status", "state", "route", "model", "served", "prompt", "config", "worker", "source", "error", "mark", "complete", "preset", "dur", "wait", "attempts", "tokens", "since",
+    "until", "level", "service", "stage",
 ];
 
 #[derive(Template)]

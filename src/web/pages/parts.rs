@@ -178,8 +178,10 @@ pub fn level_class(severity: Option<Severity>) -> &'static str {
 /// A line of a source, with its row on this page when it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineLink {
-    /// `api.log:4415`.
+    /// `api.log:4415`: the folder is left out where the name alone is clear.
     pub text: String,
+    /// The path as shown.
+    pub title: String,
     /// `#l-api.log-4415`.
     pub href: Option<String>,
 }

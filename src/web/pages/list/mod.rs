@@ -138,7 +138,7 @@ pub async fn page(State(shared): State<Shared>, Query(pairs): Query<Pairs>) -> R
     let (q, query) = (asked.address.q.clone(), asked.query.clone());
     let answer = shared.ask(move |answers| answers.list(&q, query)).await?;
     let status = shared.status.borrow().clone();
-    html(&build(Chrome::new(&shared, "requests", &asked.address.q), asked, answer, &status))
+    html(&build(Chrome::new(&shared, "requests", &asked.address.q), asked, &answer, &status))
 }
 
 #[derive(Serialize)]
@@ -162,7 +162,7 @@ pub async fn json(State(shared): State<Shared>, Query(pairs): Query<Pairs>) -> R
     document(StatusCode::OK, &Document { rows: &page.rows, matched: page.matched, total: page.total, next: &page.next, understood: &answer.understood, notices })
 }
 
-fn build(chrome: Chrome, asked: Asked, answer: ListView, status: &Status) -> ListPage {
+fn build(chrome: Chrome, asked: Asked, answer: &ListView, status: &Status) -> ListPage {
     let Asked { address, query, after, notices } = asked;
     let page = &answer.page;
     let chips = links::conditions(&address.q)
@@ -185,9 +185,8 @@ fn build(chrome: Chrome, asked: Asked, answer: ListView, status: &Status) -> Lis
         position: position(page.rows.len() as u64, page.matched, after.is_some()),
         first: after.is_some().then(|| address.href(None)),
         next: page.next.as_deref().map(|n| address.href(Some(n))),
-        reading: (status.backlog_bytes > 0 && page.total > 0)
-            .then(|| format!("Reading goes on: {} of lines are not in this list yet.", format::bytes(status.backlog_bytes))),
-        empty: page.rows.is_empty().then(|| empty(&address, &answer, status)),
+        reading: (status.backlog_bytes > 0 && page.total > 0).then(|| format!("Reading goes on: {} of lines are not in this list yet.", format::bytes(status.backlog_bytes))),
+        empty: page.rows.is_empty().then(|| empty(&address, answer, status)),
         json: json.strip_prefix('/').map(|rest| format!("/requests.json{rest}")).unwrap_or_default(),
         chrome,
     }

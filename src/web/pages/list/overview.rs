@@ -106,11 +106,7 @@ pub fn facet(address: &ListAddress, f: &Facet) -> FacetView {
         };
         FacetLink { text, count: format::count(v.count), href: address.with_query(q).href(None), chosen: v.chosen }
     };
-    FacetView {
-        title: f.title.clone(),
-        values: f.values.iter().map(link).collect(),
-        more: if f.more > 0 { format!("and {} more", format::count(f.more)) } else { String::new() },
-    }
+    FacetView { title: f.title.clone(), values: f.values.iter().map(link).collect(), more: if f.more > 0 { format!("and {} more", format::count(f.more)) } else { String::new() } }
 }
 
 /// Figures beside the pictures: name and value.
@@ -125,7 +121,7 @@ pub fn scatter(page: &ListPage) -> Option<ScatterView> {
     let mut marks: Vec<(u8, ScatterMark)> = page.scatter.iter().zip(&laid.places).map(|(p, place)| scatter_mark(p, *place)).collect();
     // Failures are painted last, on top.
     marks.sort_by_key(|(rank, _)| *rank);
-    let lines = laid.total.ticks().into_iter().map(|ns| (format!("{:.1}", charts::scatter_y(laid.total, ns, SCATTER_HEIGHT)), format::length(ns))).collect();
+    let lines = laid.total.ticks(5).into_iter().map(|ns| (format!("{:.1}", charts::scatter_y(laid.total, ns, SCATTER_HEIGHT)), format::length(ns))).collect();
     let (shown, matched) = (page.scatter.len() as u64, page.n.max(page.scatter.len() as u64));
     let caption = if shown < matched { format!("{} of {}, evenly chosen", format::count(shown), format::count(matched)) } else { "each mark a request".into() };
     Some(ScatterView { marks: marks.into_iter().map(|(_, m)| m).collect(), lines, ticks: clock_ticks(laid.time), caption })
@@ -176,7 +172,7 @@ pub fn histogram(address: &ListAddress, page: &ListPage) -> Option<Histogram> {
             }
         })
         .collect();
-    let mut ticks: Vec<(Units, String)> = axis.ticks().into_iter().map(|ns| (axis.x(ns), format::length(ns))).collect();
+    let mut ticks: Vec<(Units, String)> = axis.ticks(8).into_iter().map(|ns| (axis.x(ns), format::length(ns))).collect();
     ticks.retain(|(x, _)| (15.0..=985.0).contains(&x.0));
     Some(Histogram { columns, ticks, lines: percentile_lines(axis, page) })
 }

@@ -1,7 +1,8 @@
 //! What every part of the request page looks things up in.
 //!
-//! Guarantees: a link to a step or a line is made only when that step or line stands on the page.
+//! Guarantees: a link to a line is made only when the line stands on the page, one to a step leads to where it is drawn.
 
+use super::View;
 use crate::{
     model::{
         summary::Typical,
@@ -32,12 +33,16 @@ pub struct Context<'a> {
     /// Values of ids, longest first.
     pub ids: Vec<&'a str>,
     by_id: FxHashMap<&'a str, usize>,
+    drawn: FxHashSet<usize>,
+    /// Names that one source alone has.
+    names: FxHashSet<&'a str>,
+    wish: &'a View,
     shown: FxHashSet<&'a LineRef>,
 }
 
 impl<'a> Context<'a> {
-    /// Indexes a path; `rows` are the lines of the log that are shown.
-    pub fn new(view: &'a PathView, rows: &[usize]) -> Self {
+    /// Indexes a path; `drawn` are the steps with a row of their own, `rows` the lines of the log that are shown.
+    pub fn new(view: &'a PathView, wish: &'a View, drawn: FxHashSet<usize>, rows: &[usize]) -> Self {
         let trace = &view.trace;
         let by_id: FxHashMap<&str, usize> = trace.spans.iter().enumerate().map(|(i, s)| (s.id.as_str(), i)).collect();
         let mut children = vec![Vec::new(); trace.spans.len()];
@@ -59,6 +64,9 @@ impl<'a> Context<'a> {
             log: view.log.iter().map(|l| (&l.line, l)).collect(),
             ids,
             by_id,
+            drawn,
+            names: unique_names(trace.sources.iter().map(|s| s.file.as_str())),
+            wish,
             shown: rows.iter().map(|i| &view.log[*i].line).collect(),
         }
     }
@@ -68,14 +76,25 @@ impl<'a> Context<'a> {
         self.by_id.get(id).copied()
     }
 
-    /// Address of a step on this page.
+    /// Address of a step: its row, or, when it is grouped or folded, the page on which it has one.
     pub fn step_href(&self, id: &str) -> Option<String> {
-        self.span(id).map(|_| format!("#{}", links::anchor(id)))
+        let anchor = format!("#{}", links::anchor(id));
+        let index = self.span(id)?;
+        if self.drawn.contains(&index) {
+            return Some(anchor);
+        }
+        Some(self.wish.href(|w| w.root = Some(id.to_owned()), &anchor))
+    }
+
+    /// `api.log:4415`, without the folder where the name is clear without it.
+    pub fn short(&self, line: &LineRef) -> String {
+        let name = name_of(&line.file);
+        if self.names.contains(name) { format!("{name}:{}", line.line) } else { line.to_string() }
     }
 
     /// A line, with a link when its row is shown.
     pub fn line(&self, line: &LineRef) -> LineLink {
-        LineLink { text: line.to_string(), href: self.shown.contains(line).then(|| format!("#{}", links::line_anchor(line))) }
+        LineLink { text: self.short(line), title: line.to_string(), href: self.shown.contains(line).then(|| format!("#{}", links::line_anchor(line))) }
     }
 
     /// Lines, at most `max`, and how many more there are.
@@ -106,4 +125,17 @@ impl<'a> Context<'a> {
         let sum = |b: &crate::model::trace::Breakdown| b.by_kind_ns.get(&kind).copied().unwrap_or(0);
         (sum(&self.trace.completion) - sum(&self.trace.breakdown)).max(0)
     }
+}
+
+fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().filter(|n| !n.is_empty()).unwrap_or(path)
+}
+
+/// File names that stand for one of these paths alone.
+fn unique_names<'a>(paths: impl Iterator<Item = &'a str>) -> FxHashSet<&'a str> {
+    let mut count: FxHashMap<&str, u32> = FxHashMap::default();
+    for path in paths {
+        *count.entry(name_of(path)).or_default() += 1;
+    }
+    count.into_iter().filter(|(_, n)| *n == 1).map(|(name, _)| name).collect()
 }

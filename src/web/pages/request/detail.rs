@@ -194,7 +194,11 @@ fn proofs(c: &Context<'_>, span: &Span) -> Vec<ProofView> {
         .filter_map(|word| {
             let id = of(word)?;
             let proof = id.proof.as_ref()?;
-            Some(ProofView { id: format!("{} {}", id.kind, id.value), why: format!("{} {}", parts::rule_words(proof.rule), proof.parent.replacen(':', " ", 1)), lines: c.lines(&proof.lines, 3).0 })
+            Some(ProofView {
+                id: format!("{} {}", id.kind, id.value),
+                why: format!("{} {}", parts::rule_words(proof.rule), proof.parent.replacen(':', " ", 1)),
+                lines: c.lines(&proof.lines, 3).0,
+            })
         })
         .take(4)
         .collect()

@@ -123,7 +123,11 @@ fn figures(c: &Context<'_>) -> Vec<Figure> {
     let mut out = vec![
         Figure { value: format::length_or_none(t.response_ns), label: "to response", title: "from the begin of the request to its answer".into() },
         Figure { value: format::length_or_none(t.completion_ns), label: "to completion", title: format!("until the last work was done{compared}") },
-        Figure { value: format::count(attempts), label, title: format!("{} · {}", format::counted(u64::from(t.verdict.retries), "retry", "retries"), format::counted(runs, "task run", "task runs")) },
+        Figure {
+            value: format::count(attempts),
+            label,
+            title: format!("{} · {}", format::counted(u64::from(t.verdict.retries), "retry", "retries"), format::counted(runs, "task run", "task runs")),
+        },
     ];
     let coverage = t.coverage.map_or_else(|| format::NONE.to_owned(), format::fraction);
     out.push(Figure { value: coverage, label: "accounted for", title: "share of the response that some line vouches for".into() });
@@ -182,7 +186,7 @@ fn when(c: &Context<'_>) -> String {
     let mut out = format!("{} of {}", format::counted(lines, "line", "lines"), format::counted(t.sources.len() as u64, "source", "sources"));
     let times = c.view.log.iter().filter_map(|l| l.time).chain(t.spans.iter().flat_map(|s| [s.start, s.end_or_start()]));
     if let Some((from, to)) = times.map(|t| (t, t)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) {
-        out.push_str(&format!(" · {} UTC", format::span(from, to)));
+        out = format!("{out} · {} UTC", format::span(from, to));
     }
     out
 }

@@ -69,6 +69,8 @@ pub struct LogRow {
     pub whole: String,
     /// Where it stands.
     pub line: String,
+    /// The same with its folder.
+    pub path: String,
     /// The raw record.
     pub raw: Option<Raw>,
     /// It fits no step.
@@ -104,7 +106,12 @@ pub fn log(c: &Context<'_>, view: &View, selected: &Selected) -> Log {
             String::new()
         } else {
             let rest = if more > 0 { format!(" (the first {})", possible.len() - more) } else { String::new() };
-            format!("{} may belong and {} not proved; no number counts {}{rest}", format::counted(possible.len() as u64, "further line", "further lines"), is(possible.len()), them(possible.len()))
+            format!(
+                "{} may belong and {} not proved; no number counts {}{rest}",
+                format::counted(possible.len() as u64, "further line", "further lines"),
+                is(possible.len()),
+                them(possible.len())
+            )
         },
     }
 }
@@ -130,7 +137,7 @@ fn caption(c: &Context<'_>, view: &View, selected: &Selected) -> String {
     };
     let unplaced = c.trace.unplaced.len();
     if unplaced > 0 {
-        out.push_str(&format!(" · {} {} no step", format::count(unplaced as u64), if unplaced == 1 { "fits" } else { "fit" }));
+        out = format!("{out} · {} {} no step", format::count(unplaced as u64), if unplaced == 1 { "fits" } else { "fit" });
     }
     out
 }
@@ -159,13 +166,14 @@ fn row(c: &Context<'_>, index: usize, budget: &mut detail::Budget) -> LogRow {
         offset: line.time.map_or_else(|| format::NONE.to_owned(), |t| format::offset(t.0 - c.zero)),
         instant: line.time.map_or_else(|| "this line states no time".to_owned(), |t| format!("{} UTC", format::instant(t))),
         badge: line.stage.into(),
-        step: span.map(|s| (s.name.clone(), format!("#{}", links::anchor(&s.id)))),
+        step: span.and_then(|s| Some((s.name.clone(), c.step_href(&s.id)?))),
         level: line.severity.map_or("", Severity::word),
         class: parts::level_class(line.severity),
         service: line.service.clone(),
         whole: if text.len() < line.text.trim().len() { line.text.clone() } else { String::new() },
         text: if text.is_empty() { "(no text)".into() } else { text },
-        line: line.line.to_string(),
+        line: c.short(&line.line),
+        path: line.line.to_string(),
         raw: detail::raw(c, &line.line, budget),
         unplaced: line.unplaced,
     }

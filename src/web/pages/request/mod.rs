@@ -20,6 +20,7 @@ use crate::{
         error::Problem,
         links,
         pages::{Pairs, document, go, html, value},
+        waterfall::Row,
     },
 };
 use askama::Template;
@@ -121,7 +122,9 @@ fn show(shared: &Shared, path: &PathView, view: &View) -> Result<Response, Probl
 
 fn build(chrome: Chrome, path: &PathView, view: &View) -> RequestPage {
     let selected = log::select(path, view);
-    let context = Context::new(path, &selected.rows);
+    let laid = timeline::lay_out(path, view);
+    let drawn = laid.rows.iter().filter_map(|r| if let Row::Step { span, .. } = r { Some(*span) } else { None }).collect();
+    let context = Context::new(path, view, drawn, &selected.rows);
     let title = path.trace.request_id.clone().unwrap_or_else(|| view.id.clone());
     RequestPage {
         chrome,
@@ -129,7 +132,7 @@ fn build(chrome: Chrome, path: &PathView, view: &View) -> RequestPage {
         head: head::head(&context, view),
         strip: strip::strip(&context),
         panels: panels::panels(&context),
-        timeline: timeline::timeline(&context, view),
+        timeline: timeline::timeline(&context, view, &laid),
         log: log::log(&context, view, &selected),
         notes: notes::notes(&context),
         took: crate::web::format::length(i64::try_from(path.took_us).unwrap_or(i64::MAX).saturating_mul(1_000)),

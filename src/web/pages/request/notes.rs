@@ -122,7 +122,9 @@ fn skew(s: &Skew) -> Option<Remark> {
     let text = match (s.min_ns, s.max_ns) {
         (Some(min), Some(max)) if min > max => format!("the clocks of {host} and {against} do not keep one distance, so no shift makes {hand_overs} fit"),
         (Some(min), max) if min > 0 => format!("{host}'s clock is {} ahead of {against}'s, as {hand_overs} show", between(min, max)),
-        (min, Some(max)) if max < 0 => format!("{host}'s clock is {} behind {against}'s: some of {hand_overs} would otherwise arrive before they were sent", between(-max, min.map(|m| -m))),
+        (min, Some(max)) if max < 0 => {
+            format!("{host}'s clock is {} behind {against}'s: some of {hand_overs} would otherwise arrive before they were sent", between(-max, min.map(|m| -m)))
+        }
         _ if s.applied => format!("{host}'s times are shifted against {against}'s, as {hand_overs} allow"),
         _ => return None,
     };

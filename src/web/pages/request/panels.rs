@@ -52,8 +52,8 @@ pub struct BarPart {
     pub class: &'static str,
     /// Text on it, when it fits.
     pub label: String,
-    /// The label stands on a pattern and needs ground.
-    pub patterned: bool,
+    /// How the label is written: `on` the colour, `ink` on the light one, `over` a pattern.
+    pub label_class: &'static str,
     /// For pointing at.
     pub title: String,
 }
@@ -103,7 +103,15 @@ pub fn panels(c: &Context<'_>) -> Vec<Panel> {
     }
     if after_ns > 0 {
         let shares = shares(c, &t.completion, |kind| c.after_ns(kind), false);
-        out.push(panel(c, "After the response", format!("{} {}", format::length(after_ns), if t.spans.iter().any(|s| s.unfinished) { "seen so far" } else { "until the last work was done" }), &shares, after_ns, false, true));
+        out.push(panel(
+            c,
+            "After the response",
+            format!("{} {}", format::length(after_ns), if t.spans.iter().any(|s| s.unfinished) { "seen so far" } else { "until the last work was done" }),
+            &shares,
+            after_ns,
+            false,
+            true,
+        ));
     }
     out
 }
@@ -160,7 +168,11 @@ fn row(c: &Context<'_>, s: &Share, share: &str, first: bool) -> Row {
     let mut row = Row {
         badge: Some(s.kind.stage().into()),
         name: parts::segment_words(s.kind).into(),
-        remark: if s.failed_ns > 0 { if s.failed_ns == s.ns { "in failed attempts".into() } else { format!("{} in failed attempts", format::length(s.failed_ns)) } } else { String::new() },
+        remark: if s.failed_ns > 0 {
+            if s.failed_ns == s.ns { "in failed attempts".into() } else { format!("{} in failed attempts", format::length(s.failed_ns)) }
+        } else {
+            String::new()
+        },
         time: format::length(s.ns),
         share: share.into(),
         ..Row::default()
@@ -212,7 +224,12 @@ fn bar(shares: &[Share]) -> Vec<BarPart> {
                 width: part.width,
                 middle: part.middle,
                 class: parts::segment_class(s.kind),
-                patterned: s.kind.is_wait() || matches!(s.kind, SegmentKind::Unaccounted | SegmentKind::ConnectWait),
+                label_class: match s.kind {
+                    SegmentKind::Unaccounted | SegmentKind::ConnectWait => "over",
+                    kind if kind.is_wait() => "over",
+                    SegmentKind::ModelStream => "ink",
+                    _ => "on",
+                },
                 title: format!("{words}: {}, {share}", format::length(s.ns)),
                 label,
             }

@@ -6,11 +6,7 @@
 use super::context::Context;
 use crate::{
     model::trace::{SegmentKind, Span, SpanKind, Stage},
-    web::{
-        format, links,
-        pages::parts::Badge,
-        waterfall,
-    },
+    web::{format, pages::parts::Badge, waterfall},
 };
 
 /// Most stops; beyond it the path is told more coarsely.
@@ -116,16 +112,21 @@ fn stop(c: &Context<'_>, d: &Draft) -> Stop {
         badge: d.stage.into(),
         name: match (d.wait, d.stage, spans.first()) {
             (Some(kind), ..) => kind.word().replace('_', " "),
-            (None, Stage::Worker | Stage::Other, Some(first)) => first.name.clone(),
+            (None, Stage::Worker | Stage::Other, Some(first)) => last_part(&first.name).to_owned(),
             _ => d.stage.word().to_owned(),
         },
         time: if d.ns > 0 { format::length(d.ns) } else { format::length(busy(&spans)) },
         remark,
         class,
-        href: spans.first().map(|s| format!("#{}", links::anchor(&s.id))),
+        href: spans.first().and_then(|s| c.step_href(&s.id)),
         absent: false,
         title: if d.ns > 0 { "its time on the critical path" } else { "beside the critical path" },
     }
+}
+
+/// `run_review` of `briefly.reviews.run_review`, when the whole would not fit.
+fn last_part(name: &str) -> &str {
+    if name.chars().count() <= 16 { name } else { name.rsplit(['.', ':', '/']).next().filter(|p| !p.is_empty()).unwrap_or(name) }
 }
 
 /// Time covered by some spans.
@@ -154,7 +155,7 @@ fn remark(c: &Context<'_>, d: &Draft, spans: &[&Span]) -> (String, &'static str)
         Stage::Worker => {
             let tasks: Vec<&&Span> = spans.iter().filter(|s| s.kind == SpanKind::Task).collect();
             let failed = tasks.iter().filter(|s| waterfall::failed(s)).count();
-            let runs = if tasks.len() > 1 { Some(format!("{} runs", tasks.len())) } else { spans[0].attempt.map(|a| format!("attempt {a}")) };
+            let runs = if tasks.len() > 1 { Some(format!("{} runs", tasks.len())) } else { spans[0].attempt.filter(|a| *a > 1).map(|a| format!("attempt {a}")) };
             let failures = (failed > 0).then(|| format!("{failed} failed"));
             (joined(&[spans[0].service.clone(), runs, failures]), if failed > 0 { "bad" } else { "" })
         }

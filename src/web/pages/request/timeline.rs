@@ -13,6 +13,7 @@ use crate::{
         entry::Severity,
         trace::{Evidence, SegmentKind, Span, SpanKind, Stage},
     },
+    query::view::PathView,
     web::{
         format, links,
         pages::parts::Badge,
@@ -117,15 +118,20 @@ pub struct MarkView {
     pub title: String,
 }
 
+/// Which steps get a row.
+pub fn lay_out(path: &PathView, view: &View) -> waterfall::Layout {
+    let spans = &path.trace.spans;
+    let root = view.root.as_deref().filter(|r| spans.iter().any(|s| s.id == *r));
+    waterfall::layout(spans, waterfall::Wish { root, ungrouped: view.all, ..waterfall::Wish::default() })
+}
+
 /// The timeline of a path.
-pub fn timeline(c: &Context<'_>, view: &View) -> Timeline {
-    let spans = &c.trace.spans;
-    if spans.is_empty() {
+pub fn timeline(c: &Context<'_>, view: &View, laid: &waterfall::Layout) -> Timeline {
+    if c.trace.spans.is_empty() {
         return Timeline::default();
     }
     let root = view.root.as_deref().filter(|r| c.span(r).is_some());
-    let laid = waterfall::layout(spans, waterfall::Wish { root, ungrouped: view.all, ..waterfall::Wish::default() });
-    let scale = scale_of(c, &laid, root.is_some());
+    let scale = scale_of(c, laid, root.is_some());
     let raw_budget = &mut detail::Budget::default();
     let marks = marks_by_span(c);
     let rows = laid
@@ -143,7 +149,7 @@ pub fn timeline(c: &Context<'_>, view: &View) -> Timeline {
     }
     // A label needs room to the right of its tick.
     ticks.iter_mut().filter(|t| t.x.0 > 960.0).for_each(|t| t.label.clear());
-    Timeline { rows, ticks, answered, caption: caption(c, &laid), tools: tools(view, &laid, root.is_some()) }
+    Timeline { rows, ticks, answered, caption: caption(c, laid), tools: tools(view, laid, root.is_some()) }
 }
 
 fn scale_of(c: &Context<'_>, laid: &waterfall::Layout, subtree: bool) -> Scale {
@@ -167,7 +173,11 @@ fn answered(c: &Context<'_>, scale: Scale) -> Option<Answered> {
 fn caption(c: &Context<'_>, laid: &waterfall::Layout) -> String {
     let sources = format::counted(c.trace.sources.len() as u64, "source", "sources");
     let steps = format::counted(laid.total as u64, "step", "steps");
-    if laid.drawn < laid.total { format!("{} of {steps} drawn: the upper levels, then the failed and the longest · {sources}", format::count(laid.drawn as u64)) } else { format!("{steps} · {sources}") }
+    if laid.drawn < laid.total {
+        format!("{} of {steps} drawn: the upper levels, then the failed and the longest · {sources}", format::count(laid.drawn as u64))
+    } else {
+        format!("{steps} · {sources}")
+    }
 }
 
 fn tools(view: &View, laid: &waterfall::Layout, subtree: bool) -> Vec<(String, String)> {
