@@ -57,6 +57,9 @@ pub struct FileCheckpoint {
     pub dev: u64,
     /// Inode of the file read last.
     pub ino: u64,
+    /// When that inode was created, Unix nanoseconds; 0 where the file system does not say. Tells an inode that was reused.
+    #[serde(default)]
+    pub born_ns: i64,
     /// Kind of the file read last.
     pub kind: FileKind,
     /// State.

@@ -15,7 +15,7 @@ use crate::{
         compressed::{End, Inflater, glimpse},
         discover::{Found, Listing},
         follow::{Lineage, fresh, mark_hash, verify},
-        identity::{HEAD_BYTES, Inode, Seed, Stat, hash64, read_at, seed_at},
+        identity::{HEAD_BYTES, Seed, Stat, hash64, read_at, seed_at},
         names::{Generation, LogName, log_name},
         scan::{Aside, Why, unix_s},
         sniff::{self, Looks},
@@ -74,7 +74,7 @@ impl Sources {
         });
         for found in &unknown {
             if !self.stays_aside(found, now) {
-                self.classify(found, self.name_of(&found.path, &names), false, now);
+                self.classify(found, &self.name_of(&found.path, &names), false, now);
             }
         }
         self.look_for_kin(&names, now);
@@ -101,7 +101,7 @@ impl Sources {
         self.lineages.iter().any(|lineage| lineage.mark.id == file && holds_file(lineage) && !self.is_free(lineage, Instant::now()))
     }
 
-    fn classify(&mut self, found: &Found, log: LogName, is_kin: bool, now: Instant) {
+    fn classify(&mut self, found: &Found, log: &LogName, is_kin: bool, now: Instant) {
         match self.judge(found, log.clone(), is_kin, now) {
             Ok(None) => {}
             Ok(Some((stat, why))) => self.put_aside(found, &log.name, stat, why, is_kin, now),
@@ -119,7 +119,7 @@ impl Sources {
         }
         let first = read_at(&file, 0, sniff::SNIFF_BYTES)?;
         if self.spool.as_ref().is_some_and(|spool| spool.owns(&found.path)) && !first.is_empty() {
-            self.begin(Unknown { found, log, file, stat, kind: FileKind::Spool, head: Vec::new(), changed: now, is_kin });
+            self.begin(&Unknown { found, log, file, stat, kind: FileKind::Spool, head: Vec::new(), changed: now, is_kin });
             return Ok(None);
         }
         let (kind, head) = match content(&file, &first) {
@@ -147,17 +147,18 @@ impl Sources {
         if self.lineages.iter().any(|l| l.mark.state == FileState::Live && !l.listed && !l.is_open() && head_fits(&unknown, l)) {
             return Ok(Some((stat, Why::Unsettled)));
         }
+        // First, as it compares farther into the file than a continuation could start.
+        if let Some(shown) = self.already_read(&unknown, length, now)? {
+            return Ok(Some((stat, Why::AlreadyRead(shown))));
+        }
         if let Some((at, seed, inflater)) = self.continued(&unknown, now)? {
             self.take_up(at, &unknown, seed, inflater);
             return Ok(None);
         }
-        if let Some(shown) = self.already_read(&unknown, length, now)? {
-            return Ok(Some((stat, Why::AlreadyRead(shown))));
-        }
         if is_kin {
             return Ok(Some((stat, Why::NoKin)));
         }
-        self.begin(unknown);
+        self.begin(&unknown);
         Ok(None)
     }
 
@@ -246,7 +247,7 @@ impl Sources {
         let candidates: Vec<&Lineage> = self
             .lineages
             .iter()
-            .filter(|l| self.is_free(l, now) && l.mark.off > 0 && head_may_fit(unknown, l) && l.log.name == unknown.log.name && (unknown.is_packed() || unknown.log.generation != Generation::Base))
+            .filter(|l| self.is_free(l, now) && l.marks().next().is_some() && head_may_fit(unknown, l) && l.log.name == unknown.log.name && (unknown.is_packed() || unknown.log.generation != Generation::Base))
             .collect();
         if candidates.is_empty() {
             return Ok(None);
@@ -287,7 +288,7 @@ impl Sources {
         self.settle_in(at, unknown);
     }
 
-    fn begin(&mut self, unknown: Unknown) {
+    fn begin(&mut self, unknown: &Unknown) {
         let mut mark = fresh(unknown.kind, unknown.stat, &unknown.found.path, &unknown.found.shown);
         mark.state = FileState::Live;
         let mut lineage = Lineage::new(mark, unknown.log.clone());
@@ -296,7 +297,7 @@ impl Sources {
         lineage.changed = unknown.changed;
         lineage.is_final = self.is_final(&unknown.found.path);
         self.lineages.push(lineage);
-        self.settle_in(self.lineages.len() - 1, &unknown);
+        self.settle_in(self.lineages.len() - 1, unknown);
     }
 
     fn settle_in(&mut self, at: usize, unknown: &Unknown) {
@@ -341,7 +342,7 @@ impl Sources {
                 }
                 let found = Found { shown: self.shown_beside(&path), path, stat, link: false };
                 if !self.stays_aside(&found, now) {
-                    self.classify(&found, log, true, now);
+                    self.classify(&found, &log, true, now);
                 }
             }
         }
@@ -356,12 +357,11 @@ impl Sources {
     pub(super) fn follow_renamed(&mut self, now: Instant) {
         let lost: Vec<usize> = (0..self.lineages.len()).filter(|at| self.lineages[*at].mark.state == FileState::Live && !self.lineages[*at].listed).collect();
         for at in lost {
-            let inode: Inode = (self.lineages[at].mark.dev, self.lineages[at].mark.ino);
             let Some(dir) = self.lineages[at].path().parent().map(Path::to_owned) else { continue };
-            let Some((path, stat)) = files_of(&dir).into_iter().find(|(_, stat)| stat.inode == inode) else { continue };
+            let Some((path, stat)) = files_of(&dir).into_iter().find(|(_, stat)| stat.is_inode_of(&self.lineages[at].mark)) else { continue };
             let found = Found { shown: self.shown_beside(&path), path, stat, link: false };
             if self.claim(at, &found, now) {
-                self.by_inode.insert(inode, at);
+                self.by_inode.insert(stat.inode, at);
                 let is_final = self.is_final(&found.path);
                 let lineage = &mut self.lineages[at];
                 lineage.is_final = is_final;

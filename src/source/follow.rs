@@ -91,7 +91,7 @@ pub struct Lineage {
 impl Lineage {
     /// A lineage as a checkpoint left it, or a new one at 0.
     pub fn new(mark: FileCheckpoint, log: LogName) -> Self {
-        let stat = Stat { inode: (mark.dev, mark.ino), size: mark.size, mtime_ns: mark.mtime_ns, nlink: 1 };
+        let stat = Stat { inode: (mark.dev, mark.ino), size: mark.size, mtime_ns: mark.mtime_ns, nlink: 1, born_ns: mark.born_ns };
         Self {
             source: if mark.source.is_empty() { log.name.as_str().into() } else { mark.source.as_str().into() },
             log,
@@ -215,6 +215,7 @@ impl Lineage {
         self.reader = Some(Reader { file, inflater, splitter });
         self.stat = stat;
         (self.mark.dev, self.mark.ino) = stat.inode;
+        self.mark.born_ns = stat.born_ns;
         (self.mark.size, self.mark.mtime_ns) = (stat.size, stat.mtime_ns);
         self.mark.state = FileState::Live;
         self.verified = true;
@@ -227,7 +228,7 @@ impl Lineage {
     pub fn reopen(&mut self) -> io::Result<bool> {
         let file = Arc::new(File::open(self.path())?);
         let stat = Stat::of(&file)?;
-        if stat.inode != (self.mark.dev, self.mark.ino) {
+        if !stat.is_inode_of(&self.mark) {
             return Ok(false);
         }
         let Some((seed, inflater)) = verify(&file, stat, &self.mark)? else { return Ok(false) };
@@ -460,6 +461,7 @@ pub fn fresh(kind: FileKind, stat: Stat, path: &std::path::Path, shown: &str) ->
         id: identity::new_id(),
         dev: stat.inode.0,
         ino: stat.inode.1,
+        born_ns: stat.born_ns,
         kind,
         head_hash: hash64(&[]),
         guard_hash: hash64(&[]),

@@ -9,6 +9,7 @@ use std::{
     fs::{File, Metadata},
     io,
     os::unix::fs::{FileExt, MetadataExt},
+    time::UNIX_EPOCH,
 };
 
 /// Longest hashed beginning.
@@ -39,12 +40,16 @@ pub struct Stat {
     pub mtime_ns: i64,
     /// Names that lead to it.
     pub nlink: u64,
+    /// When the inode was created, Unix nanoseconds; 0 where the file system does not say.
+    pub born_ns: i64,
 }
 
 impl From<&Metadata> for Stat {
     fn from(meta: &Metadata) -> Self {
         let mtime_ns = meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec());
-        Self { inode: (meta.dev(), meta.ino()), size: meta.size(), mtime_ns, nlink: meta.nlink() }
+        let born = meta.created().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let born_ns = born.and_then(|age| i64::try_from(age.as_nanos()).ok()).unwrap_or(0);
+        Self { inode: (meta.dev(), meta.ino()), size: meta.size(), mtime_ns, nlink: meta.nlink(), born_ns }
     }
 }
 
@@ -52,6 +57,11 @@ impl Stat {
     /// The state of an open file.
     pub fn of(file: &File) -> io::Result<Self> {
         Ok(Self::from(&file.metadata()?))
+    }
+
+    /// It can be the inode that a record names: not one that was created anew under the same number.
+    pub fn is_inode_of(&self, record: &FileCheckpoint) -> bool {
+        self.inode == (record.dev, record.ino) && (self.born_ns == record.born_ns || self.born_ns == 0 || record.born_ns == 0)
     }
 
     /// Size or time moved.

@@ -253,7 +253,7 @@ impl Sources {
 
     fn recognise(&mut self, group: &[&Found], now: Instant) -> Option<usize> {
         let stat = group[0].stat;
-        if let Some(at) = self.by_inode.get(&stat.inode).copied() {
+        if let Some(at) = self.by_inode.get(&stat.inode).copied().filter(|at| stat.is_inode_of(&self.lineages[*at].mark)) {
             if !self.lineages[at].is_open() {
                 self.lineages[at].observe(stat, now);
             }
@@ -262,7 +262,7 @@ impl Sources {
             }
         }
         let rank = |lineage: &Lineage| (lineage.mark.state == FileState::Live, lineage.mark.state == FileState::Done, lineage.mark.off);
-        let mut candidates: Vec<usize> = (0..self.lineages.len()).filter(|at| (self.lineages[*at].mark.dev, self.lineages[*at].mark.ino) == stat.inode).collect();
+        let mut candidates: Vec<usize> = (0..self.lineages.len()).filter(|at| stat.is_inode_of(&self.lineages[*at].mark)).collect();
         candidates.sort_by_key(|at| std::cmp::Reverse(rank(&self.lineages[*at])));
         for at in candidates {
             if self.claim(at, group[0], now) {
