@@ -211,7 +211,8 @@ impl Reading<'_> {
     fn run(mut self, mut publish: impl FnMut(&mut Sources)) -> Result<(), IngestError> {
         let (mut bytes, mut records) = (0_usize, 0_usize);
         let (mut begun, mut published) = (Instant::now(), Instant::now());
-        let mut told = false;
+        // Caught up: what was there at the start has been read, however fast more is written meanwhile.
+        let (mut told, mut ahead) = (false, self.sources.unread_bytes());
         publish(self.sources);
         loop {
             let stopping = self.stop.load(Ordering::Relaxed);
@@ -223,6 +224,7 @@ impl Reading<'_> {
                 }
                 bytes += chunk.bytes.len();
                 records += chunk.records.len();
+                ahead = ahead.saturating_sub(chunk.bytes.len() as u64);
                 self.deal(chunk)?;
             }
             let unread = self.sources.unread_bytes();
@@ -234,7 +236,7 @@ impl Reading<'_> {
                 self.end_batch(bytes > 0, catching_up)?;
                 (bytes, records) = (0, 0);
             }
-            if bytes == 0 && idle && !told && (unread == 0 || finished) {
+            if bytes == 0 && !told && (ahead == 0 || finished || (idle && unread == 0)) {
                 self.steps.send(Step::CaughtUp).map_err(|_| IngestError::Worker)?;
                 told = true;
             }
@@ -338,7 +340,8 @@ fn read_chunk(reader: &mut Reader, chunk: &Chunk, shard: &mut Shard, part: &mut 
 
 fn count(counters: &mut Counters, entries: &[Entry], span: &crate::model::record::RecordSpan) {
     let bytes = span.end - span.start;
-    let kept = span.cut.as_ref().map_or(bytes, |_| span.at.len() as u64);
+    // What was left out of a cut record is counted where it was cut.
+    let kept = span.cut.as_ref().map_or(bytes, |cut| bytes.saturating_sub(cut.length.saturating_sub(span.at.len() as u64)));
     if entries.iter().any(|e| e.reading.unparsed) {
         counters.unparsed += 1;
         counters.unparsed_bytes += kept;

@@ -199,7 +199,7 @@ impl Sources {
         if waits || self.lineages.iter().any(|lineage| lineage.listed) {
             return Ok(());
         }
-        let skipped = self.troubles.iter().chain(&self.skipped).cloned().collect();
+        let (_, skipped) = self.status();
         Err(SourceError::NoLogs { paths: self.watch.paths.join(", "), skipped })
     }
 

@@ -20,7 +20,7 @@ fn write_lines(dir: PathBuf, stop: &AtomicBool, written: &AtomicU64) {
     let (mut a, mut b) = (open("a.log"), open("b.log"));
     let mut n = 0_u64;
     while !stop.load(Ordering::Relaxed) {
-        for _ in 0..200 {
+        for _ in 0..50 {
             let line = format!(
                 "{{\"time\":\"2026-11-18T13:{:02}:{:02}.{:03}Z\",\"level\":\"info\",\"request_id\":\"req_{n:026}\",\"msg\":\"line {n}\"}}\n",
                 n / 60_000 % 60,
@@ -35,9 +35,9 @@ fn write_lines(dir: PathBuf, stop: &AtomicBool, written: &AtomicU64) {
             n += 1;
         }
         written.store(n, Ordering::Relaxed);
-        thread::sleep(Duration::from_millis(2));
-        if n.is_multiple_of(40_000) {
-            fs::rename(dir.join("a.log"), dir.join(format!("a.log.{}", n / 40_000))).unwrap();
+        thread::sleep(Duration::from_millis(5));
+        if n.is_multiple_of(10_000) {
+            fs::rename(dir.join("a.log"), dir.join(format!("a.log.{}", n / 10_000))).unwrap();
             a = open("a.log");
         }
     }
