@@ -39,7 +39,7 @@ const CATCHING_UP_BYTES: u64 = 64 * 1024 * 1024;
 /// Ends of a batch while following.
 const FOLLOW_BATCH: BatchEnd = BatchEnd { bytes: 16 * 1024 * 1024, records: 20_000, age: Duration::from_secs(1) };
 /// Ends of a batch while catching up.
-const BULK_BATCH: BatchEnd = BatchEnd { bytes: 128 * 1024 * 1024, records: usize::MAX, age: Duration::from_secs(10) };
+const BULK_BATCH: BatchEnd = BatchEnd { bytes: 64 * 1024 * 1024, records: usize::MAX, age: Duration::from_secs(10) };
 /// How often the state of the sources is published.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
 
@@ -100,6 +100,8 @@ pub fn term_hash(term: &str) -> u64 {
 pub struct Committed {
     /// Generation of the index.
     pub generation: u64,
+    /// How far each lineage was read with it.
+    pub positions: BTreeMap<u64, u64>,
     /// Its records.
     pub touched: Vec<Touched>,
     /// What was learned up to it.
@@ -434,7 +436,7 @@ impl Committer {
         }
         let learned = Arc::new(self.learned.clone());
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = learned.clone();
-        let _ = self.committed.send(Event::Committed(Committed { generation, touched, learned, catching_up }));
+        let _ = self.committed.send(Event::Committed(Committed { generation, positions: positions(&checkpoint), touched, learned, catching_up }));
         Ok(())
     }
 }
@@ -477,6 +479,11 @@ fn publish(sources: &mut Sources, tally: &Tally, known: &Mutex<Arc<Learned>>, fo
     let backlog_bytes = sources.unread_bytes();
     let read_bytes = list.iter().map(|s| s.counters.bytes()).sum();
     out.send_replace(Status { sources: list, skipped, backlog_bytes, read_bytes, following: follow, newest: newest.map(UnixNanos), paused: None });
+}
+
+/// How far each lineage was read.
+pub fn positions(checkpoint: &Checkpoint) -> BTreeMap<u64, u64> {
+    checkpoint.files.iter().map(|f| (f.id.0, f.off)).collect()
 }
 
 /// Counters of every lineage of a checkpoint added up.
