@@ -31,7 +31,7 @@ const BACKOFF_S: [u64; 5] = [1, 2, 5, 10, 30];
 /// Threads that recognise lines and build segments.
 const THREADS: usize = 2;
 /// Memory for the terms of a batch, shared by those threads.
-const HEAP_BYTES: usize = 150_000_000;
+const HEAP_BYTES: usize = 100_000_000;
 
 #[derive(Default)]
 struct Flags {
