@@ -284,6 +284,7 @@ fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize
     } else if closing.len() > 1 {
         closing = closing.into_iter().max_by_key(|i| stated(&tree.items[*i], b.profile).map(|s| s.end - s.start)).into_iter().collect();
     }
+    drop_inner(tree, b.profile, &mut closing);
     closing.retain(|i| covers_most(tree, b.profile, *i, first, last, closing_count(rest, access)));
     let begin = plain.iter().copied().find(|i| tree.items[*i].verb.is_start() || opens(&tree.items[*i]));
     let name = rest.iter().chain(access).find_map(|i| route::of_item(&tree.items[*i]));
@@ -302,6 +303,18 @@ fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize
         let d = Draft::of(SpanKind::App, unit, item, index, s.start, s.end, s.evidence);
         finish_visit(b, d, if closing.len() == 1 { &timed } else { &[] }, Some(index), name.clone());
     }
+}
+
+/// A line with a status inside the interval of another closing line of the same visit ends a step (a call that failed, retried), unless
+/// it is a record of a request of its own.
+fn drop_inner(tree: &Tree, profile: &Profile, closing: &mut Vec<usize>) {
+    let interval = |i: usize| stated(&tree.items[i], profile).map(|s| (s.start, s.end));
+    let all = closing.clone();
+    closing.retain(|&i| {
+        let own_request = tree.items[i].entry.http.as_ref().is_some_and(|h| h.method.is_some() || h.path.is_some());
+        let Some((start, end)) = interval(i).filter(|_| !own_request) else { return true };
+        !all.iter().any(|&j| j != i && interval(j).is_some_and(|(s, e)| s <= start && end <= e && e - s > end - start))
+    });
 }
 
 fn closing_count(rest: &[usize], access: &[usize]) -> usize {
