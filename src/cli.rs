@@ -127,8 +127,8 @@ pub struct ShowArgs {
 #[derive(Debug, Args, Clone)]
 pub struct SearchArgs {
     /// Words, "phrases", key:value, ranges (dur:>5s), and - before any of them.
-    #[arg(value_name = "QUERY", required = true, num_args = 1.., allow_hyphen_values = true)]
-    pub query: Vec<String>,
+    #[arg(value_name = "QUERY", allow_hyphen_values = true)]
+    pub query: String,
     /// List lines instead of requests.
     #[arg(long)]
     pub lines: bool,
@@ -170,7 +170,7 @@ pub struct ExportArgs {
     pub format: ExportFormat,
     /// Only what matches; everything without it.
     #[arg(value_name = "QUERY", allow_hyphen_values = true)]
-    pub query: Vec<String>,
+    pub query: Option<String>,
     /// Where the index is.
     #[command(flatten)]
     pub data: DataArgs,

@@ -241,7 +241,7 @@ fn elsewhere(id: &str, scope: Option<&str>) -> Result<()> {
 
 fn search_for(args: &SearchArgs) -> Result<()> {
     let (engine, _) = engine(&args.data)?;
-    let query = args.query.join(" ");
+    let query = args.query.clone();
     if args.lines {
         let found = search::lines(&engine, &query, args.limit as usize)?;
         commands::search::notices(&found.notices, &mut io::stderr())?;
@@ -296,7 +296,7 @@ fn roles(args: &DataArgs) -> Result<()> {
 
 fn export(args: &ExportArgs) -> Result<()> {
     let (engine, _) = engine(&args.data)?;
-    let query = args.query.join(" ");
+    let query = args.query.clone().unwrap_or_default();
     match args.format {
         ExportFormat::PathNdjson => {
             let mut notices = Vec::new();
