@@ -117,7 +117,9 @@ fn split(b: &Builder<'_>, work: &[usize]) -> Vec<Execution> {
             Some(run) => {
                 let over = run.ended_by != Verb::None;
                 // Some queues count the attempt when it ends: an end line with a higher number ends the run that is open.
-                let counted_at_end = item.verb.is_terminal() && !over;
+                // So does one that repeats a good end, when the run had a begin line.
+                let repeats = run.ended_by == Verb::End && item.verb == Verb::End && run.items.iter().any(|i| tree.items[*i].verb.is_start());
+                let counted_at_end = item.verb.is_terminal() && (!over || repeats);
                 let higher = !reserved && !counted_at_end && attempt.zip(run.attempt).is_some_and(|(a, r)| a > r);
                 // "Received" then "begins" are one start; the same verb twice without an end is a second delivery.
                 let again = starts && !over && repeated_start(tree, run, item);
@@ -233,7 +235,7 @@ fn task_name(b: &Builder<'_>, unit: &Unit, run: &Execution, handed: &[usize]) ->
     run.items
         .iter()
         .find_map(named)
-        .or_else(|| handed.iter().find_map(named))
+        .or_else(|| handed.iter().filter(|i| b.tree.items[**i].subject().is_none_or(|s| s.key == unit.key || crate::reconstruct::roles::level(s.kind) == 0)).find_map(named))
         .or_else(|| run.items.iter().find_map(queued))
         .or_else(|| handed.iter().find_map(queued))
         .or_else(|| unit.scope.as_deref().and_then(|s| s.strip_prefix("queue=")).map(str::to_owned))
