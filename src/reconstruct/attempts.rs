@@ -177,7 +177,7 @@ pub fn class_of_span(b: &Builder<'_>, span: usize) -> Option<(FailureClass, Stri
     }
     // A task fails by what failed inside it.
     if best.as_ref().is_none_or(|(c, _)| *c == FailureClass::Unknown) {
-        let inner = (0..b.spans.len()).filter(|i| b.spans[*i].parent == Some(span) && !matches!(b.spans[*i].outcome, Outcome::Ok | Outcome::Unknown)).next_back();
+        let inner = (0..b.spans.len()).rfind(|i| b.spans[*i].parent == Some(span) && !matches!(b.spans[*i].outcome, Outcome::Ok | Outcome::Unknown));
         if let Some(found) = inner.and_then(|i| class_of_span(b, i)) {
             return Some(found);
         }
