@@ -6,6 +6,7 @@
 //! an error that stops the others. Never understands a record, never commits anything.
 
 mod classify;
+mod compare;
 mod compressed;
 mod discover;
 mod events;
