@@ -172,8 +172,9 @@ pub fn masked(text: &str) -> String {
         if is_verb {
             continue;
         }
-        let digits = bare.bytes().filter(u8::is_ascii_digit).count();
-        let piece = if digits > 0 && (digits * 3 >= bare.len() || bare.len() >= 16) { "#" } else { word };
+        // A path keeps its words; only the parts that vary are masked.
+        let path = word.contains('/').then(|| word.split('/').map(|part| if varies(part) { "#" } else { part }).collect::<Vec<_>>().join("/"));
+        let piece = path.as_deref().unwrap_or(if varies(bare) { "#" } else { word });
         if piece == "#" && out.ends_with('#') {
             continue;
         }
@@ -192,6 +193,12 @@ pub fn masked(text: &str) -> String {
     out.truncate(cut);
     let trimmed = out.trim_matches(|c: char| matches!(c, '#' | ' ' | ':' | '.' | ',' | '-' | '(' | ')')).to_owned();
     if trimmed.is_empty() { out } else { trimmed }
+}
+
+/// A number or an id: a third of it digits, or long with a digit in it.
+fn varies(word: &str) -> bool {
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    digits > 0 && (digits * 3 >= word.len() || word.len() >= 16)
 }
 
 #[cfg(test)]
