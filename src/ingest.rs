@@ -39,7 +39,7 @@ const CATCHING_UP_BYTES: u64 = 64 * 1024 * 1024;
 /// Ends of a batch while following.
 const FOLLOW_BATCH: BatchEnd = BatchEnd { bytes: 16 * 1024 * 1024, records: 20_000, age: Duration::from_secs(1) };
 /// Ends of a batch while catching up.
-const BULK_BATCH: BatchEnd = BatchEnd { bytes: 128 * 1024 * 1024, records: usize::MAX, age: Duration::from_secs(10) };
+const BULK_BATCH: BatchEnd = BatchEnd { bytes: 48 * 1024 * 1024, records: usize::MAX, age: Duration::from_secs(10) };
 /// How often the state of the sources is published.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
 
@@ -100,6 +100,8 @@ pub fn term_hash(term: &str) -> u64 {
 pub struct Committed {
     /// Generation of the index.
     pub generation: u64,
+    /// How far each lineage was read with it.
+    pub positions: BTreeMap<u64, u64>,
     /// Its records.
     pub touched: Vec<Touched>,
     /// What was learned up to it.
@@ -211,7 +213,8 @@ impl Reading<'_> {
     fn run(mut self, mut publish: impl FnMut(&mut Sources)) -> Result<(), IngestError> {
         let (mut bytes, mut records) = (0_usize, 0_usize);
         let (mut begun, mut published) = (Instant::now(), Instant::now());
-        let mut told = false;
+        // Caught up: what was there at the start has been read, however fast more is written meanwhile.
+        let (mut told, mut ahead) = (false, self.sources.unread_bytes());
         publish(self.sources);
         loop {
             let stopping = self.stop.load(Ordering::Relaxed);
@@ -223,6 +226,7 @@ impl Reading<'_> {
                 }
                 bytes += chunk.bytes.len();
                 records += chunk.records.len();
+                ahead = ahead.saturating_sub(chunk.bytes.len() as u64);
                 self.deal(chunk)?;
             }
             let unread = self.sources.unread_bytes();
@@ -234,7 +238,7 @@ impl Reading<'_> {
                 self.end_batch(bytes > 0, catching_up)?;
                 (bytes, records) = (0, 0);
             }
-            if bytes == 0 && idle && !told && (unread == 0 || finished) {
+            if bytes == 0 && !told && (ahead == 0 || finished || (idle && unread == 0)) {
                 self.steps.send(Step::CaughtUp).map_err(|_| IngestError::Worker)?;
                 told = true;
             }
@@ -338,7 +342,8 @@ fn read_chunk(reader: &mut Reader, chunk: &Chunk, shard: &mut Shard, part: &mut 
 
 fn count(counters: &mut Counters, entries: &[Entry], span: &crate::model::record::RecordSpan) {
     let bytes = span.end - span.start;
-    let kept = span.cut.as_ref().map_or(bytes, |_| span.at.len() as u64);
+    // What was left out of a cut record is counted where it was cut.
+    let kept = span.cut.as_ref().map_or(bytes, |cut| bytes.saturating_sub(cut.length.saturating_sub(span.at.len() as u64)));
     if entries.iter().any(|e| e.reading.unparsed) {
         counters.unparsed += 1;
         counters.unparsed_bytes += kept;
@@ -431,7 +436,7 @@ impl Committer {
         }
         let learned = Arc::new(self.learned.clone());
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = learned.clone();
-        let _ = self.committed.send(Event::Committed(Committed { generation, touched, learned, catching_up }));
+        let _ = self.committed.send(Event::Committed(Committed { generation, positions: positions(&checkpoint), touched, learned, catching_up }));
         Ok(())
     }
 }
@@ -474,6 +479,11 @@ fn publish(sources: &mut Sources, tally: &Tally, known: &Mutex<Arc<Learned>>, fo
     let backlog_bytes = sources.unread_bytes();
     let read_bytes = list.iter().map(|s| s.counters.bytes()).sum();
     out.send_replace(Status { sources: list, skipped, backlog_bytes, read_bytes, following: follow, newest: newest.map(UnixNanos), paused: None });
+}
+
+/// How far each lineage was read.
+pub fn positions(checkpoint: &Checkpoint) -> BTreeMap<u64, u64> {
+    checkpoint.files.iter().map(|f| (f.id.0, f.off)).collect()
 }
 
 /// Counters of every lineage of a checkpoint added up.

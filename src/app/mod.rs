@@ -241,7 +241,7 @@ fn elsewhere(id: &str, scope: Option<&str>) -> Result<()> {
 
 fn search_for(args: &SearchArgs) -> Result<()> {
     let (engine, _) = engine(&args.data)?;
-    let query = args.query.join(" ");
+    let query = args.query.clone();
     if args.lines {
         let found = search::lines(&engine, &query, args.limit as usize)?;
         commands::search::notices(&found.notices, &mut io::stderr())?;
@@ -296,7 +296,7 @@ fn roles(args: &DataArgs) -> Result<()> {
 
 fn export(args: &ExportArgs) -> Result<()> {
     let (engine, _) = engine(&args.data)?;
-    let query = args.query.join(" ");
+    let query = args.query.clone().unwrap_or_default();
     match args.format {
         ExportFormat::PathNdjson => {
             let mut notices = Vec::new();
@@ -306,7 +306,9 @@ fn export(args: &ExportArgs) -> Result<()> {
             })?;
             commands::search::notices(&notices, &mut io::stderr())
         }
-        ExportFormat::LinesNdjson if !query.is_empty() => Err(Usage("export --format lines-ndjson writes every line; a query is for path-ndjson (lines: throughline search --lines)".into()).into()),
+        ExportFormat::LinesNdjson if !query.is_empty() => {
+            Err(Usage("export --format lines-ndjson writes every line; a query is for path-ndjson (lines: throughline search --lines)".into()).into())
+        }
         ExportFormat::LinesNdjson => {
             let snapshot = engine.snapshot()?;
             with_out(|out| commands::export::lines(out, &snapshot.reader, &snapshot.lineages))
@@ -318,8 +320,7 @@ fn stats(args: &DataArgs) -> Result<()> {
     let (engine, dir) = engine(args)?;
     let snapshot = engine.snapshot()?;
     let checkpoint = snapshot.reader.checkpoint();
-    let stats =
-        commands::stats::Stats { dir: &dir, disk_bytes: disk_bytes(&dir), checkpoint: &checkpoint, records: snapshot.reader.doc_count(), requests: snapshot.rows.count() };
+    let stats = commands::stats::Stats { dir: &dir, disk_bytes: disk_bytes(&dir), checkpoint, records: snapshot.reader.doc_count(), requests: snapshot.rows.count() };
     with_out(|out| commands::stats::run(out, &stats, args.json))
 }
 

@@ -30,6 +30,8 @@ const BACKOFF_S: [u64; 5] = [1, 2, 5, 10, 30];
 
 /// Threads that recognise lines and build segments.
 const THREADS: usize = 2;
+/// Memory for the terms of a batch, shared by those threads.
+const HEAP_BYTES: usize = 100_000_000;
 
 #[derive(Default)]
 struct Flags {
@@ -53,7 +55,7 @@ impl Pipeline {
         let flags = Arc::new(Flags::default());
         let (status_out, status) = watch::channel(Status::default());
         let (failure_out, failure) = watch::channel(None);
-        let (events, event_queue) = mpsc::sync_channel(1);
+        let (events, event_queue) = mpsc::sync_channel(0);
         let sources = Sources::open(watched.clone(), store.reader().checkpoint())?;
         *flags.wake.lock().unwrap_or_else(PoisonError::into_inner) = Some(sources.wake_handle());
         let rollup = {
@@ -141,7 +143,7 @@ fn read(store: &Store, tables: &Arc<Tables>, watched: &Watch, mut sources: Sourc
         let before = reader.generation();
         let run = Run {
             sources,
-            writer: store.writer(&WriterOptions { shards: THREADS + 1, ..WriterOptions::default() })?,
+            writer: store.writer(&WriterOptions { shards: THREADS + 1, heap_bytes: HEAP_BYTES, ..WriterOptions::default() })?,
             tables: tables.clone(),
             learned: Learned::from_bytes(reader.learned()).unwrap_or_default(),
             checkpoint: reader.checkpoint().clone(),

@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod entry;
 pub mod format;
 pub mod id;
+pub mod path_words;
 pub mod profile;
 pub mod record;
 pub mod status;

@@ -89,14 +89,15 @@ fn follows(b: &Builder<'_>, last: usize, next: usize) -> bool {
     if shared {
         return true;
     }
-    if has_group_ids {
-        return false;
-    }
     let (lm, nm) = (li.entry.model.as_deref(), ni.entry.model.as_deref());
     let same_model = requested(lm).is_some() && requested(lm) == requested(nm);
     let prompt = |m: Option<&crate::model::entry::ModelCall>| m.and_then(|m| m.prompt_name.clone());
     let same_prompt = prompt(lm).is_some() && prompt(lm) == prompt(nm);
     let numbered = ni.entry.attempt.as_ref().is_some_and(|a| a.number > 1);
+    // Two call groups of a gateway are attempts at one thing only when the prompt says so.
+    if has_group_ids {
+        return same_prompt;
+    }
     same_model || same_prompt || numbered || ni.entry.fallback.is_some()
 }
 
@@ -176,7 +177,7 @@ pub fn class_of_span(b: &Builder<'_>, span: usize) -> Option<(FailureClass, Stri
     }
     // A task fails by what failed inside it.
     if best.as_ref().is_none_or(|(c, _)| *c == FailureClass::Unknown) {
-        let inner = (0..b.spans.len()).filter(|i| b.spans[*i].parent == Some(span) && !matches!(b.spans[*i].outcome, Outcome::Ok | Outcome::Unknown)).next_back();
+        let inner = (0..b.spans.len()).rfind(|i| b.spans[*i].parent == Some(span) && !matches!(b.spans[*i].outcome, Outcome::Ok | Outcome::Unknown));
         if let Some(found) = inner.and_then(|i| class_of_span(b, i)) {
             return Some(found);
         }

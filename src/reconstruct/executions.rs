@@ -107,12 +107,24 @@ fn split(b: &Builder<'_>, work: &[usize]) -> Vec<Execution> {
         let context = item.entry.context.clone();
         let of_context = |r: &&mut Execution| context.is_some() && r.context == context;
         let starts = item.verb.is_start();
-        let current = if runs.iter().any(|r| context.is_some() && r.context == context) { runs.iter_mut().rev().find(of_context) } else { runs.last_mut() };
+        // A run that was only taken so far (reserved, prefetched, waiting for its delay) is begun by whoever begins it.
+        let reserved = starts && runs.last().is_some_and(|r| r.ended_by == Verb::None && r.items.iter().all(|i| tree.items[*i].verb == Verb::Take) && item.verb == Verb::Begin);
+        let current = if reserved {
+            runs.last_mut()
+        } else if runs.iter().any(|r| context.is_some() && r.context == context) {
+            runs.iter_mut().rev().find(of_context)
+        } else {
+            runs.last_mut()
+        };
         let fresh = match &current {
             None => true,
             Some(run) => {
                 let over = run.ended_by != Verb::None;
-                let higher = attempt.zip(run.attempt).is_some_and(|(a, r)| a > r);
+                // Some queues count the attempt when it ends: an end line with a higher number ends the run that is open.
+                // So does one that repeats a good end, when the run had a begin line.
+                let repeats = run.ended_by == Verb::End && item.verb == Verb::End && run.items.iter().any(|i| tree.items[*i].verb.is_start());
+                let counted_at_end = item.verb.is_terminal() && (!over || repeats);
+                let higher = !reserved && !counted_at_end && attempt.zip(run.attempt).is_some_and(|(a, r)| a > r);
                 // "Received" then "begins" are one start; the same verb twice without an end is a second delivery.
                 let again = starts && !over && repeated_start(tree, run, item);
                 (starts && over) || higher || again
@@ -125,8 +137,8 @@ fn split(b: &Builder<'_>, work: &[usize]) -> Vec<Execution> {
             note_end(&mut runs[last], item, t);
         } else if let Some(run) = current {
             run.items.push(index);
-            run.attempt = run.attempt.or(attempt);
-            if run.context.is_none() {
+            run.attempt = if reserved { attempt.or(run.attempt) } else { run.attempt.or(attempt) };
+            if reserved || run.context.is_none() {
                 run.context = context;
             }
             note_end(run, item, t);
@@ -163,6 +175,10 @@ fn note_end(run: &mut Execution, item: &Item, t: i64) {
 fn measure(b: &Builder<'_>, run: &mut Execution) {
     let tree = b.tree;
     let Some((first, last)) = spans::bounds(tree, &run.items) else { return };
+    // Taken is reserved; it runs from its begin line on, when there is one.
+    let begun = run.items.iter().filter(|i| tree.items[**i].verb == Verb::Begin).find_map(|i| tree.items[*i].time_ns);
+    let only_taken_before = |t: i64| run.items.iter().all(|i| tree.items[*i].verb == Verb::Take || tree.items[*i].time_ns.is_none_or(|x| x >= t));
+    let first = begun.filter(|t| only_taken_before(*t)).unwrap_or(first);
     let terminal: Vec<usize> = run.items.iter().copied().filter(|i| tree.items[*i].verb.is_terminal()).collect();
     let long_enough = |s: &spans::Stated| (s.end - s.start) * 2 >= last - first || run.items.len() <= 2;
     let stated = terminal.iter().rev().find_map(|i| spans::stated(&tree.items[*i], b.profile).filter(long_enough));
@@ -223,7 +239,7 @@ fn task_name(b: &Builder<'_>, unit: &Unit, run: &Execution, handed: &[usize]) ->
     run.items
         .iter()
         .find_map(named)
-        .or_else(|| handed.iter().find_map(named))
+        .or_else(|| handed.iter().filter(|i| b.tree.items[**i].subject().is_none_or(|s| s.key == unit.key || crate::reconstruct::roles::level(s.kind) == 0)).find_map(named))
         .or_else(|| run.items.iter().find_map(queued))
         .or_else(|| handed.iter().find_map(queued))
         .or_else(|| unit.scope.as_deref().and_then(|s| s.strip_prefix("queue=")).map(str::to_owned))
@@ -310,7 +326,7 @@ fn between(b: &mut Builder<'_>, unit: &Unit, run: &spans::Draft, before: &Execut
     match before.ended_by {
         Verb::End => b.anomalies.push(Anomaly { kind: AnomalyKind::DuplicateDelivery, text: format!("{} ran again after it had ended well", run.name), lines }),
         _ if previous_end > run.start => {
-            b.anomalies.push(Anomaly { kind: AnomalyKind::DuplicateDelivery, text: format!("{} was running twice at the same time", run.name), lines })
+            b.anomalies.push(Anomaly { kind: AnomalyKind::DuplicateDelivery, text: format!("{} was running twice at the same time", run.name), lines });
         }
         ended => {
             let lost = matches!(ended, Verb::None | Verb::Stall) && run.attempt.zip(before.attempt).is_none_or(|(a, p)| a <= p);

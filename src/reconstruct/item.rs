@@ -86,8 +86,14 @@ impl Item {
 
     /// The unit the line is about: its deepest own id that is not listed; among equals the one a subject rule prefers.
     pub fn subject(&self) -> Option<&WorkRef> {
-        let own = self.refs.iter().filter(|r| r.relation == IdRelation::Own && !r.listed);
-        own.enumerate()
+        let own = || self.refs.iter().filter(|r| r.relation == IdRelation::Own && !r.listed);
+        // What stands in the request's own path was asked about, not done here.
+        let path = self.entry.http.as_ref().and_then(|h| h.path.as_deref()).unwrap_or("");
+        let asked = |r: &WorkRef| &*r.label == "path" || path.contains(&*r.value);
+        let only_asked = own().all(asked);
+        own()
+            .filter(|r| only_asked || !asked(r))
+            .enumerate()
             .max_by_key(|(i, r)| {
                 // Deepest first; then strong before scoped (a scoped id beside a strong one of the same level is what was handed
                 // over), then the shorter label (`job` before `mail.id`), then the first written.

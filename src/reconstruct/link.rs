@@ -132,10 +132,15 @@ fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, kind: IdKind, line_count: 
 fn beside(item: &Item, own: &WorkRef, kind: IdKind, other: &WorkRef, subject: Option<&WorkRef>, line_count: &mut dyn FnMut(&str) -> u64) -> Option<(Weight, LinkRule)> {
     let (mine, theirs) = (level(kind), level(other.kind));
     if theirs < mine {
+        // A trace that stands on fewer lines than the task beside it was opened inside the task (a gateway's own), not above it.
+        if other.kind == IdKind::Trace && kind == IdKind::Task && line_count(&other.key) < line_count(&own.key) {
+            return None;
+        }
         return Some(if theirs == 0 { (Weight::Root, LinkRule::StatedRoot) } else { (Weight::Near, LinkRule::HandOver) });
     }
     if theirs > mine {
-        return None;
+        let inside = kind == IdKind::Trace && other.kind == IdKind::Task && line_count(&own.key) < line_count(&other.key);
+        return inside.then_some((Weight::Root, LinkRule::HandOver));
     }
     if mine == 0 {
         // Request beside request (edge and app), or request beside trace: the one on more lines is above; the key breaks ties.
@@ -147,7 +152,9 @@ fn beside(item: &Item, own: &WorkRef, kind: IdKind, other: &WorkRef, subject: Op
         return None;
     }
     // Rule L4: the line's subject hands over to the other id.
-    let handed = subject.is_some_and(|s| s.key == other.key) || (item.verb == Verb::Queue && other.label.len() < own.label.len());
+    // A scoped id beside a strong one of its level is what was handed over, never the one who hands over.
+    let may_hand = other.scope.is_none() || own.scope.is_some();
+    let handed = subject.is_some_and(|s| s.key == other.key) || (item.verb == Verb::Queue && may_hand && other.label.len() < own.label.len());
     handed.then_some((Weight::HandOver, LinkRule::HandOver))
 }
 

@@ -15,7 +15,7 @@ use crate::{
         executions::{self, Execution},
         item::Item,
         link::ParentLink,
-        route,
+        visits,
         words::{self, Verb},
     },
 };
@@ -67,7 +67,8 @@ pub struct Draft {
 }
 
 impl Draft {
-    fn of(kind: SpanKind, unit: &Unit, item: &Item, index: usize, start: i64, end: i64, evidence: Evidence) -> Self {
+    /// A span of a unit on one line, with what that line says of its place.
+    pub(super) fn of(kind: SpanKind, unit: &Unit, item: &Item, index: usize, start: i64, end: i64, evidence: Evidence) -> Self {
         Self {
             kind,
             name: String::new(),
@@ -155,9 +156,9 @@ pub fn build<'a>(tree: &'a Tree, profile: &'a Profile) -> Builder<'a> {
     order.sort_by(|x, y| (x.depth, &x.key).cmp(&(y.depth, &y.key)));
     let by_unit = items_by_unit(&b);
     for unit in order.iter().filter(|u| crate::reconstruct::roles::level(u.kind) == 0) {
-        root_spans(&mut b, unit, by_unit.get(&unit.key).map_or(&[][..], Vec::as_slice));
+        visits::root_spans(&mut b, unit, by_unit.get(&unit.key).map_or(&[][..], Vec::as_slice));
     }
-    nest_visits(&mut b);
+    visits::nest_visits(&mut b);
     for unit in order.iter().filter(|u| crate::reconstruct::roles::level(u.kind) != 0) {
         let indexes = by_unit.get(&unit.key).map_or(&[][..], Vec::as_slice);
         match unit.kind {
@@ -213,129 +214,6 @@ fn is_write(operation: Option<&str>) -> bool {
         let word = op.split(|c: char| !c.is_alphabetic()).find(|w| !w.is_empty()).unwrap_or(op).to_ascii_lowercase();
         !matches!(word.as_str(), "select" | "get" | "find" | "read" | "query" | "fetch" | "list" | "scan" | "head" | "count" | "exists" | "lookup" | "search")
     })
-}
-
-/// Spans of a request or trace id: one visit a service, the edge's from access lines; and the single-line spans under them.
-fn root_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
-    // Lines of the request that name a child unit vouch for the request's service being at work.
-    let mut visits: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    let child_lines = b.tree.items.iter().enumerate().filter(|(i, item)| {
-        b.owner[*i].as_ref().is_some_and(|o| o != &unit.key)
-            && item.reference(&unit.key).is_some_and(|r| r.relation == crate::model::id::IdRelation::Own)
-            && is_makers_line(b, item, *i)
-    });
-    let all: Vec<usize> = indexes.iter().copied().chain(child_lines.map(|(i, _)| i)).collect();
-    for index in all {
-        visits.entry(b.tree.items[index].service().to_owned()).or_default().push(index);
-    }
-    for indexes in visits.into_values() {
-        let (access, rest): (Vec<usize>, Vec<usize>) = indexes.iter().partition(|i| is_access(&b.tree.items[**i], b.profile));
-        let edge_like = rest.is_empty();
-        if edge_like {
-            for index in access {
-                let item = &b.tree.items[index];
-                if let Some(s) = stated(item, b.profile) {
-                    let mut d = Draft::of(SpanKind::Edge, unit, item, index, s.start, s.end, s.evidence);
-                    d.name = route::of_item(item).unwrap_or_else(|| "request".into());
-                    d.outcome = outcome(item);
-                    b.spans.push(d);
-                }
-            }
-        } else {
-            visit_spans(b, unit, &rest, &access);
-        }
-    }
-}
-
-/// A line under a deeper unit that was written by whoever made that unit (a hand-over), not by the unit's own worker.
-fn is_makers_line(b: &Builder<'_>, item: &Item, index: usize) -> bool {
-    let Some(owner) = &b.owner[index] else { return false };
-    let Some(unit) = b.tree.units.get(owner) else { return false };
-    match unit.kind {
-        IdKind::Task => executions::is_enqueue(b, unit, item),
-        // The application's own line about a call (`reply drafted`, completion id) beside the gateway's record of it.
-        IdKind::Call | IdKind::Tool => stated(item, b.profile).is_none() && !item.refs.iter().any(|r| r.kind == IdKind::Task),
-        _ => false,
-    }
-}
-
-/// An access record: method, path and status of an answered request, with its length.
-fn is_access(item: &Item, profile: &Profile) -> bool {
-    item.entry.http.as_ref().is_some_and(|h| h.access && h.status.is_some()) && stated(item, profile).is_some()
-}
-
-/// Visits of one service: each closing line (status or end verb with a duration, about no single step) is one; without any, begin
-/// and end lines; without those, first to last line.
-fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize]) {
-    let tree = b.tree;
-    let mut plain: Vec<usize> = Vec::new();
-    for &index in rest {
-        if !line_span(b, unit, index) {
-            plain.push(index);
-        }
-    }
-    let timed: Vec<usize> = rest.iter().chain(access).copied().filter(|i| tree.items[*i].time_ns.is_some()).collect();
-    let Some((first, last)) = bounds(tree, &timed) else { return };
-    let mut closing: Vec<usize> = plain.iter().chain(access).copied().filter(|i| is_closing(&tree.items[*i], b.profile)).collect();
-    closing.sort_by_key(|i| tree.items[*i].time_ns);
-    // Of several, those with a status are the answers; else the one that covers the most.
-    if closing.iter().any(|i| has_status(&tree.items[*i])) {
-        closing.retain(|i| has_status(&tree.items[*i]));
-    } else if closing.len() > 1 {
-        closing = closing.into_iter().max_by_key(|i| stated(&tree.items[*i], b.profile).map(|s| s.end - s.start)).into_iter().collect();
-    }
-    closing.retain(|i| covers_most(tree, b.profile, *i, first, last, closing_count(rest, access)));
-    let begin = plain.iter().copied().find(|i| tree.items[*i].verb.is_start() || opens(&tree.items[*i]));
-    let name = rest.iter().chain(access).find_map(|i| route::of_item(&tree.items[*i]));
-    if closing.is_empty() {
-        let end = plain.iter().rev().copied().find(|i| matches!(tree.items[*i].verb, Verb::End | Verb::Fail) && (has_status(&tree.items[*i]) || Some(*i) == plain.last().copied()));
-        let paired = begin.zip(end).filter(|(s, e)| s != e);
-        let evidence = if paired.is_some() { Evidence::Paired } else { Evidence::Observed };
-        let (start, finish) = paired.map_or((first, last), |(_, e)| (first, tree.items[e].time_ns.unwrap_or(last).max(first)));
-        let mut d = Draft::of(SpanKind::App, unit, &tree.items[plain.first().copied().unwrap_or(timed[0])], timed[0], start, finish, evidence);
-        d.unfinished = begin.is_some() && end.is_none() && !plain.iter().any(|i| tree.items[*i].verb.is_terminal());
-        finish_visit(b, d, &timed, end, name.clone());
-    }
-    for &index in &closing {
-        let item = &tree.items[index];
-        let Some(s) = stated(item, b.profile) else { continue };
-        let d = Draft::of(SpanKind::App, unit, item, index, s.start, s.end, s.evidence);
-        finish_visit(b, d, if closing.len() == 1 { &timed } else { &[] }, Some(index), name.clone());
-    }
-}
-
-fn closing_count(rest: &[usize], access: &[usize]) -> usize {
-    rest.len() + access.len()
-}
-
-fn finish_visit(b: &mut Builder<'_>, mut d: Draft, lines: &[usize], end: Option<usize>, name: Option<String>) {
-    let tree = b.tree;
-    d.name = name.unwrap_or_else(|| d.main.map(|i| words::step_name(&tree.items[i].entry)).filter(|n| !n.is_empty()).unwrap_or_else(|| d.service.clone()));
-    d.outcome = end.map_or(if d.unfinished { Outcome::Unknown } else { Outcome::Ok }, |i| outcome(&tree.items[i]));
-    d.status = end.and_then(|i| tree.items[i].entry.http.as_ref().and_then(|h| h.status)).or(d.status);
-    d.main = end.or(d.main);
-    d.items.extend(lines.iter().copied().filter(|i| Some(*i) != d.main));
-    d.items.sort_unstable();
-    d.items.dedup();
-    b.spans.push(d);
-}
-
-/// The closing line's interval must not be a small part of what the service logged for the request: then it ends a step of it.
-fn covers_most(tree: &Tree, profile: &Profile, index: usize, first: i64, last: i64, lines: usize) -> bool {
-    let Some(s) = stated(&tree.items[index], profile) else { return false };
-    has_status(&tree.items[index]) || lines == 1 || (s.end - s.start) * 10 >= (last - first) * 6
-}
-
-fn has_status(item: &Item) -> bool {
-    item.entry.http.as_ref().is_some_and(|h| h.status.is_some())
-}
-
-fn opens(item: &Item) -> bool {
-    item.entry.http.as_ref().is_some_and(|h| h.method.is_some() && h.status.is_none())
-}
-
-fn is_closing(item: &Item, profile: &Profile) -> bool {
-    stated(item, profile).is_some() && line_kind(item).is_none() && (has_status(item) || matches!(item.verb, Verb::End | Verb::Fail))
 }
 
 /// First and last time of some items.
@@ -394,58 +272,6 @@ pub fn outcome(item: &Item) -> Outcome {
         return Outcome::Error;
     }
     Outcome::Ok
-}
-
-/// Visits contain each other: the smallest visit that covers another is its parent; the edge is outermost.
-fn nest_visits(b: &mut Builder<'_>) {
-    let n = b.spans.len();
-    let is_visit = |d: &Draft| matches!(d.kind, SpanKind::Edge | SpanKind::App);
-    let parents: Vec<Option<usize>> = (0..n)
-        .map(|i| {
-            let me = &b.spans[i];
-            if !is_visit(me) {
-                return None;
-            }
-            (0..n)
-                .filter(|&j| j != i && is_visit(&b.spans[j]) && (b.spans[j].service != me.service || b.spans[j].unit != me.unit))
-                .filter(|&j| {
-                    let other = &b.spans[j];
-                    let slack = 2 * me.quantum_ns.max(other.quantum_ns) + other.ns() / 50 + 5_000_000;
-                    let covers = other.start <= me.start + slack && other.end + slack >= me.end && overlap(other, me) > 0;
-                    let outer = (other.kind == SpanKind::Edge, other.ns(), std::cmp::Reverse(j)) > (me.kind == SpanKind::Edge, me.ns(), std::cmp::Reverse(i));
-                    // An edge whose client left, or that timed out, ends before the work it started.
-                    let cut = other.kind == SpanKind::Edge && me.kind != SpanKind::Edge && other.start <= me.start + slack && me.start <= other.end;
-                    (covers && outer) || cut
-                })
-                .min_by_key(|&j| ((b.spans[j].start - me.start).abs() / 20_000_000, b.spans[j].ns(), j))
-        })
-        .collect();
-    for (i, parent) in parents.into_iter().enumerate() {
-        if is_visit(&b.spans[i]) {
-            b.spans[i].parent = parent;
-        }
-    }
-    // Single-line spans found before their visit existed hang under it now.
-    for i in 0..n {
-        if !is_visit(&b.spans[i]) && b.spans[i].parent.is_none() {
-            b.spans[i].parent = visit_at(b, &b.spans[i].unit, Some(&b.spans[i].service), b.spans[i].start, b.spans[i].end);
-        }
-    }
-}
-
-fn overlap(a: &Draft, c: &Draft) -> i64 {
-    (a.end.min(c.end) - a.start.max(c.start)).max(0) + i64::from(a.start <= c.start && c.end <= a.end)
-}
-
-/// The visit of a unit that best covers an interval; of the given service when it has one there.
-fn visit_at(b: &Builder<'_>, unit: &str, service: Option<&str>, start: i64, end: i64) -> Option<usize> {
-    let candidates = b.spans.iter().enumerate().filter(|(_, d)| matches!(d.kind, SpanKind::App | SpanKind::Edge | SpanKind::Task) && &*d.unit == unit);
-    candidates
-        .max_by_key(|(i, d)| {
-            let shared = (d.end.min(end) - d.start.max(start)).max(-1);
-            (service.is_some_and(|s| s == d.service), d.start <= start && end <= d.end, d.kind != SpanKind::Edge, shared, std::cmp::Reverse(d.ns()), std::cmp::Reverse(*i))
-        })
-        .map(|(i, _)| i)
 }
 
 /// The span of a unit, or of its nearest ancestor that has one, that best covers an interval.

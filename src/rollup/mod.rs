@@ -7,7 +7,7 @@
 pub mod recent;
 
 use crate::{
-    ingest::{Committed, Touched, term_hash},
+    ingest::{Committed, Touched, positions, term_hash},
     model::{entry::Entry, profile::Profile},
     query::{
         assemble::{Assembler, LineSource, Place},
@@ -21,10 +21,10 @@ use crate::{
     store::{LineReader, RowStore, RowWriter, Store},
 };
 use rustc_hash::FxHashSet;
-use std::{cell::RefCell, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
 /// Memory for records committed lately.
-const RECENT_BYTES: usize = 96 * 1024 * 1024;
+const RECENT_BYTES: usize = 64 * 1024 * 1024;
 /// Trees between two clearings of what was fetched for them.
 const FORGET_EVERY: usize = 256;
 /// Records of a batch when everything is rebuilt.
@@ -53,11 +53,16 @@ impl Rollup {
         let profile = Arc::new(learned.profile());
         let built = row_store.reader();
         let empty = reader.doc_count() == 0;
-        let fresh = empty || built.stamp() == Some((reader.generation(), profile.version));
+        let stamp = built.stamp();
+        let fresh = empty || stamp == Some((reader.generation(), profile.version));
+        // Rows of the same profile that are only behind: the records committed since are known by their positions.
+        let behind = stamp.filter(|s| s.1 == profile.version).and_then(|_| serde_json::from_str::<BTreeMap<u64, u64>>(built.positions()).ok());
         let (any, generation) = (built.count() > 0, reader.generation());
         let mut rollup = Self { store, rows, tables, recent: Recent::new(RECENT_BYTES, empty), any, profile, stale: false, generation };
-        if !fresh {
-            rollup.rebuild(&reader, &learned)?;
+        match behind {
+            _ if fresh => {}
+            Some(positions) => rollup.catch_up(&reader, &learned, &positions)?,
+            None => rollup.rebuild(&reader, &learned)?,
         }
         Ok(rollup)
     }
@@ -80,7 +85,32 @@ impl Rollup {
         self.recent.shrink();
         // While rows of another profile stand, the stamp must not claim that they are fresh.
         let version = if self.stale { 0 } else { self.profile.version };
-        self.rows.commit(self.generation, version, "").map_err(lines::store)
+        self.commit(&batch.positions, version)
+    }
+
+    fn commit(&mut self, positions: &BTreeMap<u64, u64>, profile_version: u64) -> Result<(), QueryError> {
+        let text = serde_json::to_string(positions).unwrap_or_default();
+        self.rows.commit(self.generation, profile_version, &text).map_err(lines::store)
+    }
+
+    /// Rebuilds the rows of the records that were committed after the rows were.
+    fn catch_up(&mut self, reader: &LineReader, learned: &Learned, covered: &BTreeMap<u64, u64>) -> Result<(), QueryError> {
+        let lineages = lines::lineages(reader.checkpoint());
+        let index = IndexLines::new(reader, &lineages, self.tables.clone(), None);
+        for part in reader.since(covered).chunks(REBUILD_BATCH) {
+            let mut count = 0;
+            for place in part {
+                let loaded = index.read(reader.fetch(place).map_err(lines::store)?);
+                if let Some(touched) = pack(&loaded) {
+                    self.recent.push(touched);
+                    count += 1;
+                }
+                index.forget();
+            }
+            self.build_last(reader, learned, count)?;
+            self.recent.shrink();
+        }
+        self.commit(&positions(reader.checkpoint()), self.profile.version)
     }
 
     /// Rebuilds every row from the stored lines.
@@ -107,7 +137,7 @@ impl Rollup {
         self.build_last(reader, learned, count)?;
         self.recent.shrink();
         self.stale = false;
-        self.rows.commit(self.generation, self.profile.version, "").map_err(lines::store)
+        self.commit(&positions(reader.checkpoint()), self.profile.version)
     }
 
     /// Builds the rows of every tree that the last records belong to.
@@ -133,7 +163,7 @@ impl Rollup {
                 let row = summary::summarise(&tree, &build::build(&tree, &profile));
                 done.extend(tree.units.keys().map(|unit| term_hash(unit)));
                 // A unit that was a root of its own until its parent was seen has a row no more.
-                let replaced: Vec<String> = tree.units.keys().filter(|unit| **unit != root).map(|unit| unit.to_string()).collect();
+                let replaced: Vec<String> = tree.units.keys().filter(|unit| **unit != root).map(std::string::ToString::to_string).collect();
                 self.rows.replace(&replaced, &[row]).map_err(lines::store)?;
                 self.any = true;
                 built += 1;

@@ -12,9 +12,10 @@ use crate::{
     },
     source::{
         Sources,
+        compare::{is_prefix, lost_content, original_file},
         compressed::{End, Inflater, glimpse},
         discover::{Found, Listing},
-        follow::{Lineage, fresh, mark_hash, verify},
+        follow::{Lineage, fresh, mark_hash},
         identity::{HEAD_BYTES, Seed, Stat, hash64, read_at, seed_at},
         names::{Generation, LogName, log_name},
         scan::{Aside, Why, unix_s},
@@ -36,8 +37,6 @@ const SURE_BYTES: u64 = 4 << 10;
 const SURE_RECREATED_BYTES: u64 = 16 << 10;
 /// Unrelated files with fewer equal bytes are not held for copies.
 const COPY_MIN_BYTES: u64 = HEAD_BYTES as u64;
-/// Pieces in which contents are compared.
-const COMPARE_BYTES: usize = 256 << 10;
 /// How long files that lost their name are looked for beside it, seconds.
 const KIN_S: i64 = 86_400;
 
@@ -163,6 +162,7 @@ impl Sources {
     }
 
     /// When its size or time last moved, as far as is known.
+    #[expect(clippy::disallowed_methods, reason = "files are told apart and marked by the clock of the machine they stand on")]
     fn changed_at(&self, stat: Stat, now: Instant) -> Instant {
         if let Some(aside) = self.aside.get(&stat.inode) {
             return if aside.stat.differs(&stat) { now } else { aside.changed };
@@ -247,7 +247,13 @@ impl Sources {
         let candidates: Vec<&Lineage> = self
             .lineages
             .iter()
-            .filter(|l| self.is_free(l, now) && l.marks().next().is_some() && head_may_fit(unknown, l) && l.log.name == unknown.log.name && (unknown.is_packed() || unknown.log.generation != Generation::Base))
+            .filter(|l| {
+                self.is_free(l, now)
+                    && l.marks().next().is_some()
+                    && head_may_fit(unknown, l)
+                    && l.log.name == unknown.log.name
+                    && (unknown.is_packed() || unknown.log.generation != Generation::Base)
+            })
             .collect();
         if candidates.is_empty() {
             return Ok(None);
@@ -331,8 +337,7 @@ impl Sources {
     fn look_for_kin(&mut self, names: &HashSet<&Path>, now: Instant) {
         let since = unix_s() - KIN_S;
         let lost = |l: &&Lineage| l.mark.state == FileState::Detached && l.mark.kind == FileKind::Plain && l.mark.seen_unix_s > since;
-        let lost: HashSet<(PathBuf, String)> =
-            self.lineages.iter().filter(lost).filter_map(|l| Some((l.path().parent()?.to_owned(), l.log.name.clone()))).collect();
+        let lost: HashSet<(PathBuf, String)> = self.lineages.iter().filter(lost).filter_map(|l| Some((l.path().parent()?.to_owned(), l.log.name.clone()))).collect();
         for (dir, name) in lost {
             for (path, stat) in files_of(&dir) {
                 let log = log_name(&path, &|_| false);
@@ -442,67 +447,4 @@ fn may_continue(unknown: &Unknown, lineage: &Lineage) -> bool {
         return moved || mark.off >= SURE_RECREATED_BYTES;
     }
     mark.off >= SURE_BYTES
-}
-
-fn original_file(lineage: &Lineage) -> io::Result<Arc<File>> {
-    if let Some(file) = lineage.file() {
-        return Ok(Arc::clone(file));
-    }
-    let file = File::open(lineage.path())?;
-    if Stat::of(&file)?.inode == lineage.stat.inode { Ok(Arc::new(file)) } else { Err(io::ErrorKind::NotFound.into()) }
-}
-
-/// The file no longer holds what was read from it.
-fn lost_content(lineage: &Lineage, original: &Arc<File>) -> io::Result<bool> {
-    if lineage.is_open() {
-        return Ok(lineage.is_replaced());
-    }
-    Ok(verify(original, Stat::of(original)?, &lineage.mark)?.is_none())
-}
-
-enum Side<'a> {
-    Plain(&'a File, u64),
-    Packed(Box<Inflater>),
-}
-
-impl<'a> Side<'a> {
-    fn new((file, kind): (&'a Arc<File>, FileKind), from: u64) -> Self {
-        match kind {
-            FileKind::Plain | FileKind::Spool => Self::Plain(file, from),
-            _ => Self::Packed(Box::new(Inflater::new(Arc::clone(file), kind))),
-        }
-    }
-
-    fn read(&mut self, length: usize) -> io::Result<Vec<u8>> {
-        match self {
-            Self::Plain(file, at) => {
-                let bytes = read_at(file, *at, length)?;
-                *at += bytes.len() as u64;
-                Ok(bytes)
-            }
-            Self::Packed(inflater) => {
-                let mut bytes = Vec::new();
-                inflater.read(&mut bytes, length);
-                Ok(bytes)
-            }
-        }
-    }
-}
-
-/// All of one content is the beginning of another one; says how long it is. The first `from` bytes were compared before (plain files only).
-fn is_prefix(copy: (&Arc<File>, FileKind), original: (&Arc<File>, FileKind), from: u64) -> io::Result<Option<u64>> {
-    let (mut copy, mut original) = (Side::new(copy, from), Side::new(original, from));
-    let mut length = from;
-    let mut piece = HEAD_BYTES;
-    loop {
-        let bytes = copy.read(piece)?;
-        if bytes.is_empty() {
-            return Ok((length > 0).then_some(length));
-        }
-        if original.read(bytes.len())? != bytes {
-            return Ok(None);
-        }
-        length += bytes.len() as u64;
-        piece = COMPARE_BYTES;
-    }
 }

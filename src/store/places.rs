@@ -8,7 +8,7 @@ use super::{
     schema::{StoredRecord, term_text},
 };
 use crate::model::entry::FileId;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// Where a record stands: in its log, and in the reader that was asked.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +31,18 @@ impl LineReader {
         let mut spots = first.into_sorted_vec();
         spots.dedup_by_key(|spot| (spot.file, spot.start));
         Ok(spots.into_iter().map(|spot| RecordPlace { file: FileId(spot.file), start: spot.start, spot }).collect())
+    }
+
+    /// Places of the records that stand at or behind a position of their file; of files without a position, all. In order of file and
+    /// offset.
+    pub fn since(&self, positions: &BTreeMap<u64, u64>) -> Vec<RecordPlace> {
+        let mut spots: Vec<Spot> = Vec::new();
+        for (at, segment) in self.segments().iter().enumerate() {
+            let all = (0..segment.reader.max_doc()).filter(|doc| !segment.reader.is_deleted(*doc)).map(|doc| segment.spot(at, doc));
+            spots.extend(all.filter(|spot| positions.get(&spot.file).is_none_or(|off| spot.start >= *off)));
+        }
+        spots.sort_unstable();
+        spots.into_iter().map(|spot| RecordPlace { file: FileId(spot.file), start: spot.start, spot }).collect()
     }
 
     /// The record at a place that this reader gave.

@@ -6,6 +6,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::Write,
     path::PathBuf,
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -20,12 +21,13 @@ fn write_lines(dir: PathBuf, stop: &AtomicBool, written: &AtomicU64) {
     let (mut a, mut b) = (open("a.log"), open("b.log"));
     let mut n = 0_u64;
     while !stop.load(Ordering::Relaxed) {
-        for _ in 0..200 {
+        for _ in 0..50 {
             let line = format!(
-                "{{\"time\":\"2026-11-18T13:{:02}:{:02}.{:03}Z\",\"level\":\"info\",\"request_id\":\"req_{n:026}\",\"msg\":\"line {n}\"}}\n",
+                "{{\"time\":\"2026-11-18T13:{:02}:{:02}.{:03}Z\",\"level\":\"info\",\"request_id\":\"req_{:026}\",\"msg\":\"line {n}\"}}\n",
                 n / 60_000 % 60,
                 n / 1_000 % 60,
-                n % 1_000
+                n % 1_000,
+                n / 40
             );
             let to = if n.is_multiple_of(2) { &mut a } else { &mut b };
             // Halves, so that a kill meets half lines on disk.
@@ -35,9 +37,9 @@ fn write_lines(dir: PathBuf, stop: &AtomicBool, written: &AtomicU64) {
             n += 1;
         }
         written.store(n, Ordering::Relaxed);
-        thread::sleep(Duration::from_millis(2));
-        if n.is_multiple_of(40_000) {
-            fs::rename(dir.join("a.log"), dir.join(format!("a.log.{}", n / 40_000))).unwrap();
+        thread::sleep(Duration::from_millis(5));
+        if n.is_multiple_of(10_000) {
+            fs::rename(dir.join("a.log"), dir.join(format!("a.log.{}", n / 10_000))).unwrap();
             a = open("a.log");
         }
     }
@@ -55,9 +57,10 @@ fn each_line_is_indexed_exactly_once_whatever_moment_the_process_is_killed_at() 
         thread::spawn(move || write_lines(logs, &stop, &written))
     };
     for pause_ms in [150, 700, 1_300, 400, 2_100, 950] {
-        let served = bench.serve(&["logs", "--data", "data"]);
+        let mut served = bench.command(&["serve", "logs", "--data", "data", "--listen", "127.0.0.1:0"]).stderr(Stdio::null()).spawn().unwrap();
         thread::sleep(Duration::from_millis(pause_ms));
-        served.kill();
+        served.kill().unwrap();
+        served.wait().unwrap();
     }
     stop.store(true, Ordering::Relaxed);
     writer.join().unwrap();

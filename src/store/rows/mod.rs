@@ -1,6 +1,6 @@
 //! Rows: one summary a request in an index of its own, derived from the line index and never part of its atom.
 //!
-//! Guarantees: rows, what is typical, and the stamp of what they were made from are committed together; rows that are damaged or of
+//! Guarantees: rows, the read positions they cover, and the stamp of what they were made from are committed together; rows that are damaged or of
 //! another version are thrown away and reported, never refused: the line index is the truth and rows are built again from it.
 
 mod columns;
@@ -170,10 +170,10 @@ impl RowWriter {
         Ok(())
     }
 
-    /// Publishes the rows with the generation of the line index and the version of the profile they were made from, and what is typical
+    /// Publishes the rows with the generation of the line index and the version of the profile they were made from, and the read positions they cover
     /// (text of any shape, small).
-    pub fn commit(&mut self, generation: u64, profile_version: u64, typical: &str) -> Result<(), StoreError> {
-        let stamp = serde_json::to_string(&Stamp::new(generation, profile_version, typical));
+    pub fn commit(&mut self, generation: u64, profile_version: u64, positions: &str) -> Result<(), StoreError> {
+        let stamp = serde_json::to_string(&Stamp::new(generation, profile_version, positions));
         let result = stamp.map_err(|error| TantivyError::InternalError(error.to_string())).and_then(|text| {
             let mut prepared = self.inner.prepare_commit()?;
             prepared.set_payload(&text);

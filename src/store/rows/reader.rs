@@ -40,12 +40,12 @@ pub(super) struct Stamp {
     version: u32,
     generation: u64,
     profile: u64,
-    typical: String,
+    positions: String,
 }
 
 impl Stamp {
-    pub(super) fn new(generation: u64, profile: u64, typical: &str) -> Self {
-        Self { version: ROWS_VERSION, generation, profile, typical: typical.to_owned() }
+    pub(super) fn new(generation: u64, profile: u64, positions: &str) -> Self {
+        Self { version: ROWS_VERSION, generation, profile, positions: positions.to_owned() }
     }
 }
 
@@ -116,9 +116,9 @@ impl RowReader {
         self.inner.stamp.as_ref().map(|stamp| (stamp.generation, stamp.profile))
     }
 
-    /// What was committed as typical; empty when nothing was.
-    pub fn typical(&self) -> &str {
-        self.inner.stamp.as_ref().map_or("", |stamp| &stamp.typical)
+    /// Read positions of the line index that these rows cover, as text; empty when nothing was committed.
+    pub fn positions(&self) -> &str {
+        self.inner.stamp.as_ref().map_or("", |stamp| &stamp.positions)
     }
 
     /// Rows.

@@ -95,7 +95,7 @@ fn a_row_replaces_the_one_of_its_root() {
     writer.replace(&[], &[RequestSummary { lines: 13, ..row(1) }]).unwrap();
     writer.commit(4, 2, r#"{"POST /reply":{"n":3}}"#).unwrap();
     let first = store.reload().unwrap();
-    assert_eq!((first.count(), first.stamp(), first.typical()), (3, Some((4, 2)), r#"{"POST /reply":{"n":3}}"#));
+    assert_eq!((first.count(), first.stamp(), first.positions()), (3, Some((4, 2)), r#"{"POST /reply":{"n":3}}"#));
     assert_eq!(first.get("req_00001").unwrap().unwrap().lines, 13);
     writer.replace(&["req_00002".to_owned()], &[RequestSummary { lines: 14, ..row(3) }]).unwrap();
     assert_eq!(store.reload().unwrap().count(), 3, "nothing before the commit");
@@ -386,7 +386,7 @@ fn rows_are_there_after_opening_again_and_a_reader_needs_no_writer() {
     assert!(matches!(other.writer(), Err(StoreError::ReadOnly { .. })));
     drop((writer, store));
     let (store, fresh) = RowStore::open(dir.path()).unwrap();
-    assert_eq!((fresh, store.reader().typical().to_owned()), (false, "typical".to_owned()));
+    assert_eq!((fresh, store.reader().positions().to_owned()), (false, "typical".to_owned()));
     let mut writer = store.writer().unwrap();
     writer.replace(&[], &[RequestSummary { lines: 99, ..row(2) }]).unwrap();
     writer.commit(8, 3, "").unwrap();
