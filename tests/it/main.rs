@@ -8,5 +8,6 @@ mod crash;
 mod fixtures;
 mod house;
 mod pages;
+mod samples;
 mod support;
 mod tailing;
