@@ -36,8 +36,17 @@ use std::{
 #[error("{0}")]
 pub struct Usage(pub String);
 
+/// Its own log: warnings on standard error, more with `THROUGHLINE_LOG=info`, as JSON lines when standard error is no terminal.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("THROUGHLINE_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("throughline=warn"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A second start in one process (tests) keeps the first one's.
+    let _ = if io::IsTerminal::is_terminal(&io::stderr()) { builder.compact().try_init() } else { builder.json().try_init() };
+}
+
 /// Does what the command line says.
 pub fn run(cli: Cli) -> Result<()> {
+    log_to_stderr();
     match cli.command {
         None => serve(&cli.serve),
         Some(Command::Serve(args)) => serve(&args),
