@@ -345,9 +345,9 @@ impl Lineage {
             return Ok(self.absorb().map_or(Step::Idle, Step::Chunk));
         }
         if end.is_complete() {
-            splitter.finish()
+            splitter.finish();
         } else {
-            splitter.close_held()
+            splitter.close_held();
         }
         let chunk = self.absorb();
         self.mark.state = FileState::Done;

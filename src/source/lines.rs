@@ -206,9 +206,9 @@ impl Splitter {
             self.start_long();
         }
         if self.long.is_some() {
-            self.end_long(end, newline)
+            self.end_long(end, newline);
         } else {
-            self.end_short(end, newline)
+            self.end_short(end, newline);
         }
         self.line_at
     }
