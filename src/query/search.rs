@@ -70,6 +70,14 @@ pub fn list(engine: &Engine, snapshot: &Snapshot, search: &str, mut query: RowQu
     if let Some(preset) = parsed.preset.filter(|_| query.preset == Preset::All) {
         query.preset = preset;
     }
+    if query.filters.iter().any(|f| matches!(f, RowFilter::Mark(m) if m == "slow")) {
+        query.filters.retain(|f| !matches!(f, RowFilter::Mark(m) if m == "slow"));
+        notices.push(Notice {
+            part: "mark:slow".into(),
+            at: search.find("mark:slow").unwrap_or(0),
+            text: "slow is judged against each route as it stands now; list preset:slowest instead".into(),
+        });
+    }
     let (from, to) = bounds(snapshot, &parsed);
     if from.is_some() || to.is_some() {
         query.filters.push(RowFilter::Start(from, to));
