@@ -34,10 +34,14 @@ pub enum Command {
     #[command(after_help = "Example:\n  throughline index exports/ --data /tmp/incident-42")]
     Index(IndexArgs),
     /// Draw a request's path in the terminal, by any id of it.
-    #[command(after_help = "Examples:\n  throughline show req_01JDC9V6Q8Z4M2K7T3W5XH0B1N\n  throughline show 1187 --scope queue=mail\n  throughline show chatcmpl-9xT2 --json | jq .verdict")]
+    #[command(
+        after_help = "Examples:\n  throughline show req_01JDC9V6Q8Z4M2K7T3W5XH0B1N\n  throughline show 1187 --scope queue=mail\n  throughline show chatcmpl-9xT2 --json | jq .verdict"
+    )]
     Show(ShowArgs),
     /// List the requests (or, with --lines, the lines) that match a query.
-    #[command(after_help = "Examples:\n  throughline search 'status:failed dur:>5s'\n  throughline search 'route:\"POST /summarise\" prompt:summarise@9' --json\n  throughline search --lines 'level:error \"connection reset\"'")]
+    #[command(
+        after_help = "Examples:\n  throughline search 'status:failed dur:>5s'\n  throughline search 'route:\"POST /summarise\" prompt:summarise@9' --json\n  throughline search --lines 'level:error \"connection reset\"'"
+    )]
     Search(SearchArgs),
     /// Show how each physical line of a file is understood.
     #[command(after_help = "Examples:\n  throughline explain app.log | head\n  throughline explain app.log.gz --json")]
@@ -46,7 +50,9 @@ pub enum Command {
     #[command(after_help = "Example:\n  throughline roles --json")]
     Roles(DataArgs),
     /// Write paths or lines as newline-delimited JSON.
-    #[command(after_help = "Examples:\n  throughline export --format path-ndjson > paths.ndjson\n  throughline export --format path-ndjson 'status:failed since:1h'\n  throughline export --format lines-ndjson > lines.ndjson")]
+    #[command(
+        after_help = "Examples:\n  throughline export --format path-ndjson > paths.ndjson\n  throughline export --format path-ndjson 'status:failed since:1h'\n  throughline export --format lines-ndjson > lines.ndjson"
+    )]
     Export(ExportArgs),
     /// Show what is indexed and how much disk it takes.
     #[command(after_help = "Example:\n  throughline stats --json")]

@@ -36,8 +36,17 @@ use std::{
 #[error("{0}")]
 pub struct Usage(pub String);
 
+/// Its own log: warnings on standard error, more with `THROUGHLINE_LOG=info`, as JSON lines when standard error is no terminal.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("THROUGHLINE_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("throughline=warn"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A second start in one process (tests) keeps the first one's.
+    let _ = if io::IsTerminal::is_terminal(&io::stderr()) { builder.compact().try_init() } else { builder.json().try_init() };
+}
+
 /// Does what the command line says.
 pub fn run(cli: Cli) -> Result<()> {
+    log_to_stderr();
     match cli.command {
         None => serve(&cli.serve),
         Some(Command::Serve(args)) => serve(&args),
@@ -306,7 +315,9 @@ fn export(args: &ExportArgs) -> Result<()> {
             })?;
             commands::search::notices(&notices, &mut io::stderr())
         }
-        ExportFormat::LinesNdjson if !query.is_empty() => Err(Usage("export --format lines-ndjson writes every line; a query is for path-ndjson (lines: throughline search --lines)".into()).into()),
+        ExportFormat::LinesNdjson if !query.is_empty() => {
+            Err(Usage("export --format lines-ndjson writes every line; a query is for path-ndjson (lines: throughline search --lines)".into()).into())
+        }
         ExportFormat::LinesNdjson => {
             let snapshot = engine.snapshot()?;
             with_out(|out| commands::export::lines(out, &snapshot.reader, &snapshot.lineages))
@@ -318,8 +329,7 @@ fn stats(args: &DataArgs) -> Result<()> {
     let (engine, dir) = engine(args)?;
     let snapshot = engine.snapshot()?;
     let checkpoint = snapshot.reader.checkpoint();
-    let stats =
-        commands::stats::Stats { dir: &dir, disk_bytes: disk_bytes(&dir), checkpoint: &checkpoint, records: snapshot.reader.doc_count(), requests: snapshot.rows.count() };
+    let stats = commands::stats::Stats { dir: &dir, disk_bytes: disk_bytes(&dir), checkpoint, records: snapshot.reader.doc_count(), requests: snapshot.rows.count() };
     with_out(|out| commands::stats::run(out, &stats, args.json))
 }
 

@@ -78,7 +78,8 @@ fn line(out: &Out<'_>, e: &Entry, number: u64) -> String {
         "" => "text",
         name => name,
     };
-    let time = e.time.map_or_else(|| "no time".to_owned(), |t| format!("{}{}", format::instant(UnixNanos(t.unix_ns)).trim_end_matches(" UTC"), if t.naive { " (no zone)" } else { "Z" }));
+    let time =
+        e.time.map_or_else(|| "no time".to_owned(), |t| format!("{}{}", format::instant(UnixNanos(t.unix_ns)).trim_end_matches(" UTC"), if t.naive { " (no zone)" } else { "Z" }));
     let level = e.severity.map_or("–", crate::model::entry::Severity::word);
     let mut facts: Vec<String> = e.ids.iter().map(|i| format!("{}={}", safe(&i.label), safe(&i.value))).collect();
     facts.extend(e.duration.and_then(|d| d.ns).map(|ns| format!("took {}", format::length(ns))));

@@ -25,11 +25,9 @@ const PAGE: usize = 500;
 pub fn paths(out: &mut Out<'_>, engine: &Engine, query: &str) -> Result<Vec<crate::query::view::Notice>> {
     let snapshot = engine.snapshot()?;
     let mut after = None;
-    let mut notices = Vec::new();
     loop {
         let rows = RowQuery { sort: Some(SortKey::Start), ascending: true, after, limit: PAGE, overview: false, ..RowQuery::default() };
         let view = engine.list(query, rows)?;
-        notices = view.notices;
         for row in &view.page.rows {
             let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, engine.tables(), None);
             let (built, _, _) = engine.build(&snapshot, &index, &Arc::from(row.root.as_str()))?;
@@ -38,7 +36,7 @@ pub fn paths(out: &mut Out<'_>, engine: &Engine, query: &str) -> Result<Vec<crat
         }
         match view.page.next {
             Some(next) => after = Some(next),
-            None => return Ok(notices),
+            None => return Ok(view.notices),
         }
     }
 }

@@ -22,7 +22,15 @@ pub fn run(out: &mut Out<'_>, mut decisions: Vec<RoleDecision>, json: bool) -> R
     out.line(&head)?;
     for d in &decisions {
         let role = serde_json::to_value(d.kind).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-        out.line(&format!("{:<18} {:<28} {role:<9} {:>10} {:>10} {:>8}  {}", safe(&d.service), safe(&d.label), format::count(d.lines), format::count(d.distinct), d.sampled, d.why))?;
+        out.line(&format!(
+            "{:<18} {:<28} {role:<9} {:>10} {:>10} {:>8}  {}",
+            safe(&d.service),
+            safe(&d.label),
+            format::count(d.lines),
+            format::count(d.distinct),
+            d.sampled,
+            d.why
+        ))?;
     }
     Ok(())
 }

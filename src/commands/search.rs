@@ -59,7 +59,9 @@ fn row_line(out: &Out<'_>, row: &RequestSummary) -> String {
         words.push("fell back".to_owned());
     }
     words.extend(row.error_type.as_deref().map(safe));
-    std::format!("{state} {start}  {total:>9}  {:<32} {:<30}{wait}  {}", cut(&safe(&row.id), 32), cut(&safe(row.route.as_deref().unwrap_or("")), 30), words.join(" · ")).trim_end().to_owned()
+    std::format!("{state} {start}  {total:>9}  {:<32} {:<30}{wait}  {}", cut(&safe(&row.id), 32), cut(&safe(row.route.as_deref().unwrap_or("")), 30), words.join(" · "))
+        .trim_end()
+        .to_owned()
 }
 
 /// Prints lines.

@@ -148,7 +148,13 @@ fn timeline(out: &mut Out<'_>, t: &Trace) -> Result<()> {
         let pad = NAME_WIDTH.saturating_sub(name.chars().count());
         let bar = bar(span, start.0, total, width);
         let bad = !matches!(span.outcome, Outcome::Ok | Outcome::Unknown);
-        let bar = if bad { out.styled(&bar, Style::Bad) } else if span.kind.is_wait() { out.styled(&bar, Style::Wait) } else { bar };
+        let bar = if bad {
+            out.styled(&bar, Style::Bad)
+        } else if span.kind.is_wait() {
+            out.styled(&bar, Style::Wait)
+        } else {
+            bar
+        };
         let mut notes = vec![span.evidence.word().to_owned()];
         notes.extend(span.attempt.map(|a| format!("attempt {a}")));
         notes.extend(bad.then(|| format!("✕ {}", span.error.as_ref().and_then(|e| e.kind.clone()).map_or_else(|| span.outcome.word().to_owned(), |k| safe(&k)))));

@@ -95,7 +95,10 @@ pub fn canonical(value: &str) -> Cow<'_, str> {
 }
 
 fn fold_zero_half(hex: String) -> String {
-    if hex.starts_with("0000000000000000") { hex[16..].to_owned() } else { hex }
+    match hex.strip_prefix("0000000000000000") {
+        Some(low) => low.to_owned(),
+        None => hex,
+    }
 }
 
 fn shorten(value: &str) -> String {

@@ -331,14 +331,13 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         let records = places.len() as u64;
         let mut items = Vec::with_capacity(places.len());
         for place in places {
-            let item = match self.items.get(&place) {
-                Some(known) => known.clone(),
-                None => {
-                    let (entry, shown) = self.source.load(place)?;
-                    let item = Rc::new(Item::new(entry, &shown, self.profile));
-                    self.items.insert(place, item.clone());
-                    item
-                }
+            let item = if let Some(known) = self.items.get(&place) {
+                known.clone()
+            } else {
+                let (entry, shown) = self.source.load(place)?;
+                let item = Rc::new(Item::new(entry, &shown, self.profile));
+                self.items.insert(place, item.clone());
+                item
             };
             if item.reference(key).is_some() {
                 items.push(item);

@@ -142,7 +142,9 @@ impl LineSource for IndexLines<'_> {
 
     fn load(&self, place: Place) -> Result<(Arc<Entry>, Arc<str>), QueryError> {
         let loaded = self.loaded(place.0, place.1);
-        loaded.and_then(|l| l.entries.get(place.2 as usize).map(|e| (e.clone(), l.shown.clone()))).ok_or_else(|| QueryError::Store(format!("record {:x}:{} is not there", place.0, place.1)))
+        loaded
+            .and_then(|l| l.entries.get(place.2 as usize).map(|e| (e.clone(), l.shown.clone())))
+            .ok_or_else(|| QueryError::Store(format!("record {:x}:{} is not there", place.0, place.1)))
     }
 }
 

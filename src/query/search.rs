@@ -70,7 +70,15 @@ pub fn list(engine: &Engine, snapshot: &Snapshot, search: &str, mut query: RowQu
     if let Some(preset) = parsed.preset.filter(|_| query.preset == Preset::All) {
         query.preset = preset;
     }
-    let (from, to) = bounds(snapshot, &parsed)?;
+    if query.filters.iter().any(|f| matches!(f, RowFilter::Mark(m) if m == "slow")) {
+        query.filters.retain(|f| !matches!(f, RowFilter::Mark(m) if m == "slow"));
+        notices.push(Notice {
+            part: "mark:slow".into(),
+            at: search.find("mark:slow").unwrap_or(0),
+            text: "slow is judged against each route as it stands now; list preset:slowest instead".into(),
+        });
+    }
+    let (from, to) = bounds(snapshot, &parsed);
     if from.is_some() || to.is_some() {
         query.filters.push(RowFilter::Start(from, to));
     }
@@ -109,13 +117,13 @@ fn drop_hint(snapshot: &Snapshot, query: &RowQuery, parsed: &Parsed) -> Result<O
 }
 
 /// Time bounds in Unix nanoseconds; relative ones count back from the newest record, since exported logs are old.
-fn bounds(snapshot: &Snapshot, parsed: &Parsed) -> Result<(Option<i64>, Option<i64>), QueryError> {
+fn bounds(snapshot: &Snapshot, parsed: &Parsed) -> (Option<i64>, Option<i64>) {
     if parsed.time.0.is_none() && parsed.time.1.is_none() {
-        return Ok((None, None));
+        return (None, None);
     }
     let newest = super::engine::coverage(snapshot).into_iter().map(|(_, _, last)| last).max();
     let at = |bound: &Option<TimeBound>| bound.zip(newest).map(|(b, n)| b.resolve(UnixNanos(n)));
-    Ok((at(&parsed.time.0), at(&parsed.time.1)))
+    (at(&parsed.time.0), at(&parsed.time.1))
 }
 
 /// Roots of the requests whose lines match; with words when a bound bit.
@@ -181,7 +189,7 @@ fn hits(snapshot: &Snapshot, loaded: &Rc<Loaded>) -> Vec<LineHit> {
 
 /// Records whose lines match, newest first, with words when a bound bit.
 fn matching(snapshot: &Snapshot, index: &IndexLines<'_>, parsed: &Parsed, limit: usize) -> Result<(Vec<Rc<Loaded>>, Option<String>), QueryError> {
-    let (from, to) = bounds(snapshot, parsed)?;
+    let (from, to) = bounds(snapshot, parsed);
     let query = clauses(parsed, from, to, !snapshot.profile.zones.is_empty());
     let scans = !parsed.phrases.is_empty() || !parsed.fields.is_empty();
     let deadline = Limit::of_ms(LIMIT_MS);
@@ -240,7 +248,11 @@ fn clauses(parsed: &Parsed, from: Option<i64>, to: Option<i64>, zones: bool) -> 
 
 /// A word of prose or an id: the reader need not know which.
 fn word_clause(word: &str, prefix: bool) -> Clause {
-    let (text, id) = if prefix { (Clause::WordPrefix(word.to_owned()), Clause::IdPrefix(word.to_owned())) } else { (Clause::Word(word.to_owned()), Clause::Id(id::canonical(word).into_owned())) };
+    let (text, id) = if prefix {
+        (Clause::WordPrefix(word.to_owned()), Clause::IdPrefix(word.to_owned()))
+    } else {
+        (Clause::Word(word.to_owned()), Clause::Id(id::canonical(word).into_owned()))
+    };
     Clause::Any(vec![text, id])
 }
 

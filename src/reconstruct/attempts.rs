@@ -109,10 +109,17 @@ fn model_name(b: &Builder<'_>, span: usize) -> Option<String> {
     requested(model_item(b, span)?.entry.model.as_deref())
 }
 
+/// `gpt-4.1` and `gpt-4.1-2025-04-14` are an alias and its dated version, not two models.
+fn same_model(a: &str, b: &str) -> bool {
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    long.strip_prefix(short)
+        .is_some_and(|rest| rest.is_empty() || (rest.starts_with(['-', '@', ':']) && rest.chars().skip(1).all(|c| c.is_ascii_digit() || c == '-') && rest.len() >= 5))
+}
+
 fn step(b: &mut Builder<'_>, last: usize, next: usize, out: &mut Attempts) {
     let (from, to) = (model_name(b, last), model_name(b, next));
     let class = failure_class(b, last);
-    if from == to || from.is_none() || to.is_none() {
+    if from.as_deref().zip(to.as_deref()).is_none_or(|(a, b)| same_model(a, b)) {
         out.model_retries += 1;
         out.classes.push(class);
     } else {
@@ -177,7 +184,7 @@ pub fn class_of_span(b: &Builder<'_>, span: usize) -> Option<(FailureClass, Stri
     }
     // A task fails by what failed inside it.
     if best.as_ref().is_none_or(|(c, _)| *c == FailureClass::Unknown) {
-        let inner = (0..b.spans.len()).filter(|i| b.spans[*i].parent == Some(span) && !matches!(b.spans[*i].outcome, Outcome::Ok | Outcome::Unknown)).next_back();
+        let inner = (0..b.spans.len()).rfind(|i| b.spans[*i].parent == Some(span) && !matches!(b.spans[*i].outcome, Outcome::Ok | Outcome::Unknown));
         if let Some(found) = inner.and_then(|i| class_of_span(b, i)) {
             return Some(found);
         }

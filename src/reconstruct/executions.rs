@@ -111,7 +111,11 @@ fn split(b: &Builder<'_>, work: &[usize]) -> Vec<Execution> {
         let reserved = starts && runs.last().is_some_and(|r| r.ended_by == Verb::None && r.items.iter().all(|i| tree.items[*i].verb == Verb::Take) && item.verb == Verb::Begin);
         let current = if reserved {
             runs.last_mut()
-        } else if runs.iter().any(|r| context.is_some() && r.context == context) { runs.iter_mut().rev().find(of_context) } else { runs.last_mut() };
+        } else if runs.iter().any(|r| context.is_some() && r.context == context) {
+            runs.iter_mut().rev().find(of_context)
+        } else {
+            runs.last_mut()
+        };
         let fresh = match &current {
             None => true,
             Some(run) => {
@@ -322,7 +326,7 @@ fn between(b: &mut Builder<'_>, unit: &Unit, run: &spans::Draft, before: &Execut
     match before.ended_by {
         Verb::End => b.anomalies.push(Anomaly { kind: AnomalyKind::DuplicateDelivery, text: format!("{} ran again after it had ended well", run.name), lines }),
         _ if previous_end > run.start => {
-            b.anomalies.push(Anomaly { kind: AnomalyKind::DuplicateDelivery, text: format!("{} was running twice at the same time", run.name), lines })
+            b.anomalies.push(Anomaly { kind: AnomalyKind::DuplicateDelivery, text: format!("{} was running twice at the same time", run.name), lines });
         }
         ended => {
             let lost = matches!(ended, Verb::None | Verb::Stall) && run.attempt.zip(before.attempt).is_none_or(|(a, p)| a <= p);

@@ -97,7 +97,8 @@ impl Item {
             .max_by_key(|(i, r)| {
                 // Deepest first; then strong before scoped (a scoped id beside a strong one of the same level is what was handed
                 // over), then the shorter label (`job` before `mail.id`), then the first written.
-                (roles::level(r.kind), r.scope.is_none(), std::cmp::Reverse(label_parts(&r.label)), std::cmp::Reverse(*i))
+                let spoken_of = own().any(|o| super::link::is_id_of(&o.label, &r.label));
+                (roles::level(r.kind), r.scope.is_none(), !spoken_of, std::cmp::Reverse(label_parts(&r.label)), std::cmp::Reverse(*i))
             })
             .map(|(_, r)| r)
     }

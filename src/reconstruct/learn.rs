@@ -24,7 +24,7 @@ const FIELD_SAMPLE: usize = 256;
 /// Most (service, label) fields watched.
 const MAX_FIELDS: usize = 4_096;
 /// Different requests remembered for a sampled value.
-const MAX_MET: usize = 3;
+const MAX_MET: usize = 6;
 /// Version of the compact form.
 const LEARNED_VERSION: u32 = 1;
 /// A data test speaks from this many sampled values up.
@@ -175,7 +175,8 @@ struct Field {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Value {
     lines: u64,
-    requests: Vec<u64>,
+    /// Hash of the label and of the value of requests that stand beside it.
+    requests: Vec<(u64, u64)>,
 }
 
 fn hash(text: &str) -> u64 {
@@ -260,7 +261,7 @@ impl Learned {
         v.lines += 1;
         if !asked && v.requests.len() < MAX_MET {
             for other in entry.ids.iter().filter(|o| o.kind == IdKind::Request && o.relation == IdRelation::Own && *o.label != *label) {
-                let h = hash(&other.value);
+                let h = (hash(&other.label), hash(&other.value));
                 if !v.requests.contains(&h) && v.requests.len() < MAX_MET {
                     v.requests.push(h);
                     v.requests.sort_unstable();
@@ -394,7 +395,7 @@ fn quarter_hours(difference_ns: i64) -> Option<i32> {
 
 fn decide(service: &str, label: &str, field: &Field) -> RoleDecision {
     let sampled = field.values.len();
-    let many = field.values.values().filter(|v| v.requests.len() >= 2).count();
+    let many = field.values.values().filter(|v| meets_many(v)).count();
     let share = if sampled == 0 { 0.0 } else { many as f64 / sampled as f64 };
     let distinct = if field.full {
         // Bottom-k: the k-th smallest of n uniform hashes stands at k/n of the range.
@@ -429,6 +430,11 @@ fn decide(service: &str, label: &str, field: &Field) -> RoleDecision {
         many_requests: share,
         first_step_repeat: median as f64,
     }
+}
+
+/// Two values under one label: an edge's and an application's id of one request are two labels with one value each.
+fn meets_many(value: &Value) -> bool {
+    value.requests.windows(2).any(|pair| pair[0].0 == pair[1].0)
 }
 
 fn profile_version(profile: &Profile) -> u64 {

@@ -154,8 +154,14 @@ fn beside(item: &Item, own: &WorkRef, kind: IdKind, other: &WorkRef, subject: Op
     // Rule L4: the line's subject hands over to the other id.
     // A scoped id beside a strong one of its level is what was handed over, never the one who hands over.
     let may_hand = other.scope.is_none() || own.scope.is_some();
-    let handed = subject.is_some_and(|s| s.key == other.key) || (item.verb == Verb::Queue && may_hand && other.label.len() < own.label.len());
+    let named = is_id_of(&own.label, &other.label);
+    let handed = subject.is_some_and(|s| s.key == other.key) || (item.verb == Verb::Queue && may_hand && !named && other.label.len() < own.label.len());
     handed.then_some((Weight::HandOver, LinkRule::HandOver))
+}
+
+/// `message_id` beside `message`: the field that says id is the line's own, the bare noun is what the sentence speaks of.
+pub fn is_id_of(label: &str, noun: &str) -> bool {
+    label.strip_suffix("id").and_then(|l| l.strip_suffix(['_', '.', '-'])).is_some_and(|l| l.eq_ignore_ascii_case(noun))
 }
 
 fn settle(claims: BTreeMap<Arc<str>, Claim>, polled: Vec<Arc<str>>) -> Parentage {

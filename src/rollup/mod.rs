@@ -163,7 +163,7 @@ impl Rollup {
                 let row = summary::summarise(&tree, &build::build(&tree, &profile));
                 done.extend(tree.units.keys().map(|unit| term_hash(unit)));
                 // A unit that was a root of its own until its parent was seen has a row no more.
-                let replaced: Vec<String> = tree.units.keys().filter(|unit| **unit != root).map(|unit| unit.to_string()).collect();
+                let replaced: Vec<String> = tree.units.keys().filter(|unit| **unit != root).map(std::string::ToString::to_string).collect();
                 self.rows.replace(&replaced, &[row]).map_err(lines::store)?;
                 self.any = true;
                 built += 1;

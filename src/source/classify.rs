@@ -162,6 +162,7 @@ impl Sources {
     }
 
     /// When its size or time last moved, as far as is known.
+    #[expect(clippy::disallowed_methods, reason = "files are told apart and marked by the clock of the machine they stand on")]
     fn changed_at(&self, stat: Stat, now: Instant) -> Instant {
         if let Some(aside) = self.aside.get(&stat.inode) {
             return if aside.stat.differs(&stat) { now } else { aside.changed };
@@ -246,7 +247,13 @@ impl Sources {
         let candidates: Vec<&Lineage> = self
             .lineages
             .iter()
-            .filter(|l| self.is_free(l, now) && l.marks().next().is_some() && head_may_fit(unknown, l) && l.log.name == unknown.log.name && (unknown.is_packed() || unknown.log.generation != Generation::Base))
+            .filter(|l| {
+                self.is_free(l, now)
+                    && l.marks().next().is_some()
+                    && head_may_fit(unknown, l)
+                    && l.log.name == unknown.log.name
+                    && (unknown.is_packed() || unknown.log.generation != Generation::Base)
+            })
             .collect();
         if candidates.is_empty() {
             return Ok(None);
@@ -330,8 +337,7 @@ impl Sources {
     fn look_for_kin(&mut self, names: &HashSet<&Path>, now: Instant) {
         let since = unix_s() - KIN_S;
         let lost = |l: &&Lineage| l.mark.state == FileState::Detached && l.mark.kind == FileKind::Plain && l.mark.seen_unix_s > since;
-        let lost: HashSet<(PathBuf, String)> =
-            self.lineages.iter().filter(lost).filter_map(|l| Some((l.path().parent()?.to_owned(), l.log.name.clone()))).collect();
+        let lost: HashSet<(PathBuf, String)> = self.lineages.iter().filter(lost).filter_map(|l| Some((l.path().parent()?.to_owned(), l.log.name.clone()))).collect();
         for (dir, name) in lost {
             for (path, stat) in files_of(&dir) {
                 let log = log_name(&path, &|_| false);

@@ -344,7 +344,11 @@ impl Lineage {
             self.trouble = Some("still being written".into());
             return Ok(self.absorb().map_or(Step::Idle, Step::Chunk));
         }
-        if end.is_complete() { splitter.finish() } else { splitter.close_held() }
+        if end.is_complete() {
+            splitter.finish();
+        } else {
+            splitter.close_held();
+        }
         let chunk = self.absorb();
         self.mark.state = FileState::Done;
         self.reader = None;

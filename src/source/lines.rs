@@ -205,7 +205,11 @@ impl Splitter {
         if self.long.is_none() && end - self.line_at > RECORD_MAX_BYTES {
             self.start_long();
         }
-        if self.long.is_some() { self.end_long(end, newline) } else { self.end_short(end, newline) }
+        if self.long.is_some() {
+            self.end_long(end, newline);
+        } else {
+            self.end_short(end, newline);
+        }
         self.line_at
     }
 

@@ -321,8 +321,7 @@ impl Sources {
             return readable.first().copied();
         }
         let backlog = self.unread_bytes() > BACKLOG_BYTES;
-        let first: Vec<(usize, Option<i64>)> =
-            self.first_of_chains(&readable).into_iter().map(|at| (at, if backlog { self.lineages[at].next_time_ns() } else { None })).collect();
+        let first: Vec<(usize, Option<i64>)> = self.first_of_chains(&readable).into_iter().map(|at| (at, if backlog { self.lineages[at].next_time_ns() } else { None })).collect();
         let oldest = first.iter().filter_map(|(at, time)| time.map(|time| (time, *at))).min().map(|(_, at)| at);
         let longest_waiting = first.iter().filter(|(_, time)| time.is_none()).map(|(at, _)| *at).min_by_key(|at| self.lineages[*at].served);
         [oldest, longest_waiting].into_iter().flatten().min_by_key(|at| self.lineages[*at].served)

@@ -2,7 +2,7 @@
 //!
 //! Pure. The rules are those of the common rotators: logrotate (`.1`, `-20261123`, `-1700000000`, `.old`), Python's handlers (`.1`,
 //! `.2026-11-23`), loguru (`api.2026-11-23_09-46-52_658337.log`), lumberjack and winston (`app-2026-11-23T09-46-52.658.log`, `app1.log`),
-//! log4j and NLog (`app.1.log`), Kubernetes (`0.log` in a folder named after the container) and Docker (`<64 hex>-json.log`).
+//! log4j and `NLog` (`app.1.log`), Kubernetes (`0.log` in a folder named after the container) and Docker (`<64 hex>-json.log`).
 //! Never touches the file system: who calls it says which siblings exist.
 
 use std::{cmp::Ordering, path::Path};

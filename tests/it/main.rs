@@ -1,10 +1,13 @@
 //! One integration binary, many modules: each reads like a use of the product.
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a helper of a test stops at the first surprise, as the test does")]
+
 mod bad_input;
 mod cli;
 mod crash;
 mod fixtures;
 mod house;
 mod pages;
+mod samples;
 mod support;
 mod tailing;

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Output, Stdio},
     sync::mpsc,
     time::{Duration, Instant},
@@ -79,7 +79,6 @@ impl Bench {
 pub struct Served {
     pub child: Child,
     pub address: String,
-    pub said: String,
 }
 
 impl Served {
@@ -102,7 +101,7 @@ impl Served {
                     said.push_str(&line);
                     said.push('\n');
                     if let Some(rest) = line.strip_prefix("http://") {
-                        return Self { child, address: rest.trim_end_matches('/').to_owned(), said };
+                        return Self { child, address: rest.trim_end_matches('/').to_owned() };
                     }
                 }
                 Err(_) => panic!("no address was printed: {said}"),
@@ -127,12 +126,6 @@ impl Served {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
         let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
         (status, head.to_owned(), body.to_owned())
-    }
-
-    /// Kills without a chance to tidy up.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
     }
 
     /// Asks to end, as Ctrl-C does, and waits.
@@ -166,9 +159,4 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(50));
     }
     panic!("never happened: {what}");
-}
-
-/// Root of the checkout.
-pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }

@@ -59,7 +59,7 @@ impl Bench {
         }
         let sources = self.sources.as_mut().unwrap();
         let mut last = Instant::now();
-        while last.elapsed() < quiet && !(sources.finished() && !self.follow) {
+        while last.elapsed() < quiet && (self.follow || !sources.finished()) {
             match sources.next(1 << 20).unwrap() {
                 Some(chunk) => {
                     for record in &chunk.records {
@@ -136,7 +136,6 @@ fn read_once_hands_out_the_last_line_without_newline_and_finishes() {
     assert!(bench.sources.as_ref().unwrap().finished());
     assert_eq!(bench.sources.as_ref().unwrap().unread_bytes(), 0);
 }
-
 
 /// As gzip does it: written beside, then the original is removed.
 fn gzip(bytes: &[u8]) -> Vec<u8> {
