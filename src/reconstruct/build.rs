@@ -93,7 +93,7 @@ pub fn build(tree: &Tree, profile: &Profile) -> Built {
         hang_orphans(&mut b, root);
         mark_blocking(&mut b, root);
     }
-    document::finish(b, root, &attempts)
+    document::finish(&b, root, &attempts)
 }
 
 /// The outermost span: the edge that began first, else the visit, else whatever began first without a parent.

@@ -43,28 +43,28 @@ fn first_token(item: &Item, profile: &Profile, d: &Draft) -> Option<i64> {
 }
 
 /// The document of a tree whose spans are drawn, in order and hung; `root` is the outermost one.
-pub(super) fn finish(b: Builder<'_>, root: Option<usize>, attempts: &Attempts) -> Built {
+pub(super) fn finish(b: &Builder<'_>, root: Option<usize>, attempts: &Attempts) -> Built {
     let tree = b.tree;
-    let tokens = first_tokens(&b);
+    let tokens = first_tokens(b);
     let names: Vec<String> = (1..=b.spans.len()).map(|n| format!("s{n}")).collect();
-    let (response, completion) = breakdowns(&b, root, &tokens);
+    let (response, completion) = breakdowns(b, root, &tokens);
     let name = |i: usize| names[i].clone();
-    let spans: Vec<Span> = (0..b.spans.len()).map(|i| document_span(&b, i, &names, &tokens)).collect();
-    let placed = place(&b);
+    let spans: Vec<Span> = (0..b.spans.len()).map(|i| document_span(b, i, &names, &tokens)).collect();
+    let placed = place(b);
     let response_ns = root.map(|r| b.spans[r].ns());
     let last_end = b.spans.iter().map(|d| d.end).max();
     let completion_ns = root.zip(last_end).map(|(r, e)| (e - b.spans[r].start).max(0));
-    let state = verdict::state(&b, root);
+    let state = verdict::state(b, root);
     let breakdown = breakdown::totals(&response, &name);
     let unaccounted = breakdown.by_kind_ns.get(&crate::model::trace::SegmentKind::Unaccounted).copied().unwrap_or(0);
     let coverage = response_ns.filter(|r| *r > 0).map(|r| ((1.0 - unaccounted as f64 / r as f64) * 1e4).round() / 1e4);
-    let models = models_of(&b);
-    let sums = sums(&b);
+    let models = models_of(b);
+    let sums = sums(b);
     let mut trace = Trace {
         schema: 1,
         request_id: request_id(tree),
         ids: ids(tree),
-        route: route_of(&b, root),
+        route: route_of(b, root),
         start: root.map(|r| UnixNanos(b.spans[r].start)).or_else(|| tree.items.iter().find_map(|i| i.time_ns).map(UnixNanos)),
         response_ns,
         completion_ns,
@@ -74,18 +74,18 @@ pub(super) fn finish(b: Builder<'_>, root: Option<usize>, attempts: &Attempts) -
         completion: breakdown::totals(&completion, &name),
         busy_ns: breakdown::busy(&b.spans),
         coverage,
-        verdict: verdict::verdict(&b, root, attempts, state, &names, &response),
+        verdict: verdict::verdict(b, root, attempts, state, &names, &response),
         models,
-        prompt_versions: versions(&b),
+        prompt_versions: versions(b),
         config_versions: distinct(tree.items.iter().filter_map(|i| i.entry.config_version.as_deref().map(str::to_owned))),
         tokens: sums.0,
         cost_usd: sums.1,
         lines: tree.items.iter().zip(&placed).filter(|(_, p)| p.is_some()).map(|(i, _)| i.line.clone()).collect(),
         unplaced: tree.items.iter().zip(&placed).filter(|(_, p)| p.is_none()).map(|(i, _)| i.line.clone()).collect(),
         possible: Vec::new(),
-        missing: missing(&b),
+        missing: missing(b),
         links: tree.links.clone(),
-        skew: skews(&b),
+        skew: skews(b),
         sources: sources(tree),
         marks: Vec::new(),
         anomalies: tree.anomalies.iter().cloned().chain(b.anomalies.iter().cloned()).collect(),

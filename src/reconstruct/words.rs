@@ -3,7 +3,10 @@
 //! Guarantees: the same text gives the same verb and step; ids and numbers never enter a step name. English only. It never looks
 //! at other lines.
 
-use crate::model::entry::{Entry, Severity};
+use crate::{
+    model::entry::{Entry, Severity},
+    reconstruct::route,
+};
 
 /// What a line says happened to the unit it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -160,21 +163,23 @@ pub fn step_name(entry: &Entry) -> String {
     entry.body.as_deref().map(masked).unwrap_or_default()
 }
 
-/// The message without its begin and end verbs, with ids and numbers masked as `#`.
+/// The message without its begin and end verbs, with ids and numbers masked as `#`; a path keeps its words, its values become `{id}`.
 pub fn masked(text: &str) -> String {
     let text = head(text);
     let mut out = String::with_capacity(text.len().min(64));
     for word in text.split_whitespace() {
+        let folded = holds_path(word).then(|| route::fold(word));
         let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
         let lower = bare.to_lowercase();
         let is_verb =
             strong_verb(&lower).is_some_and(|v| !matches!(v, Verb::Dead)) || weak_verb(&lower).is_some() || matches!(lower.as_str(), "calling" | "in" | "after" | "with" | "id");
-        if is_verb {
+        // `/complete` is the name of a place.
+        if is_verb && folded.is_none() {
             continue;
         }
-        // A path keeps its words; only the parts that vary are masked.
-        let path = word.contains('/').then(|| word.split('/').map(|part| if varies(part) { "#" } else { part }).collect::<Vec<_>>().join("/"));
-        let piece = path.as_deref().unwrap_or(if varies(bare) { "#" } else { word });
+        let digits = bare.bytes().filter(u8::is_ascii_digit).count();
+        let is_value = digits > 0 && (digits * 3 >= bare.len() || bare.len() >= 16);
+        let piece = folded.as_deref().unwrap_or(if is_value { "#" } else { word });
         if piece == "#" && out.ends_with('#') {
             continue;
         }
@@ -195,10 +200,14 @@ pub fn masked(text: &str) -> String {
     if trimmed.is_empty() { out } else { trimmed }
 }
 
-/// A number or an id: a third of it digits, or long with a digit in it.
-fn varies(word: &str) -> bool {
-    let digits = word.bytes().filter(u8::is_ascii_digit).count();
-    digits > 0 && (digits * 3 >= word.len() || word.len() >= 16)
+/// A slash that no word or number stands before begins a path: `/users/7`, `"/users`, `https://host/users`. Not `3/10`, not `23/Nov/2026`.
+fn holds_path(word: &str) -> bool {
+    let mut before = ' ';
+    word.chars().any(|c| {
+        let begins = c == '/' && !before.is_alphanumeric();
+        before = c;
+        begins
+    }) && word.chars().any(char::is_alphabetic)
 }
 
 #[cfg(test)]
@@ -235,5 +244,18 @@ mod tests {
         assert_eq!(masked("MmcGetUserId request"), masked("MmcGetUserId response"));
         assert_eq!(masked("/wrk2-api/review/compose started"), "/wrk2-api/review/compose");
         assert_eq!(masked("stored 1 row in kb_chunks in 9.9ms"), masked("stored 3 row in kb_chunks in 1.1ms"));
+    }
+
+    #[test]
+    fn a_path_keeps_its_words_and_loses_its_values() {
+        for (text, want) in [
+            ("GET /v1/orders/8812/items?page=3", "GET /v1/orders/{id}/items"),
+            ("POST /complete started", "POST /complete"),
+            ("fetching https://api.example.com/users/3f2b8c1e-5a77-4c7e-9d59-0b6a1f3e2d10", "fetching https://api.example.com/users/{id}"),
+            ("chunk 3/10 embedded", "chunk # embedded"),
+            ("rolled 23/Nov/2026 over", "rolled # over"),
+        ] {
+            assert_eq!(masked(text), want, "{text}");
+        }
     }
 }
