@@ -79,11 +79,12 @@ count_node() { awk 'NF == 3 && $2 == "pass" { p += $3 } NF == 3 && ($2 == "fail"
 
 node_is_new_enough() { have node && have npm && [[ $(node -p 'process.versions.node.split(".")[0] >= 20') == true ]]; }
 
-chromium() {
-    local name
+# `type -P`: a file on the PATH, never this function or an alias.
+find_chromium() {
+    local name path
     for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome google-chrome-stable "/Applications/Chromium.app/Contents/MacOS/Chromium" "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do
-        if [[ -n $name ]] && have "$name"; then
-            command -v "$name"
+        if [[ -n $name ]] && path=$(type -P "$name"); then
+            echo "$path"
             return 0
         fi
     done
@@ -132,16 +133,16 @@ fi
 if [[ $browser == yes ]]; then
     missing=()
     node_is_new_enough || missing+=(node)
-    chromium >/dev/null || missing+=(chromium)
+    find_chromium >/dev/null || missing+=(chromium)
     if ((${#missing[@]} > 0)); then
         step "install what the pages are tested with: ${missing[*]}" install_packages "${missing[@]}" || true
     fi
-    if ! node_is_new_enough || ! chromium >/dev/null; then
+    if ! node_is_new_enough || ! find_chromium >/dev/null; then
         {
             echo
             echo "test.sh: the tests of the pages need Node 20 or newer (with npm) and Chromium; missing:"
             node_is_new_enough || echo "  Node $(have node && node --version || echo '(none)') -> 20 or newer: https://nodejs.org/"
-            chromium >/dev/null || echo "  Chromium -> the package chromium of your system, or CHROMIUM=/path/to/chrome"
+            find_chromium >/dev/null || echo "  Chromium -> the package chromium of your system, or CHROMIUM=/path/to/chrome"
             echo "Without them: ./test.sh --no-browser"
         } >&2
         exit 1
@@ -175,7 +176,7 @@ fi
 
 if [[ $browser == yes ]]; then
     export CHROMIUM
-    CHROMIUM=$(chromium)
+    CHROMIUM=$(find_chromium)
     if step "install the browser tests' packages" npm ci --prefix tests/browser --no-audit --no-fund; then
         runner "pages in Chromium" count_node node --test --test-reporter=spec tests/browser/*.test.mjs
     else
