@@ -4,11 +4,11 @@
 
 use super::{
     error::StoreError,
-    reader::{LineReader, Spot, push_bounded},
-    schema::{StoredRecord, term_text},
+    reader::{LineReader, Spot},
+    schema::StoredRecord,
 };
 use crate::model::entry::FileId;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 
 /// Where a record stands: in its log, and in the reader that was asked.
 #[derive(Debug, Clone, Copy)]
@@ -23,13 +23,7 @@ pub struct RecordPlace {
 impl LineReader {
     /// Places of the first `limit` records that carry an id term, in order of file and offset, each once.
     pub fn places(&self, term: &str, limit: usize) -> Result<Vec<RecordPlace>, StoreError> {
-        let term = term_text(term);
-        let mut first: BinaryHeap<Spot> = BinaryHeap::new();
-        for (at, segment) in self.segments().iter().enumerate() {
-            segment.spots(&term, at, |spot| push_bounded(&mut first, spot, limit)).map_err(|error| self.explain(error))?;
-        }
-        let mut spots = first.into_sorted_vec();
-        spots.dedup_by_key(|spot| (spot.file, spot.start));
+        let spots = self.spots_of(term, limit)?;
         Ok(spots.into_iter().map(|spot| RecordPlace { file: FileId(spot.file), start: spot.start, spot }).collect())
     }
 

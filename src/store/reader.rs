@@ -158,6 +158,11 @@ impl LineReader {
 
     /// The first `limit` records that carry an id term, in order of file and offset, each once.
     pub fn records(&self, term: &str, limit: usize) -> Result<Vec<StoredRecord>, StoreError> {
+        let spots = self.spots_of(term, limit)?;
+        self.read(&spots)
+    }
+
+    pub(super) fn spots_of(&self, term: &str, limit: usize) -> Result<Vec<Spot>, StoreError> {
         let term = term_text(term);
         let mut first: BinaryHeap<Spot> = BinaryHeap::new();
         for (at, segment) in self.segments().iter().enumerate() {
@@ -165,7 +170,7 @@ impl LineReader {
         }
         let mut spots = first.into_sorted_vec();
         spots.dedup_by_key(|spot| (spot.file, spot.start));
-        self.read(&spots)
+        Ok(spots)
     }
 
     /// Id terms that begin with a text, in byte order, at most `limit`.
@@ -251,7 +256,7 @@ impl LineReader {
 }
 
 /// Keeps the smallest `limit`.
-pub(super) fn push_bounded(heap: &mut BinaryHeap<Spot>, spot: Spot, limit: usize) {
+fn push_bounded(heap: &mut BinaryHeap<Spot>, spot: Spot, limit: usize) {
     if heap.len() < limit {
         heap.push(spot);
     } else if let Some(mut largest) = heap.peek_mut()
@@ -359,7 +364,7 @@ impl OpenSegment {
         Ok(())
     }
 
-    pub(super) fn spots(&self, term: &str, segment: usize, mut visit: impl FnMut(Spot)) -> Result<(), TantivyError> {
+    fn spots(&self, term: &str, segment: usize, mut visit: impl FnMut(Spot)) -> Result<(), TantivyError> {
         self.each_doc(term, |doc| visit(self.spot(segment, doc)))
     }
 

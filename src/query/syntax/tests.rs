@@ -1,3 +1,5 @@
+//! What the query grammar understands, and what it says of what it does not.
+
 use super::{token::Tokens, *};
 use crate::model::{entry::Severity, time::UnixNanos};
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Which lines of real logs form one record.
+
 use super::*;
 use crate::model::time::UnixNanos;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Spellings of an instant and the nanoseconds they mean.
+
 use super::*;
 use crate::model::time::UnixNanos;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Spellings of a length, and numbers that only look like one.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Prefixes of shippers around the inner line.
+
 use super::*;
 use crate::model::time::UnixNanos;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Text lines of real programs and what is read from them.
+
 use super::*;
 use crate::model::time::UnixNanos;
 use proptest::prelude::*;
