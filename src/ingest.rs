@@ -39,7 +39,7 @@ const CATCHING_UP_BYTES: u64 = 64 * 1024 * 1024;
 /// Ends of a batch while following.
 const FOLLOW_BATCH: BatchEnd = BatchEnd { bytes: 16 * 1024 * 1024, records: 20_000, age: Duration::from_secs(1) };
 /// Ends of a batch while catching up.
-const BULK_BATCH: BatchEnd = BatchEnd { bytes: 48 * 1024 * 1024, records: usize::MAX, age: Duration::from_secs(10) };
+const BULK_BATCH: BatchEnd = BatchEnd { bytes: 40 * 1024 * 1024, records: usize::MAX, age: Duration::from_secs(10) };
 /// How often the state of the sources is published.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
 

@@ -24,7 +24,7 @@ use rustc_hash::FxHashSet;
 use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
 /// Memory for records committed lately.
-const RECENT_BYTES: usize = 64 * 1024 * 1024;
+const RECENT_BYTES: usize = 48 * 1024 * 1024;
 /// Trees between two clearings of what was fetched for them.
 const FORGET_EVERY: usize = 256;
 /// Records of a batch when everything is rebuilt.
