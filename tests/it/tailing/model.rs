@@ -144,7 +144,8 @@ impl World {
             Action::Half { log } => {
                 self.end_half(*log);
                 let line = self.line();
-                let (begin, rest) = line.split_at(line.len() / 2);
+                // Behind the id, or the half would be the beginning of other lines too.
+                let (begin, rest) = line.split_at((line.len() / 2).max(r#"{"id":"000000","#.len()));
                 self.append(*log, begin);
                 self.half.insert(*log, format!("{rest}\n"));
             }
