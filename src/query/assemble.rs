@@ -9,7 +9,7 @@ use crate::{
         entry::Entry,
         id::{IdKind, IdRelation},
         profile::Profile,
-        trace::{Anomaly, AnomalyKind, Neighbour},
+        trace::{Anomaly, AnomalyKind, LineRef, Neighbour},
     },
     reconstruct::{
         build::{self, Tree, Unit},
@@ -217,7 +217,9 @@ impl<'a, S: LineSource> Assembler<'a, S> {
                 if let Some(rule) = rule {
                     let word = self.word(&candidate)?;
                     let fetched = self.fetch(key)?;
-                    let lines = fetched.items.iter().filter(|i| i.reference(&candidate).is_some()).take(3).map(|i| i.line.clone()).collect();
+                    let mut lines: Vec<LineRef> = fetched.items.iter().filter(|i| i.reference(&candidate).is_some()).map(|i| i.line.clone()).collect();
+                    lines.sort_unstable();
+                    lines.truncate(3);
                     neighbours.entry((word.clone(), rule.into())).or_insert(Neighbour { to: word, rule: rule.into(), lines });
                 }
             }
@@ -238,7 +240,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
 
     fn word(&mut self, key: &Arc<str>) -> Result<String, S::Error> {
         let fetched = self.fetch(key)?;
-        let found = fetched.items.iter().find_map(|i| i.reference(key).map(|r| format!("{}:{}", roles::kind_word(fetched.kind, &r.label), r.value)));
+        let found = naming(&fetched.items, key).map(|r| format!("{}:{}", roles::kind_word(fetched.kind, &r.label), r.value));
         Ok(found.unwrap_or_else(|| key.to_string()))
     }
 
@@ -362,11 +364,18 @@ fn kind_of(key: &str, items: &[Rc<Item>]) -> IdKind {
     counts.into_iter().max_by_key(|(kind, n)| (*n, std::cmp::Reverse(roles::level(*kind)))).map_or(IdKind::Other, |(kind, _)| kind)
 }
 
+/// How most lines name a unit, its own lines before others; of a tie the smaller name. Free of the order of lines.
+fn naming<'a>(items: &'a [Rc<Item>], key: &str) -> Option<&'a WorkRef> {
+    let mut votes: BTreeMap<(bool, &str, &str), (u32, &WorkRef)> = BTreeMap::new();
+    for r in items.iter().filter_map(|item| item.reference(key)) {
+        votes.entry((r.relation == IdRelation::Own, &*r.label, &*r.value)).or_insert((0, r)).0 += 1;
+    }
+    let best = votes.into_iter().min_by_key(|((own, label, value), (count, _))| (std::cmp::Reverse(*own), std::cmp::Reverse(*count), *label, *value));
+    best.map(|(_, (_, r))| r)
+}
+
 fn add_unit(tree: &mut Tree, key: &Arc<str>, fetched: &Fetched, parent: Option<ParentLink>, depth: u32) {
-    // The label of its first line in (file, offset) order: the same whatever came first into the index.
-    let first =
-        fetched.items.iter().filter_map(|i| i.reference(key).map(|r| (r.relation != IdRelation::Own, &i.line, i.entry.at, r))).min_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
-    let Some((_, _, _, r)) = first else { return };
+    let Some(r) = naming(&fetched.items, key) else { return };
     let unit = Unit { key: key.clone(), kind: fetched.kind, label: r.label.clone(), value: r.value.clone(), scope: r.scope.clone(), parent, depth };
     tree.units.insert(key.clone(), unit);
 }

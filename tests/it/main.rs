@@ -7,6 +7,7 @@ mod cli;
 mod crash;
 mod fixtures;
 mod house;
+mod order;
 mod pages;
 mod samples;
 mod support;

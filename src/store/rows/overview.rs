@@ -7,7 +7,7 @@ use super::{
     columns::{ABSENT, Columns, flag},
     filter::in_preset,
     list::Point,
-    names::{Dictionary, NONE},
+    names::Dictionary,
     reader::{RowReader, RowSpot},
 };
 use crate::{
@@ -103,19 +103,22 @@ impl Overview {
 
     fn facets(&self, filters: &[RowFilter], dictionary: &Dictionary) -> Vec<Facet> {
         let names = dictionary.names();
-        let routes = (1..names.len()).map(|n| (names[n].to_string(), self.routes[n])).collect();
-        let states = State::ALL.iter().enumerate().map(|(n, s)| (s.word().to_owned(), self.states[n])).collect();
-        let mut out = vec![facet("route", "Route", routes, filters), facet("status", "State", states, filters)];
+        let of_names = |counts: &[u64]| facet_counts(names.iter().map(|name| &**name).zip(counts.iter().copied()).skip(1));
+        let states = facet_counts(State::ALL.iter().map(|state| state.word()).zip(self.states));
+        let mut out = vec![facet("route", "Route", of_names(&self.routes), filters), facet("status", "State", states, filters)];
         for ((key, title, _), counts) in SET_FACETS.into_iter().zip(&self.sets) {
             let mut of_name = vec![0_u64; names.len()];
             for (set, count) in dictionary.sets().iter().zip(counts).filter(|(_, count)| **count > 0) {
                 set.iter().for_each(|name| of_name[*name as usize] += count);
             }
-            of_name[NONE as usize] = 0;
-            out.push(facet(key, title, of_name.iter().zip(names).map(|(count, name)| (name.to_string(), *count)).filter(|(_, count)| *count > 0).collect(), filters));
+            out.push(facet(key, title, of_names(&of_name), filters));
         }
         out
     }
+}
+
+fn facet_counts<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> Vec<(&'a str, u64)> {
+    counts.filter(|(_, count)| *count > 0).collect()
 }
 
 /// Values of the conditions on a facet.
@@ -133,24 +136,27 @@ fn chosen<'a>(key: &str, filters: &'a [RowFilter]) -> Vec<&'a str> {
     values.flatten().map(String::as_str).collect()
 }
 
-/// Most frequent first; chosen values always stand among them.
-fn facet(key: &str, title: &str, mut counts: Vec<(String, u64)>, filters: &[RowFilter]) -> Facet {
+/// Most frequent first; chosen values always stand among them. Names may be as many as requests: only those that are shown are put in order.
+fn facet(key: &str, title: &str, mut counts: Vec<(&str, u64)>, filters: &[RowFilter]) -> Facet {
     let chosen = chosen(key, filters);
-    counts.retain(|(value, count)| *count > 0 || chosen.contains(&value.as_str()));
-    counts.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    let all = counts.len();
-    let mut kept: Vec<FacetValue> = Vec::new();
-    let wanted = counts.iter().filter(|(value, _)| chosen.contains(&value.as_str())).count().min(MAX_VALUES);
-    let mut free = MAX_VALUES - wanted;
-    for (value, count) in counts {
-        let is_chosen = chosen.contains(&value.as_str());
-        if (!is_chosen && free == 0) || kept.len() >= MAX_VALUES {
-            continue;
-        }
-        free -= usize::from(!is_chosen);
-        kept.push(FacetValue { value, count, chosen: is_chosen });
+    let order = |a: &(&str, u64), b: &(&str, u64)| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0));
+    // A value of its own for each request (a hash of the whole prompt, say) groups nothing.
+    if chosen.is_empty() && counts.len() > MAX_VALUES && counts.iter().all(|(_, count)| *count == 1) {
+        counts.clear();
     }
-    Facet { key: key.to_owned(), title: title.to_owned(), more: (all - kept.len()) as u64, values: kept }
+    let all = counts.len();
+    let (mut kept, mut rest): (Vec<(&str, u64)>, Vec<(&str, u64)>) = counts.into_iter().partition(|(value, _)| chosen.contains(value));
+    kept.sort_unstable_by(order);
+    kept.truncate(MAX_VALUES);
+    let free = MAX_VALUES - kept.len();
+    if rest.len() > free {
+        rest.select_nth_unstable_by(free, order);
+        rest.truncate(free);
+    }
+    kept.append(&mut rest);
+    kept.sort_unstable_by(order);
+    let values: Vec<FacetValue> = kept.into_iter().map(|(value, count)| FacetValue { chosen: chosen.contains(&value), value: value.to_owned(), count }).collect();
+    Facet { key: key.to_owned(), title: title.to_owned(), more: (all - values.len()) as u64, values }
 }
 
 /// At most [`MAX_POINTS`], evenly chosen in the order of time.
