@@ -241,7 +241,7 @@ fn show(args: &ShowArgs) -> Result<()> {
 fn elsewhere(id: &str, scope: Option<&str>) -> Result<()> {
     for dir in data_dir::recent().into_iter().skip(1).take(5) {
         let found = engine_at(&dir).ok().and_then(|e| e.path(id, scope).ok());
-        if matches!(found, Some(Found::Path(_) | Found::Choices(_))) {
+        if matches!(found, Some(Found::Path(_) | Found::Choices { .. })) {
             writeln!(io::stderr(), "the id is in {}: add --data {}", dir.display(), dir.display())?;
         }
     }

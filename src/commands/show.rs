@@ -25,9 +25,9 @@ pub fn run(out: &mut Out<'_>, asked: &str, found: &Found, json: bool, log: bool)
             out.line("")?;
         }
         Found::Path(view) => path(out, view, log)?,
-        Found::Choices(choices) => {
+        Found::Choices { choices, more } => {
             choose(out, asked, choices, json)?;
-            bail!("{} requests carry this id; name one of them", choices.len());
+            bail!("{}{} requests carry this id; name one of them", if *more { "at least " } else { "" }, choices.len());
         }
         Found::Unknown(view) => bail!("{}", unknown(asked, view)),
     }

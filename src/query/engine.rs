@@ -162,7 +162,7 @@ impl Answers for Engine {
         let meaning = resolve::resolve(&index, &mut Assembler::new(&index, &snapshot.profile), text, scope)?;
         Ok(match meaning {
             Meaning::One(choice) => Found::Path(Box::new(self.path_of(&snapshot, &index, &choice.root, begun)?)),
-            Meaning::Many(choices) => Found::Choices(self.choices(&snapshot, &index, &choices)?),
+            Meaning::Many { choices, more } => Found::Choices { choices: self.choices(&snapshot, &index, &choices)?, more },
             Meaning::Nothing { near } => Found::Unknown(Box::new(self.unknown(&snapshot, text, near)?)),
         })
     }

@@ -40,7 +40,12 @@ pub enum Meaning {
     /// One request.
     One(Choice),
     /// Several.
-    Many(Vec<Choice>),
+    Many {
+        /// The first of them.
+        choices: Vec<Choice>,
+        /// There may be others.
+        more: bool,
+    },
     /// No id of the index; terms that begin alike.
     Nothing {
         /// Neighbours.
@@ -77,7 +82,7 @@ pub fn resolve<S: TermSource>(source: &S, assembler: &mut Assembler<'_, S>, text
                 push(&mut found, meaning);
             }
         }
-        match choose(found) {
+        match choose(found, false) {
             Meaning::Nothing { .. } => {}
             known => return Ok(known),
         }
@@ -150,15 +155,17 @@ fn members<S: TermSource>(source: &S, assembler: &mut Assembler<'_, S>, term: &s
             units.insert(subject.key.clone());
         }
     }
+    let mut more = source.count(term) > MAX_LOOK as u64;
     for unit in units {
+        if found.len() > MAX_CHOICES {
+            more = true;
+            break;
+        }
         if let Some(root) = assembler.root_of(&unit)? {
             push(&mut found, Meaning::One(Choice { root, term: term.to_owned(), kind: roles::kind_word(kind, "") }));
         }
-        if found.len() >= MAX_CHOICES {
-            break;
-        }
     }
-    Ok(match choose(found) {
+    Ok(match choose(found, more) {
         Meaning::Nothing { .. } => None,
         known => Some(known),
     })
@@ -171,7 +178,7 @@ fn of_terms<S: TermSource>(source: &S, assembler: &mut Assembler<'_, S>, terms: 
             push(&mut found, meaning);
         }
     }
-    Ok(match choose(found) {
+    Ok(match choose(found, terms.len() >= MAX_CHOICES) {
         Meaning::Nothing { .. } => Meaning::Nothing { near: terms.iter().take(8).cloned().collect() },
         known => known,
     })
@@ -180,19 +187,20 @@ fn of_terms<S: TermSource>(source: &S, assembler: &mut Assembler<'_, S>, terms: 
 fn push(found: &mut Vec<Choice>, meaning: Meaning) {
     match meaning {
         Meaning::One(choice) => found.push(choice),
-        Meaning::Many(choices) => found.extend(choices),
+        Meaning::Many { choices, .. } => found.extend(choices),
         Meaning::Nothing { .. } => {}
     }
 }
 
-fn choose(mut found: Vec<Choice>) -> Meaning {
+fn choose(mut found: Vec<Choice>, more: bool) -> Meaning {
     found.sort();
     found.dedup_by(|a, b| a.root == b.root);
+    let more = more || found.len() > MAX_CHOICES;
     found.truncate(MAX_CHOICES);
     match found.len() {
         0 => Meaning::Nothing { near: Vec::new() },
         1 => found.pop().map_or(Meaning::Nothing { near: Vec::new() }, Meaning::One),
-        _ => Meaning::Many(found),
+        _ => Meaning::Many { choices: found, more },
     }
 }
 

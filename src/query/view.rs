@@ -85,7 +85,12 @@ pub enum Found {
     /// One request.
     Path(Box<PathView>),
     /// Several.
-    Choices(Vec<ChoiceView>),
+    Choices {
+        /// The first of them.
+        choices: Vec<ChoiceView>,
+        /// There may be others.
+        more: bool,
+    },
     /// None.
     Unknown(Box<UnknownView>),
 }

@@ -45,19 +45,22 @@ pub fn after(spans: &[Draft], root: usize, from: i64, to: i64, first_tokens: &Fi
     let top: Vec<usize> = (0..spans.len())
         .filter(detached)
         .filter(|i| {
-            let inside_detached = std::iter::successors(spans[*i].parent, |p| spans[*p].parent).any(|p| detached(&p) && starts_frame(&spans[p]) && spans[*i].start <= spans[p].end);
-            starts_frame(&spans[*i]) || !inside_detached
+            let inside_detached = std::iter::successors(spans[*i].parent, |p| spans[*p].parent).any(|p| detached(&p) && starts_frame(spans, p) && spans[*i].start <= spans[p].end);
+            starts_frame(spans, *i) || !inside_detached
         })
         .collect();
     let children = children(spans);
-    let kids = |of: usize| children[of].iter().copied().filter(|c| !starts_frame(&spans[*c])).collect::<Vec<_>>();
+    let kids = |of: usize| children[of].iter().copied().filter(|c| !starts_frame(spans, *c)).collect::<Vec<_>>();
     let pieces = critical_path::walk(&nodes, &top, &kids, from, to, 0);
     parts(spans, &pieces, first_tokens)
 }
 
-/// Runs of tasks and waits stand beside each other after the response: a task that hands over and ends is no parent in time.
-fn starts_frame(d: &Draft) -> bool {
-    d.kind == SpanKind::Task || d.kind.is_wait()
+/// Runs of tasks and waits stand beside each other after the response: a task that hands over and ends is no parent in time. A wait
+/// between two tries inside a run is a part of that run.
+fn starts_frame(spans: &[Draft], i: usize) -> bool {
+    let d = &spans[i];
+    let inside_run = d.kind == SpanKind::RetryWait && d.parent.is_some_and(|p| spans[p].kind == SpanKind::Task && spans[p].start <= d.start && d.end <= spans[p].end);
+    d.kind == SpanKind::Task || (d.kind.is_wait() && !inside_run)
 }
 
 /// Totals of parts as the document states them; span names are filled in by the caller.

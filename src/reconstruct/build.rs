@@ -86,8 +86,9 @@ pub struct Built {
 /// Rebuilds the path of a tree.
 pub fn build(tree: &Tree, profile: &Profile) -> Built {
     let mut b = spans::build(tree, profile);
-    let attempts = attempts::model_attempts(&mut b);
-    order_spans(&mut b);
+    let mut attempts = attempts::model_attempts(&mut b);
+    let new_index = order_spans(&mut b);
+    attempts.fallback_span = attempts.fallback_span.map(|span| new_index[span]);
     let root = root_span(&b);
     if let Some(root) = root {
         hang_orphans(&mut b, root);
@@ -120,8 +121,8 @@ fn hang_orphans(b: &mut Builder<'_>, root: usize) {
     }
 }
 
-/// Sorts spans by start (parents before children at one instant) and renumbers their parents.
-fn order_spans(b: &mut Builder<'_>) {
+/// Sorts spans by start (parents before children at one instant) and renumbers their parents; the new number of each old one.
+fn order_spans(b: &mut Builder<'_>) -> Vec<usize> {
     let mut order: Vec<usize> = (0..b.spans.len()).collect();
     let rank = |k: SpanKind| SpanKind::ALL.iter().position(|x| *x == k);
     order.sort_by(|x, y| {
@@ -140,6 +141,7 @@ fn order_spans(b: &mut Builder<'_>) {
     for d in &mut b.spans {
         d.parent = d.parent.map(|p| new_index[p]);
     }
+    new_index
 }
 
 fn lines_of(b: &Builder<'_>, span: usize) -> Vec<LineRef> {

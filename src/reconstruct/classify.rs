@@ -62,7 +62,9 @@ fn fold(name: &str) -> String {
 fn by_status(status: u16) -> Option<FailureClass> {
     match status {
         408 | 409 | 425 | 429 => Some(FailureClass::Transient),
-        400..=499 => Some(FailureClass::Semantic),
+        // The caller went away: nothing is known of the work.
+        499 => None,
+        400..=498 => Some(FailureClass::Semantic),
         500..=599 => Some(FailureClass::Transient),
         _ => None,
     }

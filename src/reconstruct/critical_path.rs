@@ -36,9 +36,17 @@ pub fn walk(nodes: &[Node], top: &[usize], children: &dyn Fn(usize) -> Vec<usize
     let mut pieces = Vec::new();
     if end > start {
         // Deep trees are walked with a stack of our own: log lines decide the depth.
-        let mut stack = vec![Frame { owner: None, start, end, cursor: end, pending: sorted(nodes, top, start, end) }];
+        let mut stack = vec![Frame { owner: None, start, end, cursor: end, pending: sorted(nodes, top, start, end), overlapping: Vec::new() }];
         while let Some(frame) = stack.last_mut() {
-            let Some(next) = next_child(nodes, frame, tolerance_ns) else {
+            let next = next_child(nodes, frame, tolerance_ns);
+            if let Some((filler, from)) = filler(nodes, frame, next) {
+                frame.pending.extend(next);
+                let to = std::mem::replace(&mut frame.cursor, from);
+                let kids = children(filler);
+                stack.push(Frame { owner: Some(filler), start: from, end: to, cursor: to, pending: sorted(nodes, &kids, from, to), overlapping: Vec::new() });
+                continue;
+            }
+            let Some(next) = next else {
                 let (owner, from, to) = (frame.owner, frame.start, frame.cursor);
                 push(&mut pieces, owner, from, to);
                 stack.pop();
@@ -53,7 +61,7 @@ pub fn walk(nodes: &[Node], top: &[usize], children: &dyn Fn(usize) -> Vec<usize
                 continue;
             }
             let kids = children(next);
-            stack.push(Frame { owner: Some(next), start: from, end: to, cursor: to, pending: sorted(nodes, &kids, from, to) });
+            stack.push(Frame { owner: Some(next), start: from, end: to, cursor: to, pending: sorted(nodes, &kids, from, to), overlapping: Vec::new() });
         }
     }
     pieces.reverse();
@@ -68,6 +76,8 @@ struct Frame {
     cursor: i64,
     /// Children by clamped end, the latest last.
     pending: Vec<usize>,
+    /// Children passed over because they ended after what follows began.
+    overlapping: Vec<usize>,
 }
 
 fn sorted(nodes: &[Node], children: &[usize], start: i64, end: i64) -> Vec<usize> {
@@ -86,8 +96,22 @@ fn next_child(nodes: &[Node], frame: &mut Frame, tolerance_ns: i64) -> Option<us
         if begins_before && ended {
             return Some(candidate);
         }
+        if begins_before {
+            frame.overlapping.push(candidate);
+        }
     }
     None
+}
+
+/// A frame without an owner vouches for nothing itself: where no child ended in time, one that was running takes the gap before the
+/// cursor. The child and where its part begins.
+fn filler(nodes: &[Node], frame: &Frame, next: Option<usize>) -> Option<(usize, i64)> {
+    if frame.owner.is_some() {
+        return None;
+    }
+    let gap_start = next.map_or(frame.start, |n| nodes[n].end.min(frame.end)).max(frame.start);
+    let running = frame.overlapping.iter().copied().filter(|i| gap_start < frame.cursor && nodes[*i].start < frame.cursor);
+    running.min_by_key(|i| (nodes[*i].start, *i)).map(|i| (i, nodes[i].start.max(gap_start)))
 }
 
 fn push(pieces: &mut Vec<Piece>, owner: Option<usize>, start: i64, end: i64) {
@@ -120,7 +144,17 @@ mod tests {
     // b     |--------|       b ends last; it began before a ended, so nothing waited for a
     #[test]
     fn of_parallel_children_the_last_to_end_is_followed() {
-        assert_eq!(path(&[(1, 7), (3, 10)], &[None, None], 0, 10), vec![(None, 0, 3), (Some(1), 3, 10)]);
+        assert_eq!(path(&[(0, 10), (1, 7), (3, 10)], &[None, Some(0), Some(0)], 0, 10), vec![(Some(0), 0, 3), (Some(2), 3, 10)]);
+    }
+
+    // a   |------|
+    // b         |----|       a frame without an owner gives the time before b to a, which was running
+    #[test]
+    fn what_was_running_takes_the_gaps_of_a_frame_that_vouches_for_nothing() {
+        assert_eq!(path(&[(0, 7), (6, 10)], &[None, None], 0, 10), vec![(Some(0), 0, 6), (Some(1), 6, 10)]);
+        assert_eq!(path(&[(0, 7), (1, 3), (6, 10)], &[None, None, None], 0, 10), vec![(Some(0), 0, 1), (Some(1), 1, 3), (Some(0), 3, 6), (Some(2), 6, 10)]);
+        // Inside an owner the time is its own.
+        assert_eq!(path(&[(0, 10), (0, 7), (6, 10)], &[None, Some(0), Some(0)], 0, 10), vec![(Some(0), 0, 6), (Some(2), 6, 10)]);
     }
 
     // a   |--------------|   a covers b wholly: b is not on the path

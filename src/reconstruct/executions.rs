@@ -91,7 +91,8 @@ fn polls(item: &Item, r: &crate::reconstruct::item::WorkRef) -> bool {
 }
 
 fn hands_over(item: &Item) -> bool {
-    item.verb == Verb::Queue || item.entry.job.as_ref().is_some_and(|j| j.queue.is_some() || j.delay.is_some())
+    // A step that names the queue it was done for (a model call of a worker) hands nothing over.
+    item.verb == Verb::Queue || (spans::line_kind(item).is_none() && item.entry.job.as_ref().is_some_and(|j| j.queue.is_some() || j.delay.is_some()))
 }
 
 /// Splits the lines of a task into runs. A start after an end, a higher attempt number, or the same start in another worker begins
@@ -248,9 +249,9 @@ fn task_name(b: &Builder<'_>, unit: &Unit, run: &Execution, handed: &[usize]) ->
 }
 
 fn queue_of(b: &Builder<'_>, unit: &Unit, items: &[usize], handed: &[usize]) -> Option<String> {
-    items
-        .iter()
-        .chain(handed)
+    // The line that parks a task names the queue it is parked in, not the one it ran from.
+    let ran = items.iter().filter(|i| b.tree.items[**i].verb != Verb::Dead);
+    ran.chain(handed)
         .find_map(|i| b.tree.items[*i].entry.job.as_ref().and_then(|j| j.queue.as_deref()).map(str::to_owned))
         .or_else(|| unit.scope.as_deref().and_then(|s| s.strip_prefix("queue=")).map(str::to_owned))
 }
@@ -324,10 +325,10 @@ fn between(b: &mut Builder<'_>, unit: &Unit, run: &spans::Draft, before: &Execut
     let previous_end = b.spans[previous].end;
     let lines: Vec<LineRef> = before.items.first().into_iter().chain(run.items.first()).map(|i| tree.items[*i].line.clone()).collect();
     match before.ended_by {
-        Verb::End => b.anomalies.push(Anomaly { kind: AnomalyKind::DuplicateDelivery, text: format!("{} ran again after it had ended well", run.name), lines }),
         _ if previous_end > run.start => {
             b.anomalies.push(Anomaly { kind: AnomalyKind::DuplicateDelivery, text: format!("{} was running twice at the same time", run.name), lines });
         }
+        Verb::End => b.anomalies.push(Anomaly { kind: AnomalyKind::DuplicateDelivery, text: format!("{} ran again after it had ended well", run.name), lines }),
         ended => {
             let lost = matches!(ended, Verb::None | Verb::Stall) && run.attempt.zip(before.attempt).is_none_or(|(a, p)| a <= p);
             let kind = if lost { SpanKind::QueueWait } else { SpanKind::RetryWait };

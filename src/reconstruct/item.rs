@@ -91,6 +91,8 @@ impl Item {
         let path = self.entry.http.as_ref().and_then(|h| h.path.as_deref()).unwrap_or("");
         let asked = |r: &WorkRef| &*r.label == "path" || path.contains(&*r.value);
         let only_asked = own().all(asked);
+        // A line that names a tool is about the tool's call, not about the model call that asked for it.
+        let is_tool = self.entry.tool.is_some();
         own()
             .filter(|r| only_asked || !asked(r))
             .enumerate()
@@ -98,7 +100,7 @@ impl Item {
                 // Deepest first; then strong before scoped (a scoped id beside a strong one of the same level is what was handed
                 // over), then the shorter label (`job` before `mail.id`), then the first written.
                 let spoken_of = own().any(|o| super::link::is_id_of(&o.label, &r.label));
-                (roles::level(r.kind), r.scope.is_none(), !spoken_of, std::cmp::Reverse(label_parts(&r.label)), std::cmp::Reverse(*i))
+                (roles::level(r.kind), is_tool && r.kind == IdKind::Tool, r.scope.is_none(), !spoken_of, std::cmp::Reverse(label_parts(&r.label)), std::cmp::Reverse(*i))
             })
             .map(|(_, r)| r)
     }

@@ -41,11 +41,25 @@ fn is_value(part: &str) -> bool {
         return false;
     }
     let digits = part.bytes().filter(u8::is_ascii_digit).count();
-    if digits == part.len() || id::is_strong(part, true) || part.contains('@') {
+    if digits == part.len() || id::is_strong(part, true) || part.contains('@') || is_random_word(part) {
         return true;
     }
     // `T-10413`, `order_77`, `2026-11-23`: digits that are no small suffix of a word such as `oauth2`.
     digits >= 2 && digits * 3 >= part.len()
+}
+
+/// `doc_QWKzCfmZYPGWTMokUDKA`: behind its prefix an id drawn from letters of both cases, which may hold no digit. Words in camel case have
+/// few capitals.
+fn is_random_word(part: &str) -> bool {
+    let Some((prefix, rest)) = part.split_once(['_', '-']) else { return false };
+    let count = |is: fn(&u8) -> bool| rest.bytes().filter(is).count();
+    let (upper, lower) = (count(u8::is_ascii_uppercase), count(u8::is_ascii_lowercase));
+    (2..=12).contains(&prefix.len())
+        && prefix.bytes().all(|b| b.is_ascii_alphabetic())
+        && rest.len() >= 16
+        && rest.bytes().all(|b| b.is_ascii_alphanumeric())
+        && upper * 4 >= rest.len()
+        && lower * 7 >= rest.len()
 }
 
 fn is_version(part: &str) -> bool {
@@ -66,6 +80,8 @@ mod tests {
             ("/users/42", "/users/{id}"),
             ("/oauth2/token", "/oauth2/token"),
             ("/wrk2-api/review/compose", "/wrk2-api/review/compose"),
+            ("/v1/documents/doc_QWKzCfmZYPGWTMokUDKA/summary", "/v1/documents/{id}/summary"),
+            ("/pages/user_AccountSettingsPage", "/pages/user_AccountSettingsPage"),
             ("/", "/"),
         ] {
             assert_eq!(fold(path), want);

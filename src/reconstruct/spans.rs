@@ -292,6 +292,8 @@ fn containing(b: &Builder<'_>, unit: &str, start: i64, end: i64) -> Option<usize
         .iter()
         .enumerate()
         .filter(|(_, d)| &*d.unit == unit && !d.kind.is_wait() && !matches!(d.kind, SpanKind::DbWrite))
+        // A single step is a parent only of what happened inside it.
+        .filter(|(_, d)| !matches!(d.kind, SpanKind::ModelCall | SpanKind::Tool | SpanKind::HttpCall) || (d.start <= start && end <= d.end))
         .max_by_key(|(i, d)| {
             let shared = d.end.min(end) - d.start.max(start);
             (!matches!(d.kind, SpanKind::Edge), shared >= 0, d.start <= start, shared, std::cmp::Reverse(*i))

@@ -31,6 +31,9 @@ pub fn state(b: &Builder<'_>, root: Option<usize>) -> State {
         Some(s) if s >= 400 => return State::Rejected,
         _ => {}
     }
+    if b.spans.iter().any(|s| s.kind == SpanKind::App && s.blocking && s.outcome == Outcome::Cancelled) {
+        return State::ClientDisconnect;
+    }
     if let Some(task) = failed_task(b) {
         return if b.spans[task].outcome == Outcome::Timeout && b.spans.len() == 1 { State::Timeout } else { State::Failed };
     }

@@ -5,7 +5,8 @@
 
 use crate::{
     model::{
-        id::IdKind,
+        entry::Severity,
+        id::{IdKind, IdRelation},
         profile::Profile,
         trace::{Evidence, Outcome, SpanKind},
     },
@@ -25,9 +26,7 @@ pub(super) fn root_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
     // Lines of the request that name a child unit vouch for the request's service being at work.
     let mut visits: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let child_lines = b.tree.items.iter().enumerate().filter(|(i, item)| {
-        b.owner[*i].as_ref().is_some_and(|o| o != &unit.key)
-            && item.reference(&unit.key).is_some_and(|r| r.relation == crate::model::id::IdRelation::Own)
-            && is_makers_line(b, item, *i)
+        b.owner[*i].as_ref().is_some_and(|o| o != &unit.key) && item.reference(&unit.key).is_some_and(|r| r.relation == IdRelation::Own) && is_makers_line(b, item, *i)
     });
     let all: Vec<usize> = indexes.iter().copied().chain(child_lines.map(|(i, _)| i)).collect();
     for index in all {
@@ -132,10 +131,27 @@ fn finish_visit(b: &mut Builder<'_>, mut d: Draft, lines: &[usize], end: Option<
     d.outcome = end.map_or(if d.unfinished { Outcome::Unknown } else { Outcome::Ok }, |i| outcome(&tree.items[i]));
     d.status = end.and_then(|i| tree.items[i].entry.http.as_ref().and_then(|h| h.status)).or(d.status);
     d.main = end.or(d.main);
+    if d.outcome == Outcome::Ok {
+        d.outcome = broken_off(tree, &d).unwrap_or(Outcome::Ok);
+    }
     d.items.extend(lines.iter().copied().filter(|i| Some(*i) != d.main));
     d.items.sort_unstable();
     d.items.dedup();
     b.spans.push(d);
+}
+
+/// A status is sent before a stream is: what the lines of a visit say after it counts. The caller is gone, or the last thing said before
+/// the closing line is an error.
+fn broken_off(tree: &Tree, visit: &Draft) -> Option<Outcome> {
+    let of_visit = |item: &&Item| item.service() == visit.service && item.reference(&visit.unit).is_some_and(|r| r.relation == IdRelation::Own);
+    let during = |item: &&Item| item.time_ns.is_some_and(|t| visit.start <= t && t <= visit.end + 2 * visit.quantum_ns);
+    let closes = |item: &&Item| has_status(item);
+    let said: Vec<&Item> = tree.items.iter().filter(of_visit).filter(during).filter(|i| !closes(i)).collect();
+    if said.iter().any(|item| words::client_left(&item.entry)) {
+        return Some(Outcome::Cancelled);
+    }
+    let last = said.last()?;
+    (last.failed && last.entry.severity.is_some_and(|s| s >= Severity::Error)).then_some(Outcome::Error)
 }
 
 /// The closing line's interval must not be a small part of what the service logged for the request: then it ends a step of it.

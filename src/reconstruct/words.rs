@@ -145,6 +145,30 @@ pub fn failed(entry: &Entry) -> bool {
     outcome_bad || status_bad || (failure && entry.severity.is_none_or(|s| s >= Severity::Warn)) || entry.severity.is_some_and(|s| s >= Severity::Error)
 }
 
+/// The line says that whoever asked is gone: `client disconnected`, `reader went away`, an exception of that name. A client of
+/// something else (`redis client closed`) is not whoever asked.
+pub fn client_left(entry: &Entry) -> bool {
+    let by_class = entry.failure.as_ref().and_then(|f| f.kind.as_deref()).is_some_and(|kind| {
+        let kind = kind.to_ascii_lowercase();
+        ["clientdisconnect", "clientabort", "clientclosed", "clientgone"].iter().any(|name| kind.contains(name))
+    });
+    by_class || entry.body.as_deref().is_some_and(|body| says_client_left(head(body)))
+}
+
+fn says_client_left(text: &str) -> bool {
+    let words: Vec<String> = text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).take(24).map(str::to_lowercase).collect();
+    let leaves = |word: &String| matches!(word.as_str(), "disconnected" | "disconnects" | "disconnect" | "gone" | "away" | "left" | "closed" | "aborted" | "hung" | "vanished");
+    words.iter().enumerate().any(|(at, word)| {
+        let before = at.checked_sub(1).map_or("the", |i| words[i].as_str());
+        let is_caller = matches!(word.as_str(), "client" | "reader" | "caller" | "browser")
+            && (matches!(before, "the" | "a" | "http" | "our" | "as" | "because" | "since" | "when" | "while" | "remote") || strong_verb(before).is_some());
+        let between = |w: &&String| matches!(w.as_str(), "has" | "is" | "was" | "had" | "already" | "suddenly" | "went" | "connection" | "connections" | "socket");
+        let goes = words[at + 1..].iter().find(|w| !between(w)).is_some_and(leaves);
+        let was_left = matches!(before, "by") && words[..at].iter().any(|w| matches!(w.as_str(), "closed" | "aborted" | "cancelled" | "canceled" | "disconnected"));
+        (is_caller && goes) || (matches!(word.as_str(), "client" | "caller" | "browser") && was_left)
+    })
+}
+
 fn head(text: &str) -> &str {
     let end = text.find('\n').unwrap_or(text.len()).min(400);
     let mut end = end;
@@ -236,6 +260,22 @@ mod tests {
             ("job:start", Verb::Begin),
         ] {
             assert_eq!(verb_of_text(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_caller_that_went_away_is_told_from_a_client_of_something_else() {
+        for (text, want) in [
+            ("client disconnected, stream stopped", true),
+            ("reader went away, stream dropped", true),
+            ("stream ended: the client closed the connection", true),
+            ("request cancelled by client", true),
+            ("redis client disconnected", false),
+            ("client created", false),
+            ("closed db client", false),
+            ("client secret left in the body", false),
+        ] {
+            assert_eq!(says_client_left(text), want, "{text}");
         }
     }
 

@@ -888,18 +888,21 @@ impl Answers for Demo {
             HOSTILE => Found::Path(Box::new(hostile())),
             HUGE => Found::Path(Box::new(huge())),
             BARE => Found::Path(Box::new(bare())),
-            "1187" => Found::Choices(vec![
-                ChoiceView {
-                    id: "1187".into(),
-                    scope: Some("queue=mail".into()),
-                    kind: "job".into(),
-                    route: Some("POST /tickets/{id}/reply".into()),
-                    start: Some(at(0)),
-                    state: State::Ok,
-                    total_ns: Some(14_921 * MS),
-                },
-                ChoiceView { id: "1187".into(), scope: Some("queue=<b>".into()), kind: "job".into(), route: None, start: None, state: State::Failed, total_ns: None },
-            ]),
+            "1187" => Found::Choices {
+                choices: vec![
+                    ChoiceView {
+                        id: "1187".into(),
+                        scope: Some("queue=mail".into()),
+                        kind: "job".into(),
+                        route: Some("POST /tickets/{id}/reply".into()),
+                        start: Some(at(0)),
+                        state: State::Ok,
+                        total_ns: Some(14_921 * MS),
+                    },
+                    ChoiceView { id: "1187".into(), scope: Some("queue=<b>".into()), kind: "job".into(), route: None, start: None, state: State::Failed, total_ns: None },
+                ],
+                more: false,
+            },
             "boom" | "boom1" => return Err(QueryError::Store("segment 3: checksum <mismatch>".into())),
             "late1" => return Err(QueryError::Deadline { limit_ms: 2_000 }),
             "stuck1" => {

@@ -146,6 +146,11 @@ fn facet(key: &str, title: &str, mut counts: Vec<(&str, u64)>, filters: &[RowFil
     }
     let all = counts.len();
     let (mut kept, mut rest): (Vec<(&str, u64)>, Vec<(&str, u64)>) = counts.into_iter().partition(|(value, _)| chosen.contains(value));
+    if matches!(key, "route" | "status") {
+        // A condition that nothing fits is still shown, to be taken away.
+        let unmet: Vec<&str> = chosen.iter().copied().filter(|value| !value.ends_with('*') && !kept.iter().any(|(met, _)| met == value)).collect();
+        kept.extend(unmet.into_iter().map(|value| (value, 0)));
+    }
     kept.sort_unstable_by(order);
     kept.truncate(MAX_VALUES);
     let free = MAX_VALUES - kept.len();
@@ -156,7 +161,7 @@ fn facet(key: &str, title: &str, mut counts: Vec<(&str, u64)>, filters: &[RowFil
     kept.append(&mut rest);
     kept.sort_unstable_by(order);
     let values: Vec<FacetValue> = kept.into_iter().map(|(value, count)| FacetValue { chosen: chosen.contains(&value), value: value.to_owned(), count }).collect();
-    Facet { key: key.to_owned(), title: title.to_owned(), more: (all - values.len()) as u64, values }
+    Facet { key: key.to_owned(), title: title.to_owned(), more: all.saturating_sub(values.len()) as u64, values }
 }
 
 /// At most [`MAX_POINTS`], evenly chosen in the order of time.

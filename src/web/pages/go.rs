@@ -80,7 +80,7 @@ pub async fn page(State(shared): State<Shared>, Query(pairs): Query<Pairs>) -> R
     let asked = text.clone();
     match shared.ask(move |answers| answers.path(&asked, None)).await? {
         Found::Path(path) => Ok(Redirect::to(&address(&path.trace, &text)).into_response()),
-        Found::Choices(choices) => chooser(&shared, &text, choices),
+        Found::Choices { choices, more } => chooser(&shared, &text, choices, more),
         Found::Unknown(_) if !is_id_like(&text) => Ok(to_list(&text)),
         Found::Unknown(unknown) => self::unknown(&shared, &text, *unknown),
     }
@@ -123,8 +123,9 @@ fn is_id_like(text: &str) -> bool {
 }
 
 /// Several requests have the id.
-pub(super) fn chooser(shared: &Shared, asked: &str, choices: Vec<ChoiceView>) -> Result<Response, Problem> {
-    let count = format::counted(choices.len() as u64, "request", "requests");
+pub(super) fn chooser(shared: &Shared, asked: &str, choices: Vec<ChoiceView>, more: bool) -> Result<Response, Problem> {
+    let at_least = if more { "At least " } else { "" };
+    let count = format!("{at_least}{}", format::counted(choices.len() as u64, "request", "requests"));
     let choices = choices
         .into_iter()
         .map(|c| ChoiceRow {
@@ -142,9 +143,9 @@ pub(super) fn chooser(shared: &Shared, asked: &str, choices: Vec<ChoiceView>) ->
 }
 
 /// The same as data.
-pub(super) fn choices_json(choices: &[ChoiceView]) -> Value {
+pub(super) fn choices_json(choices: &[ChoiceView], more: bool) -> Value {
     let one = |c: &ChoiceView| json!({ "id": c.id, "scope": c.scope, "kind": c.kind, "route": c.route, "start": c.start, "state": c.state, "total_ns": c.total_ns });
-    json!({ "choices": choices.iter().map(one).collect::<Vec<_>>() })
+    json!({ "choices": choices.iter().map(one).collect::<Vec<_>>(), "more": more })
 }
 
 /// Nobody has the id: what is near, what was read.

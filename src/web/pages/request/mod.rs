@@ -99,7 +99,7 @@ pub async fn page(State(shared): State<Shared>, id: Result<Path<String>, PathRej
     }
     match ask(&shared, view.id.clone(), view.scope.clone()).await? {
         Found::Path(path) => show(&shared, &path, &view),
-        Found::Choices(choices) => go::chooser(&shared, &view.id, choices),
+        Found::Choices { choices, more } => go::chooser(&shared, &view.id, choices, more),
         Found::Unknown(unknown) => go::unknown(&shared, &view.id, *unknown),
     }
 }
@@ -111,7 +111,7 @@ async fn ask(shared: &Shared, id: String, scope: Option<String>) -> Result<Found
 fn twin(found: Found) -> Result<Response, Problem> {
     match found {
         Found::Path(path) => document(StatusCode::OK, &path.trace),
-        Found::Choices(choices) => document(StatusCode::MULTIPLE_CHOICES, &go::choices_json(&choices)),
+        Found::Choices { choices, more } => document(StatusCode::MULTIPLE_CHOICES, &go::choices_json(&choices, more)),
         Found::Unknown(_) => Ok(StatusCode::NOT_FOUND.into_response()),
     }
 }
