@@ -238,6 +238,13 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         Ok(())
     }
 
+    /// What kind of id a unit of work is, in the words of documents.
+    pub fn kind_word(&mut self, term: &str) -> Result<&'static str, S::Error> {
+        let key: Arc<str> = term.into();
+        let fetched = self.fetch(&key)?;
+        Ok(naming(&fetched.items, &key).map_or("id", |r| roles::kind_word(fetched.kind, &r.label)))
+    }
+
     fn word(&mut self, key: &Arc<str>) -> Result<String, S::Error> {
         let fetched = self.fetch(key)?;
         let found = naming(&fetched.items, key).map(|r| format!("{}:{}", roles::kind_word(fetched.kind, &r.label), r.value));

@@ -134,7 +134,8 @@ fn of_term<S: TermSource>(source: &S, assembler: &mut Assembler<'_, S>, term: &s
         return Ok(None);
     }
     if let Some(root) = assembler.root_of(term)? {
-        return Ok(Some(Meaning::One(Choice { root, term: term.to_owned(), kind: "id" })));
+        let kind = assembler.kind_word(term)?;
+        return Ok(Some(Meaning::One(Choice { root, term: term.to_owned(), kind })));
     }
     members(source, assembler, term)
 }

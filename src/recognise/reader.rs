@@ -32,6 +32,8 @@ use std::{
 const MAX_PLANS: usize = 4_096;
 /// Most entries of one record.
 const MAX_BATCH: usize = 10_000;
+/// Most places where a broken record is looked at for a whole one.
+const MAX_BREAKS: usize = 32;
 /// How deep records may stand in records.
 const MAX_NESTING: u8 = 3;
 
@@ -160,6 +162,9 @@ impl Reader {
         let mut scan = Scan::default();
         scan.leaves.reserve(48);
         scan.object(text, &mut self.names, ROOT);
+        if scan.broke && depth == 0 && self.written_into(text, source, out) {
+            return true;
+        }
         if scan.leaves.is_empty() && !scan.clean {
             return false;
         }
@@ -184,6 +189,26 @@ impl Reader {
             _ => out.push(entry),
         }
         true
+    }
+
+    /// Two writers and one file: a whole record begins where another was broken off. The whole one is read; of the other its text is kept.
+    fn written_into(&mut self, text: &str, source: &Arc<str>, out: &mut Vec<Entry>) -> bool {
+        for at in memchr::memmem::find_iter(text.as_bytes(), b"{\"").skip(1).take(MAX_BREAKS) {
+            // Behind these an object is a part of the broken one.
+            if matches!(text.as_bytes()[at - 1], b':' | b',' | b'[' | b' ' | b'\t' | b'\n' | b'\\') {
+                continue;
+            }
+            let (broken, whole) = text.split_at(at);
+            let mut scan = Scan::default();
+            scan.object(whole, &mut self.names, ROOT);
+            if scan.clean && scan.leaves.len() > 1 && self.object(whole, source, 1, out) {
+                let mut rest = Entry { source: source.clone(), body: Some(mine_head(broken).into()), ..Entry::default() };
+                rest.reading.unparsed = true;
+                out.push(rest);
+                return true;
+            }
+        }
+        false
     }
 
     /// A record inside a record: its own reading wins, the envelope fills what it leaves out.

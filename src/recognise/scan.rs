@@ -83,6 +83,8 @@ pub struct Scan<'a> {
     pub leaves: Vec<Leaf<'a>>,
     /// The text was a whole, valid object and nothing else.
     pub clean: bool,
+    /// The text ended or turned into something else inside the object. A value that may be cut there is not among the leaves.
+    pub broke: bool,
     /// The batch, when the object is an envelope of one.
     pub batch: Option<Batch<'a>>,
     objects: u16,
@@ -141,7 +143,11 @@ impl<'a> Pass<'a, '_> {
                     self.space();
                 }
                 Some(b'"') if first => {}
-                _ => {
+                next => {
+                    let ends_whole = next.is_none() && self.out.leaves.last().is_some_and(|l| l.kind == Kind::Str);
+                    if !first && !ends_whole {
+                        self.out.leaves.pop();
+                    }
                     self.fail();
                     return;
                 }
@@ -161,10 +167,7 @@ impl<'a> Pass<'a, '_> {
             self.space();
             let name = self.names.child(path, key);
             self.value(name, depth, object, in_array);
-            if self.at >= self.b.len() {
-                if self.b.last() != Some(&b'}') || !self.ok {
-                    self.fail();
-                }
+            if self.out.broke {
                 return;
             }
         }
@@ -173,6 +176,7 @@ impl<'a> Pass<'a, '_> {
     /// Gives up: the rest of the line is not looked at.
     fn fail(&mut self) {
         self.ok = false;
+        self.out.broke = true;
         self.at = self.b.len();
     }
 

@@ -174,3 +174,18 @@ proptest! {
         prop_assert!(!read_bytes(&mut reader, &raw).is_empty());
     }
 }
+
+#[test]
+fn a_record_written_into_a_broken_one_is_read_and_half_an_id_is_none() {
+    let whole = r#"{"timestamp":"2026-11-18T14:16:44.566818+00:00","levelname":"INFO","task_id":"99848239-a049-43bd-8ef9-7fab4c23a4a9","message":"model call finished"}"#;
+    let mut reader = Reader::new(Tables::builtin());
+    let entries = read_bytes(&mut reader, format!(r#"{{"levelname": "DEBUG", "name": "db", "task_id": "b6906{whole}"#).as_bytes());
+    assert_eq!(entries.len(), 2);
+    assert_eq!((entries[0].body.as_deref(), entries[0].ids.len(), entries[0].reading.unparsed), (Some("model call finished"), 1, false));
+    assert_eq!((entries[1].body.as_deref(), entries[1].ids.len(), entries[1].reading.unparsed), (Some(r#"{"levelname": "DEBUG", "name": "db", "task_id": "b6906"#), 0, true));
+    // Broken off inside its last object: no record of its own.
+    let cut = read_bytes(&mut reader, br#"{"level":"info","task_id":"99848239-a049-43bd-8ef9-7fab4c23a4a9","msg":"x","request":{"id":"req_8c2a2787fedeb496aa","n":1}"#);
+    assert_eq!((cut.len(), cut[0].body.as_deref(), cut[0].reading.unparsed), (1, Some("x"), true));
+    let half = read_bytes(&mut reader, br#"{"level":"info","msg":"x","task_id":"99848239-a049"#);
+    assert_eq!((half[0].body.as_deref(), half[0].ids.len()), (Some("x"), 0));
+}

@@ -239,7 +239,7 @@ fn opening(b: &Builder<'_>, root: usize, state: State, s: &mut Sentence<'_>) {
             s.say("Not finished: ");
             let open = (0..b.spans.len()).find(|i| b.spans[*i].unfinished).unwrap_or(root);
             s.link(format!("{} began", b.spans[open].name), open);
-            s.say(" and no end was seen");
+            s.say(" and no line with its id ends it");
         }
     }
     if let Some(span) = culprit
@@ -248,7 +248,8 @@ fn opening(b: &Builder<'_>, root: usize, state: State, s: &mut Sentence<'_>) {
         s.say(": ");
         let c = &b.spans[span];
         let of = c.attempt.filter(|a| *a > 1).map(|a| format!(" on attempt {a}")).unwrap_or_default();
-        let what = c.main.and_then(|i| b.tree.items[i].entry.failure.as_ref().and_then(|f| f.kind.clone())).map(|k| format!(" ({})", short(&k))).unwrap_or_default();
+        let named = c.main.iter().chain(&c.items).find_map(|i| b.tree.items[*i].entry.failure.as_ref().and_then(|f| f.kind.clone()));
+        let what = named.map(|k| format!(" ({})", short(&k))).unwrap_or_default();
         s.link(format!("{} failed{of}{what}", c.name), span);
     }
 }

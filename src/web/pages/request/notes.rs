@@ -67,7 +67,7 @@ pub struct NeighbourView {
 impl Notes {
     /// There is nothing to say.
     pub fn is_quiet(&self) -> bool {
-        self.missing.is_empty() && self.remarks.is_empty() && self.neighbours.is_empty()
+        self.remarks.is_empty() && self.neighbours.is_empty()
     }
 }
 
@@ -109,7 +109,7 @@ fn neighbour_words(rule: &str) -> &'static str {
     match rule {
         "batch" => "in the same batch",
         "shared" => "shared by several requests, so part of none",
-        "poll" => "asked about the same work",
+        "poll" => "whose state it asked for",
         "retry_of" => "tried again",
         _ => "beside it",
     }

@@ -169,7 +169,7 @@ fn row(c: &Context<'_>, s: &Share, share: &str, first: bool) -> Row {
         badge: Some(s.kind.stage().into()),
         name: parts::segment_words(s.kind).into(),
         remark: if s.failed_ns > 0 {
-            if s.failed_ns == s.ns { "in failed attempts".into() } else { format!("{} in failed attempts", format::length(s.failed_ns)) }
+            if s.failed_ns == s.ns { "in steps that failed".into() } else { format!("{} in steps that failed", format::length(s.failed_ns)) }
         } else {
             String::new()
         },
