@@ -265,6 +265,9 @@ pub fn outcome(item: &Item) -> Outcome {
         Some(s) if s >= 400 => return Outcome::Error,
         _ => {}
     }
+    if words::client_left(&item.entry) {
+        return Outcome::Cancelled;
+    }
     if classify::is_timeout(&item.entry) && item.failed {
         return Outcome::Timeout;
     }

@@ -131,8 +131,8 @@ fn finish_visit(b: &mut Builder<'_>, mut d: Draft, lines: &[usize], end: Option<
     d.outcome = end.map_or(if d.unfinished { Outcome::Unknown } else { Outcome::Ok }, |i| outcome(&tree.items[i]));
     d.status = end.and_then(|i| tree.items[i].entry.http.as_ref().and_then(|h| h.status)).or(d.status);
     d.main = end.or(d.main);
-    if d.outcome == Outcome::Ok {
-        d.outcome = broken_off(tree, &d).unwrap_or(Outcome::Ok);
+    if matches!(d.outcome, Outcome::Ok | Outcome::Error) {
+        d.outcome = broken_off(tree, &d).unwrap_or(d.outcome);
     }
     d.items.extend(lines.iter().copied().filter(|i| Some(*i) != d.main));
     d.items.sort_unstable();

@@ -65,3 +65,64 @@ fn every_breakdown_of_the_samples_adds_up_and_any_id_leads_to_the_same_path() {
     assert!(seen > 900, "{seen}");
     assert_eq!(path("09067a52-90b0-48b1-aa54-2ea128c3745a"), path("req_01M7QGFP4Z7RT7ZZGYQE2G9KB0"));
 }
+
+#[test]
+fn a_caller_that_left_is_not_a_failure_of_the_work() {
+    let stream = path("req_01M7QEWF9ZMR6S11Q9RWH59TF2");
+    assert_eq!((stream["state"].as_str(), stream["status"].as_u64()), (Some("client_disconnect"), Some(200)), "{}", stream["verdict"]["sentence"]);
+}
+
+fn spans(doc: &serde_json::Value, kind: &str) -> Vec<serde_json::Value> {
+    doc["spans"].as_array().unwrap().iter().filter(|s| s["kind"] == kind).cloned().collect()
+}
+
+#[test]
+fn the_sentence_of_a_fallback_points_at_the_call_that_answered() {
+    let doc = path("req_01M7QDR9APRHT2H0HF90CN64CK");
+    let answered = spans(&doc, "model_call").into_iter().find(|s| s["outcome"] == "ok").unwrap();
+    assert_eq!((answered["name"].as_str(), doc["verdict"]["degraded"].as_bool()), (Some("gpt-4.1-nano-2025-04-14"), Some(true)));
+    let served = indexed().serve(&["--data", "served", "--no-follow", concat!(env!("CARGO_MANIFEST_DIR"), "/sample-logs")]);
+    let (_, page) = served.get("/r/req_01M7QDR9APRHT2H0HF90CN64CK");
+    let linked = format!("href=\"#{}\">gpt-4.1-nano-2025-04-14 answered</a>", answered["id"].as_str().unwrap());
+    assert!(page.contains(&linked), "{linked}");
+}
+
+#[test]
+fn time_after_the_response_that_steps_state_is_theirs_and_waits_between_tries_are_waits() {
+    let overlapping = path("req_01M7QD7GMJ1B8Y8SA36ZH1JYK2");
+    assert_eq!(overlapping["completion"]["by_kind_ns"]["unaccounted"].as_i64(), None, "{}", overlapping["completion"]["by_kind_ns"]);
+    let retried = path("req_01M7QENEH7GPYFT1TS3MF4CQCP");
+    let stated: i64 = spans(&retried, "retry_wait").iter().map(|s| time(&s["end"]) - time(&s["start"])).sum();
+    assert_eq!(retried["completion"]["by_kind_ns"]["retry_wait"].as_i64(), Some(stated));
+}
+
+fn time(value: &serde_json::Value) -> i64 {
+    chrono::DateTime::parse_from_rfc3339(value.as_str().unwrap()).unwrap().timestamp_nanos_opt().unwrap()
+}
+
+#[test]
+fn a_step_hangs_under_another_only_when_it_happened_inside_it() {
+    for id in ["req_01M7QEWF9ZMR6S11Q9RWH59TF2", "req_01M7QE7PKEVS6NG7AG2ZSJX0KW"] {
+        let doc = path(id);
+        let app = spans(&doc, "app").remove(0);
+        assert!(spans(&doc, "db_write").iter().chain(&spans(&doc, "other")).all(|s| s["parent"] == app["id"]), "{id}");
+    }
+}
+
+#[test]
+fn a_message_delivered_twice_that_ran_twice_at_once_is_said_so_and_half_a_record_is_no_request() {
+    let twice = path("req_01M7QERANGYWT20V016GM0PGZE");
+    let said: Vec<&str> = twice["anomalies"].as_array().unwrap().iter().filter(|a| a["kind"] == "duplicate_delivery").map(|a| a["text"].as_str().unwrap()).collect();
+    assert_eq!(said, ["index_document was running twice at the same time"]);
+    // The half of an id leads to the whole one, as any beginning does.
+    assert!(path("b6906")["ids"].as_array().unwrap().iter().any(|id| id["value"] == "b690658f-1e8c-41d1-849c-8cc138eaa822"));
+    let whole = path("req_01M7QG7YB96FP5QWW85W7Q14SZ");
+    assert!(whole["ids"].as_array().unwrap().iter().any(|id| id["value"] == "99848239-a049-43bd-8ef9-7fab4c23a4a9"));
+}
+
+#[test]
+fn a_task_in_the_dead_letters_ran_from_its_own_queue() {
+    let doc = path("req_01M7QDEYA7CFRCCH4EH6WVA5R8");
+    let queues: Vec<_> = spans(&doc, "task").iter().chain(&spans(&doc, "retry_wait")).map(|s| s["queue"].as_str().unwrap_or("-").to_owned()).collect();
+    assert_eq!(queues, ["reviews"; 7]);
+}
