@@ -67,4 +67,6 @@ pub fn prose(entry: &Entry) -> impl Iterator<Item = &str> {
 }
 
 #[cfg(test)]
+mod mutations;
+#[cfg(test)]
 mod tests;

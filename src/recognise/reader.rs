@@ -182,12 +182,41 @@ impl Reader {
             entry.body = Some(mine_head(text).into());
         }
         let tables = self.tables.clone();
-        let inner = convention.and_then(|i| tables.conventions[i].inner.as_deref());
-        let inner = inner.and_then(|path| scan.leaves.iter().find(|l| l.kind == Kind::Str && self.names.dotted(l.path) == path).map(Leaf::text));
+        let path = convention.and_then(|i| tables.conventions[i].inner.as_deref());
+        let inner = path.and_then(|path| scan.leaves.iter().find(|l| l.kind == Kind::Str && self.names.dotted(l.path) == path).map(Leaf::text));
         match inner {
             Some(inner) if depth < MAX_NESTING && !inner.trim().is_empty() => self.inner(&inner, &entry, source, depth, out),
+            _ if depth < MAX_NESTING && path.is_some_and(|path| self.object_inside(text, path, source, depth, out)) => {}
+            _ if depth < MAX_NESTING && self.record_in_body(&entry, source, depth, out) => {}
             _ => out.push(entry),
         }
+        true
+    }
+
+    /// The inner record of an envelope that carries it as an object.
+    fn object_inside(&mut self, text: &str, path: &str, source: &Arc<str>, depth: u8, out: &mut Vec<Entry>) -> bool {
+        let Some((inner, others)) = cut_member(text, path).filter(|(inner, _)| inner.starts_with('{')) else { return false };
+        let mut scan = Scan::default();
+        scan.object(&others, &mut self.names, ROOT);
+        let mut envelope = Entry { source: source.clone(), ..Entry::default() };
+        self.fill(&scan.leaves, &mut envelope);
+        let first = out.len();
+        self.inner(inner, &envelope, source, depth, out);
+        out[first..].iter_mut().filter(|e| e.reading.convention.is_empty()).for_each(|e| e.reading.convention = envelope.reading.convention);
+        true
+    }
+
+    /// Shippers nobody described: the message of the line is a whole record, with a time, a severity or a convention of its own.
+    fn record_in_body(&mut self, entry: &Entry, source: &Arc<str>, depth: u8, out: &mut Vec<Entry>) -> bool {
+        let Some(body) = entry.body.as_deref().map(str::trim).filter(|body| body.len() > 16 && body.starts_with('{') && body.ends_with('}')) else { return false };
+        let first = out.len();
+        self.text(body, source, depth + 1, out);
+        let is_record = out[first..].iter().any(|e| e.reading.json && (e.time.is_some() || e.severity.is_some() || !e.reading.convention.is_empty()));
+        if !is_record {
+            out.truncate(first);
+            return false;
+        }
+        out[first..].iter_mut().for_each(|e| inside(e, entry));
         true
     }
 
