@@ -11,7 +11,10 @@ use crate::{
         record::{Chunk, Record},
         time::UnixNanos,
     },
-    recognise::{Reader, Tables, explain},
+    recognise::{
+        Reader, Tables, explain,
+        sensitive::{self, Sensitive},
+    },
 };
 use anyhow::Result;
 use std::sync::Arc;
@@ -29,10 +32,14 @@ pub fn chunk(out: &mut Out<'_>, tables: &Arc<Tables>, chunk: &Chunk, next_line: 
         let Some(first) = entries.first() else { continue };
         if json {
             let mut object = explain::reading(first, span.line, first.reading.continues);
-            if entries.len() > 1
-                && let Some(map) = object.as_object_mut()
-            {
-                map.insert("entries".into(), entries.len().into());
+            if let Some(map) = object.as_object_mut() {
+                if entries.len() > 1 {
+                    map.insert("entries".into(), entries.len().into());
+                }
+                let marks = sensitive::marks(&String::from_utf8_lossy(record.raw), Sensitive::builtin());
+                if !marks.is_empty() {
+                    map.insert("sensitive".into(), marks.iter().map(|m| serde_json::json!([m.at.start, m.at.end, m.kind.word()])).collect());
+                }
             }
             out.line(&object.to_string())?;
         } else {

@@ -21,6 +21,7 @@ pub mod prefix;
 mod reader;
 mod role;
 mod scan;
+pub mod sensitive;
 pub mod severity;
 pub mod stack;
 mod table;

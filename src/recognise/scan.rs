@@ -430,6 +430,13 @@ impl<'a> Pass<'a, '_> {
     }
 }
 
+/// Length of the array or object a text begins with; `None` when it does not end.
+pub fn value_length(text: &str) -> Option<usize> {
+    let (mut names, mut scan) = (Names::bare(), Scan::default());
+    let mut p = Pass { text, b: text.as_bytes(), at: 0, ok: true, names: &mut names, out: &mut scan };
+    (p.skip() && p.at > 0).then_some(p.at)
+}
+
 /// The raw elements of an array, at most `limit`.
 pub fn elements(raw: &str, limit: usize) -> Vec<(Kind, &str)> {
     let mut out = Vec::new();

@@ -5,6 +5,7 @@
 mod bad_input;
 mod cli;
 mod crash;
+mod docs;
 mod fixtures;
 mod house;
 mod order;
