@@ -155,6 +155,21 @@ fn what_was_read_before_changes_no_reading() {
     }
 }
 
+#[test]
+fn what_a_search_for_broken_inputs_once_found_is_read() {
+    for kind in ["reader", "tables"] {
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz").join(kind);
+        for path in std::fs::read_dir(dir).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())) {
+            let input = std::fs::read(&path).unwrap_or_default();
+            if kind == "reader" {
+                assert!(!read_bytes(&mut Reader::new(Tables::builtin()), &input).is_empty(), "{}", path.display());
+            } else {
+                let _ = Tables::with(&[("mine".into(), String::from_utf8_lossy(&input).into_owned())]);
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
