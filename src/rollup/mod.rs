@@ -69,6 +69,10 @@ impl Rollup {
 
     /// Takes in what a commit brought.
     pub fn apply(&mut self, batch: Committed) -> Result<(), QueryError> {
+        // It was there already when the rows were brought up to date.
+        if batch.generation <= self.generation {
+            return Ok(());
+        }
         self.generation = batch.generation;
         let profile = batch.learned.profile();
         if profile.version != self.profile.version {

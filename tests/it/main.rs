@@ -12,3 +12,4 @@ mod pages;
 mod samples;
 mod support;
 mod tailing;
+mod trouble;
