@@ -138,7 +138,7 @@ fn read_once_hands_out_the_last_line_without_newline_and_finishes() {
 }
 
 /// As gzip does it: written beside, then the original is removed.
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
