@@ -249,7 +249,7 @@ impl Reading<'_> {
         let (mut begun, mut published) = (Instant::now(), Instant::now());
         // Caught up: what was there at the start has been read, however fast more is written meanwhile.
         let (mut told, mut ahead) = (false, self.sources.unread_bytes());
-        let mut ended = self.sources.ended();
+        let mut ends_kept = self.sources.ended();
         self.board.publish(Seen::of(self.sources));
         loop {
             if self.ended.load(Ordering::Acquire) {
@@ -274,10 +274,10 @@ impl Reading<'_> {
             let finished = stopping || (!self.follow && idle && self.sources.finished());
             let full = bytes >= end.bytes || records >= end.records || (bytes > 0 && begun.elapsed() >= end.age);
             // The end of a file is kept too: a segment of standard input goes when its end is.
-            let ends = idle && ended != self.sources.ended();
+            let ends = idle && ends_kept != self.sources.ended();
             if full || finished || ends || (bytes > 0 && idle) {
                 self.end_batch(bytes > 0, catching_up)?;
-                (bytes, records, ended) = (0, 0, self.sources.ended());
+                (bytes, records, ends_kept) = (0, 0, self.sources.ended());
             }
             if bytes == 0 && !told && (ahead == 0 || finished || (idle && readable == 0)) {
                 self.steps.send(Step::CaughtUp(Box::new(Seen::of(self.sources)))).map_err(|_| IngestError::Worker)?;

@@ -248,7 +248,7 @@ impl List {
     }
 
     fn keep_once(&self, events: &Receiver<Event>, tries: &mut usize) -> Result<(), QueryError> {
-        let mut rollup = Rollup::open(self.store.clone(), &self.rows, self.tables.clone())?;
+        let mut rollup = Rollup::open(self.store.clone(), &self.rows, self.tables.clone(), self.flags.stop.clone())?;
         self.status.send_if_modified(|s| s.list_behind.take().is_some());
         while let Ok(event) = events.recv() {
             match event {

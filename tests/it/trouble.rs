@@ -178,6 +178,31 @@ fn lines_are_read_on_while_the_rows_cannot_be_written_and_the_rows_come_later() 
     assert_eq!(served.stop(), Some(0));
 }
 
+/// The pipeline without its process.
+fn pipeline(bench: &Bench, faults: Faults, follow: bool, before: impl FnOnce()) -> Pipeline {
+    let store = Arc::new(Store::open_writer_with(&bench.path("data"), faults).unwrap());
+    let rows = Arc::new(RowStore::open(&bench.path("data")).unwrap().0);
+    before();
+    let watch = Watch { paths: vec![bench.path("logs").display().to_string()], follow, spool_dir: bench.path("data/spool"), poll_only: false };
+    Pipeline::start(store, rows, Tables::builtin(), watch).unwrap()
+}
+
+/// How it ended. Panics when it does not.
+fn end(pipeline: Pipeline) -> Result<(), String> {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || tell.send(pipeline.finish().map(drop).map_err(|e| e.to_string())));
+    told.recv_timeout(Duration::from_secs(30)).expect("an end")
+}
+
+#[test]
+fn rows_that_cannot_be_written_end_a_single_reading_with_the_reason() {
+    let bench = Bench::new();
+    append(&bench, &lines(0, 10));
+    let take_away = || _ = Away::take(&bench, "data/rows");
+    let said = end(pipeline(&bench, Faults::default(), false, take_away)).unwrap_err();
+    assert!(said.starts_with("the list of requests could not be written: ") && said.contains("data/rows"), "{said}");
+}
+
 #[test]
 fn a_closed_standard_error_does_not_end_reading() {
     let bench = Bench::new();
@@ -268,16 +293,10 @@ fn a_thread_that_panics_ends_reading_with_an_error() {
                 Ok(())
             }
         };
-        let store = Arc::new(Store::open_writer_with(&bench.path("data"), Faults::new(hook)).unwrap());
-        let rows = Arc::new(RowStore::open(&bench.path("data")).unwrap().0);
-        let watch = Watch { paths: vec![bench.path("logs").display().to_string()], follow: true, spool_dir: bench.path("data/spool"), poll_only: false };
-        let pipeline = Pipeline::start(store, rows, Tables::builtin(), watch).unwrap();
+        let pipeline = pipeline(&bench, Faults::new(hook), true, || ());
         eventually("it has caught up", || pipeline.is_caught_up());
         armed.store(true, Ordering::SeqCst);
         append(&bench, &lines(10, 20));
-        let (tell, told) = mpsc::channel();
-        thread::spawn(move || tell.send(pipeline.finish().map(drop).map_err(|e| e.to_string())));
-        let ended = told.recv_timeout(Duration::from_secs(30)).unwrap_or_else(|_| panic!("{thread_name}: nothing ended"));
-        assert_eq!(ended, Err("a thread that stores lines panicked".to_owned()), "{thread_name}");
+        assert_eq!(end(pipeline), Err("a thread that stores lines panicked".to_owned()), "{thread_name}");
     }
 }
