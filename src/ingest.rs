@@ -2,8 +2,11 @@
 //! one atom, and hands what was committed to the roll-up.
 //!
 //! Guarantees: channels are bounded, so reading waits for writing; documents enter the writer in the order they were read, so a commit
-//! holds exactly what its positions say; the first error of the store ends the run (the caller reopens and replays from the committed
-//! positions). It never interprets a record and never retries a write.
+//! holds exactly what its positions say; the first error of the store ends the run (the caller rewinds and replays from the committed
+//! positions), and so does the end of any thread. It never interprets a record and never retries a write.
+
+mod board;
+mod commit;
 
 use crate::{
     model::{
@@ -11,19 +14,20 @@ use crate::{
         entry::{Entry, FileId},
         record::{Chunk, Record},
         status::Status,
-        time::UnixNanos,
     },
     recognise::{self, Reader, Tables},
     reconstruct::{learn::Learned, roles},
-    source::{SourceError, Sources},
-    store::{LineDoc, LineWriter, Sealed, Shard, StoreError},
+    source::{SourceError, Sources, WakeHandle},
+    store::{LineDoc, LineWriter, Shard, StoreError},
 };
+use board::{Board, Seen};
+use commit::{Committer, Part, Step};
 use rustc_hash::{FxHashMap, FxHasher};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     hash::{Hash, Hasher},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver, SyncSender, TrySendError},
     },
@@ -58,8 +62,8 @@ pub enum IngestError {
     /// Writing failed; the index must be reopened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A worker ended without a word.
-    #[error("a worker thread ended early")]
+    /// A thread ended that should not have.
+    #[error("a thread that stores lines panicked")]
     Worker,
 }
 
@@ -118,11 +122,9 @@ pub enum Event {
     CaughtUp,
 }
 
-/// Everything a run needs.
+/// Everything a run needs besides its sources.
 pub struct Run {
-    /// Where lines come from.
-    pub sources: Sources,
-    /// Where they go.
+    /// Where lines go.
     pub writer: LineWriter,
     /// How they are read.
     pub tables: Arc<Tables>,
@@ -148,55 +150,85 @@ enum Job {
     Seal,
 }
 
-/// What the writer is told, by the workers and by the reader.
-enum Step {
-    Sealed(Box<Part>),
-    Failed(StoreError),
-    Commit { checkpoint: Checkpoint, catching_up: bool },
-    CaughtUp,
-}
-
-/// What one worker did since the last commit.
-struct Part {
-    sealed: Sealed,
-    touched: Vec<Touched>,
-    learned: Learned,
-    counters: BTreeMap<FileId, Counters>,
-}
-
-type Tally = Arc<Mutex<BTreeMap<FileId, Counters>>>;
-
-/// Reads until everything is read (or, following, until stopped).
-pub fn run(run: Run) -> Result<(), IngestError> {
-    let Run { mut sources, writer, tables, learned, checkpoint, follow, threads, stop, status, committed } = run;
-    let tally: Tally = Arc::new(Mutex::new(checkpoint.files.iter().map(|f| (f.id, f.counters)).collect()));
-    let known = Arc::new(Mutex::new(Arc::new(learned.clone())));
+/// Reads until everything is read (or, following, until stopped). After an error the sources stand behind what was committed: rewind them.
+pub fn run(run: Run, sources: &mut Sources) -> Result<(), IngestError> {
+    let Run { writer, tables, learned, checkpoint, follow, threads, stop, status, committed } = run;
     let threads = threads.max(1);
+    let board = Board::new(&checkpoint, &learned, follow, status);
+    let bell = Bell { ended: Arc::default(), wake: sources.wake_handle() };
     let (steps, step_queue) = mpsc::sync_channel::<Step>(threads * 2 + 2);
     thread::scope(|scope| {
         let mut workers = Vec::with_capacity(threads);
         let mut released = Vec::with_capacity(threads);
+        let mut working = Vec::with_capacity(threads);
+        let last = Last(steps.clone());
         for n in 0..threads {
             let (jobs, job_queue) = mpsc::sync_channel::<Job>(3);
             let (release, go_on) = mpsc::sync_channel::<()>(1);
-            let (shard, out, tables) = (writer.shard(), steps.clone(), tables.clone());
-            let work = move || recognise_chunks(&job_queue, &out, &go_on, shard, tables);
-            thread::Builder::new().name(format!("recognise-{n}")).spawn_scoped(scope, work).map_err(|_| IngestError::Worker)?;
+            let (shard, out, tables, bell) = (writer.shard(), Out(steps.clone()), tables.clone(), bell.clone());
+            let work = move || {
+                let _bell = bell;
+                recognise_chunks(&job_queue, &out, &go_on, shard, tables);
+            };
+            working.push(thread::Builder::new().name(format!("recognise-{n}")).spawn_scoped(scope, work).map_err(|_| IngestError::Worker)?);
             workers.push(jobs);
             released.push(release);
         }
-        let mut committer = Committer { writer, learned, tally: tally.clone(), known: known.clone(), committed, released };
-        let write = thread::Builder::new().name("write".into()).spawn_scoped(scope, move || committer.run(&step_queue)).map_err(|_| IngestError::Worker)?;
-        let publish = |sources: &mut Sources| publish(sources, &tally, &known, follow, &status);
-        let read = Reading { sources: &mut sources, workers: &workers, steps: &steps, follow, stop: &stop, committed: checkpoint.files.clone() }.run(publish);
+        let mut committer = Committer { writer, learned, board: board.clone(), committed, released };
+        let writing = {
+            let bell = bell.clone();
+            let write = move || {
+                let _bell = bell;
+                committer.run(&step_queue)
+            };
+            thread::Builder::new().name("write".into()).spawn_scoped(scope, write).map_err(|_| IngestError::Worker)?
+        };
+        let read = Reading { sources, workers: &workers, steps: &steps, board: &board, follow, stop: &stop, ended: &bell.ended, committed: checkpoint.files.clone() }.run();
         drop(workers);
-        drop(steps);
-        let written = write.join().map_err(|_| IngestError::Worker)?;
-        publish(&mut sources);
+        drop(last);
+        let written = writing.join().unwrap_or(Err(IngestError::Worker));
+        // Joined by hand: a panic of theirs was told as an error.
+        working.into_iter().for_each(|worker| drop(worker.join()));
+        sources.committed(&board.take_spooled());
+        board.publish(Seen::of(sources));
         // A reader that found its channel closed only says that the writer failed: the writer's reason is the one to tell.
         written?;
         read
     })
+}
+
+/// Dropped when a worker or the writer ends: a reader that waits for lines must not wait for ever for nobody.
+#[derive(Clone)]
+struct Bell {
+    ended: Arc<AtomicBool>,
+    wake: WakeHandle,
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Release);
+        self.wake.wake();
+    }
+}
+
+/// Tells the writer that no more batch is asked for, however reading ended: a worker may wait for one.
+struct Last(SyncSender<Step>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        let _ = self.0.send(Step::End);
+    }
+}
+
+/// A worker's way to the writer; a panic goes it too.
+struct Out(SyncSender<Step>);
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let _ = self.0.send(Step::Failed(IngestError::Worker));
+        }
+    }
 }
 
 /// The reading end: deals chunks to workers and decides when a batch ends.
@@ -204,19 +236,26 @@ struct Reading<'a> {
     sources: &'a mut Sources,
     workers: &'a [SyncSender<Job>],
     steps: &'a SyncSender<Step>,
+    board: &'a Board,
     follow: bool,
     stop: &'a AtomicBool,
+    ended: &'a AtomicBool,
     committed: Vec<FileCheckpoint>,
 }
 
 impl Reading<'_> {
-    fn run(mut self, mut publish: impl FnMut(&mut Sources)) -> Result<(), IngestError> {
+    fn run(mut self) -> Result<(), IngestError> {
         let (mut bytes, mut records) = (0_usize, 0_usize);
         let (mut begun, mut published) = (Instant::now(), Instant::now());
         // Caught up: what was there at the start has been read, however fast more is written meanwhile.
         let (mut told, mut ahead) = (false, self.sources.unread_bytes());
-        publish(self.sources);
+        let mut ends_kept = self.sources.ended();
+        self.board.publish(Seen::of(self.sources));
         loop {
+            if self.ended.load(Ordering::Acquire) {
+                return Err(IngestError::Worker);
+            }
+            self.sources.committed(&self.board.take_spooled());
             let stopping = self.stop.load(Ordering::Relaxed);
             let chunk = if stopping { None } else { self.sources.next(CHUNK_BYTES)? };
             let idle = chunk.is_none();
@@ -229,21 +268,23 @@ impl Reading<'_> {
                 ahead = ahead.saturating_sub(chunk.bytes.len() as u64);
                 self.deal(chunk)?;
             }
-            let unread = self.sources.unread_bytes();
-            let catching_up = unread > CATCHING_UP_BYTES;
+            let readable = self.sources.readable_bytes();
+            let catching_up = readable > CATCHING_UP_BYTES || (stopping && readable > 0);
             let end = if catching_up { &BULK_BATCH } else { &FOLLOW_BATCH };
             let finished = stopping || (!self.follow && idle && self.sources.finished());
             let full = bytes >= end.bytes || records >= end.records || (bytes > 0 && begun.elapsed() >= end.age);
-            if full || finished || (bytes > 0 && idle) {
+            // The end of a file is kept too: a segment of standard input goes when its end is.
+            let ends = idle && ends_kept != self.sources.ended();
+            if full || finished || ends || (bytes > 0 && idle) {
                 self.end_batch(bytes > 0, catching_up)?;
-                (bytes, records) = (0, 0);
+                (bytes, records, ends_kept) = (0, 0, self.sources.ended());
             }
-            if bytes == 0 && !told && (ahead == 0 || finished || (idle && unread == 0)) {
-                self.steps.send(Step::CaughtUp).map_err(|_| IngestError::Worker)?;
+            if bytes == 0 && !told && (ahead == 0 || finished || (idle && readable == 0)) {
+                self.steps.send(Step::CaughtUp(Box::new(Seen::of(self.sources)))).map_err(|_| IngestError::Worker)?;
                 told = true;
             }
             if published.elapsed() >= STATUS_EVERY || finished {
-                publish(self.sources);
+                self.board.publish(Seen::of(self.sources));
                 published = Instant::now();
             }
             if finished {
@@ -284,26 +325,26 @@ impl Reading<'_> {
     }
 }
 
-fn recognise_chunks(queue: &Receiver<Job>, out: &SyncSender<Step>, go_on: &Receiver<()>, mut shard: Shard, tables: Arc<Tables>) {
+fn recognise_chunks(queue: &Receiver<Job>, out: &Out, go_on: &Receiver<()>, mut shard: Shard, tables: Arc<Tables>) {
     let mut reader = Reader::new(tables);
     let mut part = (Vec::new(), Learned::default(), BTreeMap::new());
     while let Ok(job) = queue.recv() {
         let step = match job {
             Job::Chunk(chunk) => match read_chunk(&mut reader, &chunk, &mut shard, &mut part) {
                 Ok(()) => continue,
-                Err(error) => Step::Failed(error),
+                Err(error) => Step::Failed(error.into()),
             },
             Job::Seal => match shard.seal() {
                 Ok(sealed) => {
                     let (touched, learned, counters) = std::mem::take(&mut part);
                     Step::Sealed(Box::new(Part { sealed, touched, learned, counters }))
                 }
-                Err(error) => Step::Failed(error),
+                Err(error) => Step::Failed(error.into()),
             },
         };
         // The next batch begins when this one is committed: a commit must hold exactly what its positions say.
         let failed = matches!(step, Step::Failed(_));
-        if out.send(step).is_err() || failed || go_on.recv().is_err() {
+        if out.0.send(step).is_err() || failed || go_on.recv().is_err() {
             return;
         }
     }
@@ -381,104 +422,6 @@ fn compact(chunk: &Chunk, start: u64, line: u64, entries: &[Entry]) -> Option<To
     }
     let packed = postcard::to_allocvec(entries).unwrap_or_default().into();
     Some(Touched { file: chunk.file, start, line, source: chunk.source.clone(), entries: entries.len() as u32, packed, terms: terms.into() })
-}
-
-/// The writing end: waits for the parts of every worker, commits them with their positions, lets the workers go on.
-struct Committer {
-    writer: LineWriter,
-    learned: Learned,
-    tally: Tally,
-    known: Arc<Mutex<Arc<Learned>>>,
-    committed: SyncSender<Event>,
-    released: Vec<SyncSender<()>>,
-}
-
-impl Committer {
-    fn run(&mut self, queue: &Receiver<Step>) -> Result<(), StoreError> {
-        let mut parts: Vec<Part> = Vec::new();
-        let mut asked: VecDeque<(Checkpoint, bool)> = VecDeque::new();
-        let mut caught_up = false;
-        while let Ok(step) = queue.recv() {
-            match step {
-                Step::Sealed(part) => parts.push(*part),
-                Step::Failed(error) => return Err(error),
-                Step::Commit { checkpoint, catching_up } => asked.push_back((checkpoint, catching_up)),
-                Step::CaughtUp => caught_up = true,
-            }
-            if parts.len() == self.released.len()
-                && let Some((checkpoint, catching_up)) = asked.pop_front()
-            {
-                self.commit(std::mem::take(&mut parts), checkpoint, catching_up)?;
-            }
-            if caught_up && asked.is_empty() {
-                caught_up = false;
-                // Nobody listens when only the lines were asked for.
-                let _ = self.committed.send(Event::CaughtUp);
-            }
-        }
-        Ok(())
-    }
-
-    fn commit(&mut self, parts: Vec<Part>, mut checkpoint: Checkpoint, catching_up: bool) -> Result<(), StoreError> {
-        let mut touched = Vec::new();
-        for part in parts {
-            self.writer.take(part.sealed)?;
-            touched.extend(part.touched);
-            self.learned.merge(part.learned);
-            let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-            part.counters.iter().for_each(|(file, c)| tally.entry(*file).or_default().add(c));
-        }
-        merge_counters(&mut checkpoint, &self.tally);
-        let generation = self.writer.commit(&checkpoint, &self.learned.to_bytes())?;
-        for release in &self.released {
-            // A worker that is gone has said why.
-            let _ = release.send(());
-        }
-        let learned = Arc::new(self.learned.clone());
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = learned.clone();
-        let _ = self.committed.send(Event::Committed(Committed { generation, positions: positions(&checkpoint), touched, learned, catching_up }));
-        Ok(())
-    }
-}
-
-/// What reading counts (blank, cut) and what recognition counts (ok, text, unparsed) come together.
-fn merge_counters(checkpoint: &mut Checkpoint, tally: &Tally) {
-    let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-    for file in &mut checkpoint.files {
-        if let Some(mine) = tally.get(&file.id) {
-            take_counts(&mut file.counters, mine);
-        }
-    }
-}
-
-fn take_counts(to: &mut Counters, mine: &Counters) {
-    (to.ok, to.text, to.unparsed) = (mine.ok, mine.text, mine.unparsed);
-    (to.ok_bytes, to.unparsed_bytes) = (mine.ok_bytes, mine.unparsed_bytes);
-}
-
-fn publish(sources: &mut Sources, tally: &Tally, known: &Mutex<Arc<Learned>>, follow: bool, out: &watch::Sender<Status>) {
-    let (mut list, skipped) = sources.status();
-    let learned = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let profile = learned.profile();
-    let tally = tally.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let mut newest: Option<i64> = None;
-    for source in &mut list {
-        if let Some(mine) = tally.get(&source.id) {
-            take_counts(&mut source.counters, mine);
-        }
-        if let Some(facts) = learned.sources.get(&source.name) {
-            let offset = profile.zones.get(&source.name).map_or(0, |z| i64::from(z.offset_s) * 1_000_000_000);
-            source.coverage = facts.span(offset).map(|(a, b)| (UnixNanos(a), UnixNanos(b)));
-            source.conventions = facts.conventions();
-            source.evidence = facts.evidence();
-            source.services = facts.services();
-            source.zone = facts.zone_words(profile.zones.get(&source.name));
-            newest = newest.max(source.coverage.map(|c| c.1.0));
-        }
-    }
-    let backlog_bytes = sources.unread_bytes();
-    let read_bytes = list.iter().map(|s| s.counters.bytes()).sum();
-    out.send_replace(Status { sources: list, skipped, backlog_bytes, read_bytes, following: follow, newest: newest.map(UnixNanos), paused: None });
 }
 
 /// How far each lineage was read.

@@ -11,7 +11,11 @@ use crate::{
     app::{pipeline::Pipeline, terminal::Terminal},
     cli::{Cli, Command, DataArgs, ExplainArgs, ExportArgs, ExportFormat, IndexArgs, SearchArgs, ServeArgs, ShowArgs},
     commands::{self, Out},
-    model::{checkpoint::Checkpoint, summary::RowQuery},
+    model::{
+        checkpoint::{Checkpoint, FileState},
+        status::Status,
+        summary::RowQuery,
+    },
     query::{
         engine::Engine,
         search,
@@ -39,9 +43,23 @@ pub struct Usage(pub String);
 /// Its own log: warnings on standard error, more with `THROUGHLINE_LOG=info`, as JSON lines when standard error is no terminal.
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("THROUGHLINE_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("throughline=warn"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Heedless).log_internal_errors(false);
     // A second start in one process (tests) keeps the first one's.
     let _ = if io::IsTerminal::is_terminal(&io::stderr()) { builder.compact().try_init() } else { builder.json().try_init() };
+}
+
+/// Standard error, closed or not: nobody listens any more is no reason to stop reading.
+struct Heedless;
+
+impl Write for Heedless {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Does what the command line says.
@@ -118,7 +136,18 @@ fn index(args: &IndexArgs) -> Result<()> {
         terminal.sources(&status)?;
         terminal.say(&format!("index: {}", dir.display()));
     }
-    Ok(())
+    unread(&status)
+}
+
+/// Read once, and yet not to the end.
+fn unread(status: &Status) -> Result<()> {
+    let mut left = status.sources.iter().filter(|s| s.state == FileState::Live).filter_map(|s| Some(format!("{}: {}", s.path, s.trouble.as_ref()?)));
+    let Some(first) = left.next() else { return Ok(()) };
+    let more = match left.count() {
+        0 => String::new(),
+        n => format!(", and {n} more like it"),
+    };
+    anyhow::bail!("{first}{more}; what was read is kept, and the next run goes on there")
 }
 
 fn serve(args: &ServeArgs) -> Result<()> {
@@ -144,12 +173,15 @@ fn serve(args: &ServeArgs) -> Result<()> {
         let pages = tokio::spawn(web::serve(listener, web::router(state), async move {
             let _ = signalled.wait_for(|s| *s).await;
         }));
-        let failed = pipeline.failed();
+        let (failed, stop_reading) = (pipeline.failed(), pipeline.stopper());
         let url = format!("http://{address}/");
         let announcing = tokio::task::spawn_blocking(move || {
             let mut terminal = Terminal::new();
             terminal.address_while_reading(&url);
             terminal.watch_until_caught_up(&pipeline);
+            if pipeline.is_stopping() {
+                return pipeline;
+            }
             let said = terminal.sources(&pipeline.status().borrow()).map(|()| terminal.say(&url));
             if open && said.is_ok() {
                 open_browser(&url);
@@ -160,9 +192,10 @@ fn serve(args: &ServeArgs) -> Result<()> {
             () = interrupted() => Ok(()),
             reason = failed => Err(reason),
         };
+        // First of all: whoever waits for the reading to catch up would wait for the whole of it.
+        stop_reading();
         stop.send_replace(true);
         let pipeline = announcing.await.context("the start was interrupted")?;
-        pipeline.stop();
         let ended = pipeline.finish();
         let _ = tokio::time::timeout(Duration::from_secs(3), pages).await;
         ended.map(|_| ()).and(outcome)

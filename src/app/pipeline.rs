@@ -1,27 +1,29 @@
 //! The threads that read logs and keep rows: started together, restarted from the committed positions after an error of the store,
 //! stopped in order.
 //!
-//! Guarantees: after an error nothing goes on with the same writer; the reason is on the status page; when asked to stop, what was
-//! read is committed first. It never touches a line.
+//! Guarantees: after an error nothing goes on with the same writer; the reason is on the status page; a list that cannot be written does not hold
+//! reading; a thread that panics ends all with an error; when asked to stop, what was read is committed first. It never touches a line.
 
 use crate::{
     ingest::{self, Event, IngestError, Run},
     model::status::Status,
+    query::view::QueryError,
     recognise::Tables,
     reconstruct::learn::Learned,
     rollup::Rollup,
     source::{Sources, WakeHandle, Watch},
-    store::{RowStore, Store, WriterOptions},
+    store::{LineWriter, RowStore, Store, StoreError, WriterOptions},
 };
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, Receiver, SyncSender},
+        mpsc::{self, Receiver, RecvTimeoutError, SyncSender},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::watch;
 
@@ -33,12 +35,35 @@ const THREADS: usize = 2;
 /// Memory for the terms of a batch, shared by those threads.
 const HEAP_BYTES: usize = 100_000_000;
 
-#[derive(Default)]
 struct Flags {
     stop: Arc<AtomicBool>,
     caught_up: AtomicBool,
     done: AtomicBool,
-    wake: Mutex<Option<WakeHandle>>,
+    wake: WakeHandle,
+}
+
+impl Flags {
+    fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.wake.wake();
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Waits; true as soon as everything was asked to end.
+    fn stopped_within(&self, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        while !self.is_stopping() && Instant::now() < until {
+            thread::sleep(Duration::from_millis(100));
+        }
+        self.is_stopping()
+    }
+}
+
+fn backoff(tries: usize) -> Duration {
+    Duration::from_secs(BACKOFF_S[tries.min(BACKOFF_S.len() - 1)])
 }
 
 /// What runs.
@@ -52,29 +77,16 @@ pub struct Pipeline {
 impl Pipeline {
     /// Opens the sources and starts reading.
     pub fn start(store: Arc<Store>, rows: Arc<RowStore>, tables: Arc<Tables>, watched: Watch) -> Result<Self> {
-        let flags = Arc::new(Flags::default());
         let (status_out, status) = watch::channel(Status::default());
         let (failure_out, failure) = watch::channel(None);
         let (events, event_queue) = mpsc::sync_channel(0);
-        let sources = Sources::open(watched.clone(), store.reader().checkpoint())?;
-        *flags.wake.lock().unwrap_or_else(PoisonError::into_inner) = Some(sources.wake_handle());
-        let rollup = {
-            let (store, tables, flags, failure) = (store.clone(), tables.clone(), flags.clone(), failure_out.clone());
-            thread::Builder::new().name("rows".into()).spawn(move || {
-                let result = keep_rows(store, &rows, tables, &event_queue, &flags);
-                flags.done.store(true, Ordering::Release);
-                tell(&failure, &result);
-                result
-            })?
-        };
-        let reading = {
-            let flags = flags.clone();
-            thread::Builder::new().name("read".into()).spawn(move || {
-                let result = read(&store, &tables, &watched, sources, &events, &status_out, &flags);
-                tell(&failure_out, &result);
-                result
-            })?
-        };
+        let follow = watched.follow;
+        let sources = Sources::open(watched, store.reader().checkpoint())?;
+        let flags = Arc::new(Flags { stop: Arc::default(), caught_up: AtomicBool::new(false), done: AtomicBool::new(false), wake: sources.wake_handle() });
+        let list = List { store: store.clone(), rows, tables: tables.clone(), status: status_out.clone(), flags: flags.clone(), follow };
+        let rollup = spawn("rows", &flags, &failure_out, move || list.keep(&event_queue))?;
+        let lines = Lines { store, tables, events, status: status_out, flags: flags.clone(), follow };
+        let reading = spawn("read", &flags, &failure_out, move || lines.read(sources))?;
         Ok(Self { flags, status, failure, threads: vec![reading, rollup] })
     }
 
@@ -88,9 +100,20 @@ impl Pipeline {
         self.flags.caught_up.load(Ordering::Acquire)
     }
 
-    /// Nothing runs any more.
+    /// Nothing runs any more, or it was asked to end.
     pub fn is_done(&self) -> bool {
-        self.flags.done.load(Ordering::Acquire)
+        self.flags.done.load(Ordering::Acquire) || self.is_stopping()
+    }
+
+    /// It was asked to end.
+    pub fn is_stopping(&self) -> bool {
+        self.flags.is_stopping()
+    }
+
+    /// What asks everything to end after a last commit, also while somebody else holds the pipeline.
+    pub fn stopper(&self) -> impl Fn() + Send + use<> {
+        let flags = self.flags.clone();
+        move || flags.stop()
     }
 
     /// Resolves with the reason when reading or row keeping ends in an error.
@@ -106,19 +129,11 @@ impl Pipeline {
         }
     }
 
-    /// Asks everything to end after a last commit.
-    pub fn stop(&self) {
-        self.flags.stop.store(true, Ordering::Release);
-        if let Some(wake) = &*self.flags.wake.lock().unwrap_or_else(PoisonError::into_inner) {
-            wake.wake();
-        }
-    }
-
     /// Waits for the end and gives the last state of the sources.
     pub fn finish(self) -> Result<Status> {
         let mut first: Result<()> = Ok(());
         for thread in self.threads {
-            let ended = thread.join().map_err(|_| anyhow!("a thread of the pipeline panicked"))?;
+            let ended = thread.join().unwrap_or_else(|_| Err(anyhow!("a thread of the pipeline panicked")));
             first = first.and(ended);
         }
         first?;
@@ -126,70 +141,137 @@ impl Pipeline {
     }
 }
 
-fn tell(failure: &watch::Sender<Option<String>>, result: &Result<()>) {
-    if let Err(error) = result {
-        failure.send_if_modified(|f| {
-            let fresh = f.is_none();
-            f.get_or_insert_with(|| format!("{error:#}"));
-            fresh
-        });
-    }
+/// A thread whose end by an error, a panic included, is told and ends the other.
+fn spawn(name: &'static str, flags: &Arc<Flags>, failure: &watch::Sender<Option<String>>, work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<JoinHandle<Result<()>>> {
+    let (flags, failure) = (flags.clone(), failure.clone());
+    let run = move || {
+        let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(anyhow!("the thread `{name}` panicked")));
+        if let Err(error) = &result {
+            failure.send_if_modified(|f| {
+                let fresh = f.is_none();
+                f.get_or_insert_with(|| format!("{error:#}"));
+                fresh
+            });
+            flags.stop();
+        }
+        result
+    };
+    Ok(thread::Builder::new().name(name.into()).spawn(run)?)
 }
 
-fn read(store: &Store, tables: &Arc<Tables>, watched: &Watch, mut sources: Sources, events: &SyncSender<Event>, status: &watch::Sender<Status>, flags: &Arc<Flags>) -> Result<()> {
-    let mut tries = 0;
-    loop {
-        let reader = store.reload()?;
-        let before = reader.generation();
+/// Reads lines into the index.
+struct Lines {
+    store: Arc<Store>,
+    tables: Arc<Tables>,
+    events: SyncSender<Event>,
+    status: watch::Sender<Status>,
+    flags: Arc<Flags>,
+    follow: bool,
+}
+
+impl Lines {
+    fn read(&self, mut sources: Sources) -> Result<()> {
+        // What cannot be opened at the start is an error of the start.
+        let mut writer = Some(self.writer()?);
+        let mut tries = 0;
+        loop {
+            let before = self.store.reader().generation();
+            let Err(error) = self.read_once(writer.take(), &mut sources) else { return Ok(()) };
+            if !matches!(error, IngestError::Store(_)) || !self.follow || self.flags.is_stopping() {
+                return Err(error.into());
+            }
+            tracing::error!(error = %error, "the index could not be written; reading waits and goes on from the committed positions");
+            self.status.send_modify(|s| s.paused = Some(error.to_string()));
+            if self.flags.stopped_within(backoff(tries)) {
+                // Said already; the next start goes on from the committed positions.
+                return Ok(());
+            }
+            tries = if self.store.reload().is_ok_and(|r| r.generation() > before) { 0 } else { tries + 1 };
+            sources.rewind(self.store.reader().checkpoint());
+        }
+    }
+
+    fn writer(&self) -> Result<LineWriter, StoreError> {
+        self.store.writer(&WriterOptions { shards: THREADS + 1, heap_bytes: HEAP_BYTES, ..WriterOptions::default() })
+    }
+
+    fn read_once(&self, writer: Option<LineWriter>, sources: &mut Sources) -> Result<(), IngestError> {
+        let writer = writer.map_or_else(|| self.writer(), Ok)?;
+        let reader = self.store.reload()?;
         let run = Run {
-            sources,
-            writer: store.writer(&WriterOptions { shards: THREADS + 1, heap_bytes: HEAP_BYTES, ..WriterOptions::default() })?,
-            tables: tables.clone(),
+            writer,
+            tables: self.tables.clone(),
             learned: Learned::from_bytes(reader.learned()).unwrap_or_default(),
             checkpoint: reader.checkpoint().clone(),
-            follow: watched.follow,
+            follow: self.follow,
             threads: THREADS,
-            stop: flags.stop.clone(),
-            status: status.clone(),
-            committed: events.clone(),
+            stop: self.flags.stop.clone(),
+            status: self.status.clone(),
+            committed: self.events.clone(),
         };
-        match ingest::run(run) {
-            Ok(()) => return Ok(()),
-            Err(IngestError::Store(error)) if watched.follow && !flags.stop.load(Ordering::Acquire) => {
-                tracing::error!(error = %error, "the index could not be written; reading waits and goes on from the committed positions");
-                status.send_modify(|s| s.paused = Some(error.to_string()));
-                pause(BACKOFF_S[tries.min(BACKOFF_S.len() - 1)], flags);
-                tries = if store.reload().is_ok_and(|r| r.generation() > before) { 0 } else { tries + 1 };
+        ingest::run(run, sources)
+    }
+}
+
+/// Keeps the rows of the list.
+struct List {
+    store: Arc<Store>,
+    rows: Arc<RowStore>,
+    tables: Arc<Tables>,
+    status: watch::Sender<Status>,
+    flags: Arc<Flags>,
+    follow: bool,
+}
+
+impl List {
+    /// Rows are never truth: while they cannot be written lines are read on, and what is behind is built later from the index.
+    fn keep(&self, events: &Receiver<Event>) -> Result<()> {
+        let mut tries = 0;
+        while let Err(error) = self.keep_once(events, &mut tries) {
+            let why = match error {
+                QueryError::Store(why) => why,
+                other => other.to_string(),
+            };
+            if !self.follow {
+                return Err(anyhow!("the list of requests could not be written: {why}; the lines are kept, start again once it can be written"));
             }
-            Err(error) => return Err(error.into()),
+            tracing::error!(error = why, "the list of requests could not be written; lines are read on, and the list follows once it can be written");
+            self.status.send_modify(|s| s.list_behind = Some(why));
+            if self.pass_over(events, backoff(tries)) {
+                break;
+            }
+            tries += 1;
         }
-        sources = reopen(store, watched)?;
-        *flags.wake.lock().unwrap_or_else(PoisonError::into_inner) = Some(sources.wake_handle());
+        self.flags.caught_up.store(true, Ordering::Release);
+        self.flags.done.store(true, Ordering::Release);
+        Ok(())
     }
-}
 
-fn reopen(store: &Store, watched: &Watch) -> Result<Sources> {
-    let reader = store.reload().context("the index could not be reopened after an error")?;
-    Ok(Sources::open(watched.clone(), reader.checkpoint())?)
-}
-
-fn pause(seconds: u64, flags: &Flags) {
-    for _ in 0..seconds * 10 {
-        if flags.stop.load(Ordering::Acquire) {
-            return;
+    fn keep_once(&self, events: &Receiver<Event>, tries: &mut usize) -> Result<(), QueryError> {
+        let mut rollup = Rollup::open(self.store.clone(), &self.rows, self.tables.clone(), self.flags.stop.clone())?;
+        self.status.send_if_modified(|s| s.list_behind.take().is_some());
+        while let Ok(event) = events.recv() {
+            match event {
+                Event::Committed(batch) => {
+                    rollup.apply(batch)?;
+                    *tries = 0;
+                }
+                Event::CaughtUp => self.flags.caught_up.store(true, Ordering::Release),
+            }
         }
-        thread::sleep(Duration::from_millis(100));
+        Ok(())
     }
-}
 
-fn keep_rows(store: Arc<Store>, rows: &RowStore, tables: Arc<Tables>, events: &Receiver<Event>, flags: &Flags) -> Result<()> {
-    let mut rollup = Rollup::open(store, rows, tables)?;
-    while let Ok(event) = events.recv() {
-        match event {
-            Event::Committed(batch) => rollup.apply(batch)?,
-            Event::CaughtUp => flags.caught_up.store(true, Ordering::Release),
+    /// Lets reading go on for a while: what it commits is found in the index. True: reading ended.
+    fn pass_over(&self, events: &Receiver<Event>, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        loop {
+            match events.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Event::Committed(_)) => {}
+                Ok(Event::CaughtUp) => self.flags.caught_up.store(true, Ordering::Release),
+                Err(RecvTimeoutError::Timeout) => return false,
+                Err(RecvTimeoutError::Disconnected) => return true,
+            }
         }
     }
-    flags.caught_up.store(true, Ordering::Release);
-    Ok(())
 }

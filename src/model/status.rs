@@ -26,6 +26,8 @@ pub struct Status {
     pub newest: Option<UnixNanos>,
     /// Reading is paused, and why (disk full, error).
     pub paused: Option<String>,
+    /// The list of requests is behind the lines, and why (disk full, error).
+    pub list_behind: Option<String>,
 }
 
 /// One source.

@@ -21,14 +21,21 @@ use crate::{
     store::{LineReader, RowStore, RowWriter, Store},
 };
 use rustc_hash::FxHashSet;
-use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// Memory for records committed lately.
 const RECENT_BYTES: usize = 48 * 1024 * 1024;
 /// Trees between two clearings of what was fetched for them.
 const FORGET_EVERY: usize = 256;
-/// Records of a batch when everything is rebuilt.
-const REBUILD_BATCH: usize = 100_000;
+/// Records of a batch when everything is rebuilt; between two of them it can be asked to end.
+const REBUILD_BATCH: usize = if cfg!(test) { 20 } else { 100_000 };
 
 /// Keeps rows fresh.
 pub struct Rollup {
@@ -42,11 +49,14 @@ pub struct Rollup {
     /// Rows stand that were built with another profile.
     stale: bool,
     generation: u64,
+    /// Ends a long rebuilding: the rows stay behind, and the next start rebuilds them.
+    stop: Arc<AtomicBool>,
+    interrupted: bool,
 }
 
 impl Rollup {
-    /// Over a store. Rows that are behind their lines are rebuilt at once.
-    pub fn open(store: Arc<Store>, row_store: &RowStore, tables: Arc<Tables>) -> Result<Self, QueryError> {
+    /// Over a store. Rows that are behind their lines are rebuilt at once, unless `stop` is set meanwhile.
+    pub fn open(store: Arc<Store>, row_store: &RowStore, tables: Arc<Tables>, stop: Arc<AtomicBool>) -> Result<Self, QueryError> {
         let rows = row_store.writer().map_err(lines::store)?;
         let reader = store.reload().map_err(lines::store)?;
         let learned = Learned::from_bytes(reader.learned()).unwrap_or_default();
@@ -58,7 +68,7 @@ impl Rollup {
         // Rows of the same profile that are only behind: the records committed since are known by their positions.
         let behind = stamp.filter(|s| s.1 == profile.version).and_then(|_| serde_json::from_str::<BTreeMap<u64, u64>>(built.positions()).ok());
         let (any, generation) = (built.count() > 0, reader.generation());
-        let mut rollup = Self { store, rows, tables, recent: Recent::new(RECENT_BYTES, empty), any, profile, stale: false, generation };
+        let mut rollup = Self { store, rows, tables, recent: Recent::new(RECENT_BYTES, empty), any, profile, stale: false, generation, stop, interrupted: false };
         match behind {
             _ if fresh => {}
             Some(positions) => rollup.catch_up(&reader, &learned, &positions)?,
@@ -69,6 +79,10 @@ impl Rollup {
 
     /// Takes in what a commit brought.
     pub fn apply(&mut self, batch: Committed) -> Result<(), QueryError> {
+        // It was there already when the rows were brought up to date, or it is left to the next start.
+        if batch.generation <= self.generation || self.interrupted {
+            return Ok(());
+        }
         self.generation = batch.generation;
         let profile = batch.learned.profile();
         if profile.version != self.profile.version {
@@ -88,7 +102,16 @@ impl Rollup {
         self.commit(&batch.positions, version)
     }
 
+    /// Long work is given up when asked to end: nothing of it is committed, so the stamp goes on saying that the rows are behind.
+    fn is_interrupted(&mut self) -> bool {
+        self.interrupted |= self.stop.load(Ordering::Acquire);
+        self.interrupted
+    }
+
     fn commit(&mut self, positions: &BTreeMap<u64, u64>, profile_version: u64) -> Result<(), QueryError> {
+        if self.interrupted {
+            return Ok(());
+        }
         let text = serde_json::to_string(positions).unwrap_or_default();
         self.rows.commit(self.generation, profile_version, &text).map_err(lines::store)
     }
@@ -109,6 +132,9 @@ impl Rollup {
             }
             self.build_last(reader, learned, count)?;
             self.recent.shrink();
+            if self.is_interrupted() {
+                return Ok(());
+            }
         }
         self.commit(&positions(reader.checkpoint()), self.profile.version)
     }
@@ -132,6 +158,9 @@ impl Rollup {
                 self.build_last(reader, learned, count)?;
                 self.recent.shrink();
                 count = 0;
+                if self.is_interrupted() {
+                    return Ok(());
+                }
             }
         }
         self.build_last(reader, learned, count)?;
@@ -234,5 +263,50 @@ impl LineSource for Both<'_> {
         let entry = entries.get(place.2 as usize).cloned().ok_or_else(|| QueryError::Store("a recent record lost its entries".into()))?;
         let shown = self.lineages.get(&record.file).map_or_else(|| record.source.clone(), |l| l.shown.clone());
         Ok((entry, shown))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ingest::{self, Run},
+        source::{Sources, Watch},
+        store::WriterOptions,
+    };
+    use std::sync::mpsc;
+
+    /// A store that holds as many requests, of one line each.
+    fn store_of(requests: usize) -> Arc<Store> {
+        let dir = tempfile::tempdir().unwrap();
+        let line = |n: usize| format!("{{\"time\":\"2026-11-18T13:00:{n:02}.000Z\",\"level\":\"info\",\"request_id\":\"req_01JDC9V6Q8Z4M2K7T3W{n:07}\",\"msg\":\"line\"}}\n");
+        std::fs::write(dir.path().join("a.log"), (0..requests).map(line).collect::<String>()).unwrap();
+        let watch = Watch { paths: vec![dir.path().display().to_string()], follow: false, spool_dir: dir.path().join("spool"), poll_only: true };
+        let store = Arc::new(Store::in_memory().unwrap());
+        let checkpoint = store.reader().checkpoint().clone();
+        let mut sources = Sources::open(watch, &checkpoint).unwrap();
+        let run = Run {
+            writer: store.writer(&WriterOptions::default()).unwrap(),
+            tables: Tables::builtin(),
+            learned: Learned::default(),
+            checkpoint,
+            follow: false,
+            threads: 1,
+            stop: Arc::default(),
+            status: tokio::sync::watch::channel(crate::model::status::Status::default()).0,
+            committed: mpsc::sync_channel(0).0,
+        };
+        ingest::run(run, &mut sources).unwrap();
+        store
+    }
+
+    #[test]
+    fn a_long_rebuilding_is_given_up_when_asked_to_end_and_done_by_the_next_start() {
+        let (store, rows) = (store_of(50), RowStore::in_memory().unwrap());
+        let open = |stop: bool| drop(Rollup::open(store.clone(), &rows, Tables::builtin(), Arc::new(AtomicBool::new(stop))).unwrap());
+        open(true);
+        assert_eq!(rows.reload().unwrap().count(), 0);
+        open(false);
+        assert_eq!(rows.reload().unwrap().count(), 50);
     }
 }

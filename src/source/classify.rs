@@ -211,11 +211,12 @@ impl Sources {
             })
             .collect();
         candidates.sort_by_key(|at| std::cmp::Reverse(self.lineages[*at].mark.off));
-        let room = |off: u64| if unknown.is_kin && !unknown.is_packed() { off < unknown.stat.size } else { off <= unknown.stat.size };
         if !unknown.is_packed() {
-            for at in candidates.into_iter().filter(|at| room(self.lineages[*at].mark.off)) {
-                let seed = seed_at(&unknown.file, self.lineages[at].mark.off)?;
-                if seed.fits(&self.lineages[at].mark) {
+            for at in candidates.into_iter().filter(|at| self.lineages[*at].mark.off <= unknown.stat.size) {
+                let off = self.lineages[at].mark.off;
+                let seed = seed_at(&unknown.file, off)?;
+                // Kin is looked at for what is left of a log; a half line that nobody ends is let go once, not at every listing.
+                if seed.fits(&self.lineages[at].mark) && (!unknown.is_kin || holds_line(&unknown.file, off)?) {
                     return Ok(Some((at, seed, None)));
                 }
             }
@@ -406,6 +407,17 @@ fn content(file: &Arc<File>, first: &[u8]) -> Result<(FileKind, Vec<u8>), Why> {
             inside.truncate(HEAD_BYTES);
             Ok((kind, inside))
         }
+    }
+}
+
+/// A line ends behind this position.
+fn holds_line(file: &File, mut from: u64) -> io::Result<bool> {
+    loop {
+        let bytes = read_at(file, from, 64 << 10)?;
+        if bytes.is_empty() || bytes.contains(&b'\n') {
+            return Ok(!bytes.is_empty());
+        }
+        from += bytes.len() as u64;
     }
 }
 

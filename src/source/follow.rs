@@ -84,6 +84,8 @@ pub struct Lineage {
     pub pending: u64,
     reader: Option<Reader>,
     dirty: bool,
+    /// Its size promises bytes that a read does not bring (made-up files of the system, some network file systems).
+    hollow: bool,
     next_time: Option<Option<i64>>,
     marks: VecDeque<(u64, u64)>,
 }
@@ -107,6 +109,7 @@ impl Lineage {
             pending: 0,
             reader: None,
             dirty: true,
+            hollow: false,
             next_time: None,
             marks: mark.marks.iter().copied().collect(),
             mark,
@@ -133,7 +136,7 @@ impl Lineage {
         match &self.reader {
             Some(reader) if reader.inflater.is_none() => {
                 let splitter = &reader.splitter;
-                !splitter.is_ready() && !splitter.holds() && splitter.read_pos() >= self.stat.size
+                !splitter.is_ready() && !splitter.holds() && (self.hollow || splitter.read_pos() >= self.stat.size)
             }
             Some(_) => false,
             None => !self.dirty,
@@ -152,6 +155,13 @@ impl Lineage {
         }
     }
 
+    /// Of them, those that reading brings without another write.
+    pub fn readable_bytes(&self) -> u64 {
+        let waits = self.hollow || self.retry_at.is_some() || (self.reader.is_none() && !(self.dirty && self.listed));
+        let unfinished = self.is_packed() && !self.dirty;
+        if waits || unfinished { 0 } else { self.lag_bytes().saturating_sub(self.pending) }
+    }
+
     /// Position behind everything that was read, handed out or not.
     pub fn read_pos(&self) -> u64 {
         self.reader.as_ref().map_or(self.mark.off, |reader| reader.splitter.read_pos())
@@ -166,7 +176,7 @@ impl Lineage {
     pub fn observe(&mut self, stat: Stat, now: Instant) {
         if stat.differs(&self.stat) {
             self.changed = now;
-            self.dirty = true;
+            (self.dirty, self.hollow) = (true, false);
         }
         self.stat = stat;
     }
@@ -189,7 +199,7 @@ impl Lineage {
         }
         match &reader.inflater {
             Some(_) => self.due_at(timing).is_some_and(|due| due <= now),
-            None => reader.splitter.read_pos() != self.stat.size || self.due_at(timing).is_some_and(|due| due <= now),
+            None => (!self.hollow && reader.splitter.read_pos() != self.stat.size) || self.due_at(timing).is_some_and(|due| due <= now),
         }
     }
 
@@ -219,7 +229,7 @@ impl Lineage {
         (self.mark.size, self.mark.mtime_ns) = (stat.size, stat.mtime_ns);
         self.mark.state = FileState::Live;
         self.verified = true;
-        self.dirty = true;
+        (self.dirty, self.hollow) = (true, false);
         self.retry_at = None;
         self.absent = 0;
     }
@@ -302,6 +312,7 @@ impl Lineage {
             reader.splitter.feed();
             let more = n > 0 && reader.splitter.read_pos() < after.size;
             self.observe(after, now);
+            self.hollow = n == 0 && after.size > pos;
             if more {
                 return Ok(self.absorb().map_or(Step::Again, Step::Chunk));
             }

@@ -195,6 +195,16 @@ impl Sources {
         Ok(sources)
     }
 
+    /// Goes back to the positions of a checkpoint. Standard input is one stream: it goes on being kept meanwhile.
+    pub fn rewind(&mut self, checkpoint: &Checkpoint) {
+        self.lineages.clear();
+        self.by_inode.clear();
+        self.aside.clear();
+        self.flushed.clear();
+        self.restore(checkpoint);
+        self.first_scan(Instant::now());
+    }
+
     fn refuse_nothing(&self) -> Result<(), SourceError> {
         let waits = self.watch.follow || self.spool.is_some() || self.aside.values().any(Aside::is_harmless);
         if waits || self.lineages.iter().any(|lineage| lineage.listed) {
@@ -263,9 +273,19 @@ impl Sources {
         self.lineages.iter().map(Lineage::lag_bytes).sum()
     }
 
-    /// Read once: everything was handed out.
+    /// Of them, those that reading brings without another write: no half line, no file that cannot be read now.
+    pub fn readable_bytes(&self) -> u64 {
+        self.lineages.iter().map(Lineage::readable_bytes).sum()
+    }
+
+    /// How many files were read to their end for good.
+    pub fn ended(&self) -> usize {
+        self.lineages.iter().filter(|lineage| lineage.mark.state == FileState::Done).count()
+    }
+
+    /// Read once: everything that can be read was handed out.
     pub fn finished(&self) -> bool {
-        let open = |lineage: &Lineage| lineage.mark.state == FileState::Live && (lineage.listed || lineage.is_open());
+        let open = |lineage: &Lineage| lineage.mark.state == FileState::Live && (lineage.listed || lineage.is_open()) && lineage.retry_at.is_none();
         !self.watch.follow && self.flushed.is_empty() && !self.lineages.iter().any(open) && self.spool.as_ref().is_none_or(Spool::is_known_to_the_end)
     }
 

@@ -285,8 +285,13 @@ impl Sources {
         let file = match self.open_file(&found.path) {
             Ok(file) => Arc::new(file),
             Err(cause) => {
-                self.lineages[at].trouble = Some(format!("cannot be read: {cause}"));
-                return lineage_is_live(&self.lineages[at]);
+                let lineage = &mut self.lineages[at];
+                lineage.trouble = Some(format!("cannot be read: {cause}"));
+                // It was written since it was read to its end.
+                if lineage.mark.state == FileState::Done {
+                    lineage.mark.state = FileState::Live;
+                }
+                return lineage.mark.state == FileState::Live;
             }
         };
         let Ok(stat) = Stat::of(&file) else { return false };
@@ -407,7 +412,8 @@ impl Sources {
             }
             Err(cause) => {
                 lineage.retry_at = Some(now + self.timing.listing);
-                if cause.kind() != io::ErrorKind::NotFound {
+                // While names are listed again it may only have been renamed.
+                if cause.kind() != io::ErrorKind::NotFound || !self.watch.follow {
                     lineage.trouble = Some(format!("cannot be read: {cause}"));
                 }
             }
@@ -445,10 +451,6 @@ impl Sources {
             self.lineages[at].close();
         }
     }
-}
-
-fn lineage_is_live(lineage: &Lineage) -> bool {
-    lineage.mark.state == FileState::Live
 }
 
 fn stat_moved(lineage: &Lineage, stat: Stat) -> bool {

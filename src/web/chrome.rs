@@ -56,6 +56,9 @@ pub fn reading(status: &Status) -> (&'static str, String) {
     if let Some(why) = &status.paused {
         return ("bad", format!("reading is paused: {}", format::head(why, 60)));
     }
+    if let Some(why) = &status.list_behind {
+        return ("bad", format!("the list is behind: {}", format::head(why, 60)));
+    }
     if status.sources.is_empty() {
         return ("idle", "no source yet".into());
     }
@@ -81,6 +84,8 @@ mod tests {
         assert_eq!(reading(&status).1, "following 2 sources · newest line 14:21:07.012 UTC");
         status.backlog_bytes = 3 << 20;
         assert_eq!(reading(&status), ("busy", "reading 2 sources · 3.00 MiB to go".into()));
+        status.list_behind = Some("the disk is full".into());
+        assert_eq!(reading(&status), ("bad", "the list is behind: the disk is full".into()));
         status.paused = Some("the disk is full".into());
         assert_eq!(reading(&status), ("bad", "reading is paused: the disk is full".into()));
     }

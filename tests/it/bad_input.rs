@@ -1,6 +1,6 @@
 //! Hostile and broken input: each has a clear outcome, nothing is lost, nothing panics.
 
-use crate::support::{Bench, eventually};
+use crate::support::{Bench, end_of, eventually};
 use serde_json::Value;
 use std::{io::Write, process::Stdio};
 
@@ -132,7 +132,7 @@ fn standard_input_is_read_to_its_end() {
     let bench = Bench::new();
     let mut child = bench.command(&["index", "-", "--data", "d"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(GOOD.trim_end().as_bytes()).unwrap();
-    assert!(child.wait().unwrap().success());
+    assert!(end_of(&mut child).unwrap().success());
     assert_eq!(lines(&bench).len(), 1, "a last line without newline counts at the end of input");
 }
 

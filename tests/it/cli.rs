@@ -1,6 +1,6 @@
 //! The binary as its user meets it: output, errors, exit codes.
 
-use crate::support::Bench;
+use crate::support::{Bench, end_of};
 
 const LINE: &str = "{\"time\":\"2026-11-18T13:20:00.000Z\",\"level\":\"info\",\"request_id\":\"req_01JDC9V6Q8Z4M2K7T3W5XH0B1N\",\"msg\":\"POST /summarise started\"}\n\
 {\"time\":\"2026-11-18T13:20:00.250Z\",\"level\":\"info\",\"request_id\":\"req_01JDC9V6Q8Z4M2K7T3W5XH0B1N\",\"msg\":\"POST /summarise finished\",\"status\":200,\"duration_ms\":250}\n";
@@ -124,7 +124,7 @@ fn a_closed_pipe_is_success() {
     drop(child.stdout.take());
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0), "{said}");
+    assert_eq!(end_of(&mut child).and_then(|s| s.code()), Some(0), "{said}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! SIGKILL at any moment loses no line and repeats none.
 
-use crate::support::Bench;
+use crate::{support::Bench, tailing::gzip};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions},
     io::Write,
     path::PathBuf,
@@ -15,7 +15,10 @@ use std::{
     time::Duration,
 };
 
-/// Writes numbered lines into two logs, rotating one by rename and one by copy and truncate, until told to stop.
+/// Lines between two rotations.
+const ROTATE_EVERY: u64 = 5_000;
+
+/// Writes numbered lines into two logs until told to stop. One is rotated by rename and packed later, the other by copy and truncate.
 fn write_lines(dir: PathBuf, stop: &AtomicBool, written: &AtomicU64) {
     let open = |name: &str| OpenOptions::new().create(true).append(true).open(dir.join(name)).unwrap();
     let (mut a, mut b) = (open("a.log"), open("b.log"));
@@ -38,9 +41,22 @@ fn write_lines(dir: PathBuf, stop: &AtomicBool, written: &AtomicU64) {
         }
         written.store(n, Ordering::Relaxed);
         thread::sleep(Duration::from_millis(5));
-        if n.is_multiple_of(10_000) {
-            fs::rename(dir.join("a.log"), dir.join(format!("a.log.{}", n / 10_000))).unwrap();
-            a = open("a.log");
+        let rotated = |name: &str| dir.join(format!("{name}.{}", n / ROTATE_EVERY));
+        match n % ROTATE_EVERY {
+            0 => {
+                fs::rename(dir.join("a.log"), rotated("a.log")).unwrap();
+                a = open("a.log");
+            }
+            // `b` appends: behind the truncation it goes on at 0.
+            1_500 => {
+                fs::copy(dir.join("b.log"), rotated("b.log")).unwrap();
+                b.set_len(0).unwrap();
+            }
+            3_000 if n > ROTATE_EVERY => {
+                fs::write(rotated("a.log").with_extension(format!("{}.gz", n / ROTATE_EVERY)), gzip(&fs::read(rotated("a.log")).unwrap())).unwrap();
+                fs::remove_file(rotated("a.log")).unwrap();
+            }
+            _ => {}
         }
     }
 }
@@ -73,7 +89,9 @@ fn each_line_is_indexed_exactly_once_whatever_moment_the_process_is_killed_at() 
         *seen.entry(number).or_default() += 1;
     }
     let total = written.load(Ordering::Relaxed);
-    assert!(total > 10_000, "only {total} lines were written");
+    assert!(total > 2 * ROTATE_EVERY, "only {total} lines were written");
+    let names: BTreeSet<String> = fs::read_dir(&logs).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(["a.log.1.gz", "b.log.1"].iter().all(|name| names.contains(*name)), "{names:?}");
     assert_eq!(seen.len() as u64, total, "lines are missing");
     assert_eq!(seen.values().filter(|n| **n > 1).count(), 0, "lines are there twice");
     assert_eq!(seen.keys().next_back(), Some(&(total - 1)));

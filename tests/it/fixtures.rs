@@ -1001,5 +1001,6 @@ pub fn status() -> Status {
         following: true,
         newest: Some(at(900_400)),
         paused: None,
+        list_behind: None,
     }
 }

@@ -13,3 +13,4 @@ mod pages;
 mod samples;
 mod support;
 mod tailing;
+mod trouble;

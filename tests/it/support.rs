@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::PathBuf,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -12,6 +12,9 @@ use tempfile::TempDir;
 
 /// The binary under test.
 pub const BIN: &str = env!("CARGO_BIN_EXE_throughline");
+
+/// Longer than any command or start takes, however busy the machine is: then it hangs.
+const DEADLINE: Duration = Duration::from_secs(90);
 
 /// A place of its own for a test: state, data and logs.
 pub struct Bench {
@@ -48,9 +51,14 @@ impl Bench {
         command
     }
 
-    /// Runs to the end.
+    /// Runs to the end; one that hangs is killed and named.
     pub fn run(&self, args: &[&str]) -> Output {
-        self.command(args).output().unwrap()
+        let mut child = self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (out, err) = (collect(child.stdout.take().unwrap()), collect(child.stderr.take().unwrap()));
+        let ended = end_of(&mut child);
+        let (stdout, stderr) = (out.join().unwrap(), err.join().unwrap());
+        let Some(status) = ended else { panic!("{args:?} did not end: {}", String::from_utf8_lossy(&stderr)) };
+        Output { status, stdout, stderr }
     }
 
     /// Runs to the end; must succeed.
@@ -75,14 +83,48 @@ impl Bench {
     }
 }
 
-/// A serving process; killed when dropped.
+fn collect(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = from.read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+/// How a process ended. `None`: it did not, and was killed.
+pub fn end_of(child: &mut Child) -> Option<ExitStatus> {
+    let until = Instant::now() + DEADLINE;
+    while Instant::now() < until {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    None
+}
+
+/// A serving process; killed when dropped, also by a test that fails while it starts.
 pub struct Served {
     pub child: Child,
     pub address: String,
+    /// What it printed so far, as far as it was waited for.
+    pub said: String,
+    pub told: mpsc::Receiver<String>,
 }
 
 impl Served {
-    fn start(mut command: Command) -> Self {
+    /// Starts and waits until what is there has been read.
+    fn start(command: Command) -> Self {
+        let mut served = Self::spawn(command);
+        let line = served.until("an address", |line| line.starts_with("http://"));
+        line["http://".len()..].trim_end_matches('/').clone_into(&mut served.address);
+        served
+    }
+
+    /// Starts.
+    pub fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (tell, told) = mpsc::channel();
@@ -93,20 +135,20 @@ impl Served {
                 }
             }
         });
-        let mut said = String::new();
-        let until = Instant::now() + Duration::from_secs(60);
-        loop {
-            match told.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    said.push_str(&line);
-                    said.push('\n');
-                    if let Some(rest) = line.strip_prefix("http://") {
-                        return Self { child, address: rest.trim_end_matches('/').to_owned() };
-                    }
-                }
-                Err(_) => panic!("no address was printed: {said}"),
+        Self { child, address: String::new(), said: String::new(), told }
+    }
+
+    /// Waits for a line on standard error.
+    pub fn until(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let until = Instant::now() + DEADLINE;
+        while let Ok(line) = self.told.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            self.said.push_str(&line);
+            self.said.push('\n');
+            if wanted(&line) {
+                return line;
             }
         }
+        panic!("{what} was not printed: {}", self.said)
     }
 
     /// One GET: status and body.
@@ -128,17 +170,15 @@ impl Served {
         (status, head.to_owned(), body.to_owned())
     }
 
-    /// Asks to end, as Ctrl-C does, and waits.
-    pub fn stop(mut self) -> Option<i32> {
-        let _ = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
-        let until = Instant::now() + Duration::from_secs(20);
-        while Instant::now() < until {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        None
+    /// Asks to end, as Ctrl-C does, and waits. `None`: it did not end.
+    pub fn stop(self) -> Option<i32> {
+        self.end_by("INT")
+    }
+
+    /// Sends a signal and waits. `None`: it did not end.
+    pub fn end_by(mut self, signal: &str) -> Option<i32> {
+        let _ = Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status();
+        end_of(&mut self.child).and_then(|status| status.code())
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 use throughline::{
-    model::checkpoint::{Checkpoint, FileCheckpoint},
+    model::checkpoint::{Checkpoint, FileCheckpoint, FileState},
     source::{Sources, Timing, Watch},
 };
 
@@ -138,7 +138,7 @@ fn read_once_hands_out_the_last_line_without_newline_and_finishes() {
 }
 
 /// As gzip does it: written beside, then the original is removed.
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
@@ -633,4 +633,85 @@ fn the_end_of_standard_input_finishes_a_run_that_reads_once() {
     thread.join().unwrap();
     bench.lines.sort();
     assert_eq!(bench.lines, numbered(0, 30));
+}
+
+#[test]
+fn a_file_whose_size_promises_more_than_it_gives_holds_nothing_up() {
+    // The kernel says 4096 for each of its made-up files.
+    let made_up = ["/sys/kernel/mm/transparent_hugepage/enabled", "/sys/kernel/uevent_seqnum"].into_iter().find(|path| fs::read(path).is_ok_and(|bytes| bytes.len() < 4096));
+    let Some(path) = made_up else { return };
+    let mut bench = Bench::new(&["logs"]);
+    bench.paths.push(path.to_owned());
+    bench.write("api.log", text(0, 5));
+    bench.open();
+    let (handle, (done, ended)) = (bench.sources.as_ref().unwrap().wake_handle(), std::sync::mpsc::channel());
+    let patience = std::thread::spawn(move || {
+        let spun = ended.recv_timeout(Duration::from_secs(10)).is_err();
+        if spun {
+            handle.wake();
+        }
+        spun
+    });
+    bench.drain();
+    done.send(()).unwrap();
+    assert!(!patience.join().unwrap(), "it never came to rest");
+    assert_eq!(bench.sources.as_ref().unwrap().readable_bytes(), 0);
+    bench.lines.clear();
+    bench.write("api.log", text(5, 10));
+    assert_eq!(bench.take(), numbered(5, 10));
+}
+
+#[test]
+fn a_half_line_of_a_file_rotated_out_of_the_glob_is_let_go_once_and_its_rest_still_comes() {
+    let mut bench = Bench::new(&["logs/*.log"]);
+    bench.write("a.log", format!("{}{{\"half\":", text(0, 20)));
+    assert_eq!(bench.take(), numbered(0, 20));
+    bench.rename("a.log", "a.log.1");
+    bench.write("a.log", text(20, 25));
+    assert_eq!(bench.take(), numbered(20, 25));
+    let old = |bench: &Bench| {
+        let (status, _) = bench.sources.as_ref().unwrap().status();
+        status.iter().filter(|s| s.state == FileState::Detached).count()
+    };
+    let until = Instant::now() + Duration::from_secs(20);
+    while old(&bench) == 0 && Instant::now() < until {
+        bench.drain_for(Duration::from_millis(20));
+    }
+    let states: Vec<usize> = (0..20)
+        .map(|_| {
+            bench.drain_for(Duration::from_millis(20));
+            old(&bench)
+        })
+        .collect();
+    assert_eq!(states, [1; 20], "let go, and not taken up again for nothing");
+    bench.write("a.log.1", "1}\n{\"late\":1}\n");
+    assert_eq!(bench.take(), ["{\"half\":1}", "{\"late\":1}"]);
+}
+
+#[test]
+fn what_nobody_can_read_now_is_not_waited_for() {
+    let mut bench = Bench::new(&["logs"]);
+    bench.write("api.log", format!("{}{{\"half\":", text(0, 5)));
+    bench.take();
+    let sources = bench.sources.as_ref().unwrap();
+    assert_eq!((sources.unread_bytes(), sources.readable_bytes()), (8, 0));
+}
+
+#[test]
+fn standard_input_goes_on_in_one_spool_when_reading_goes_back() {
+    let mut bench = Bench::new(&["-"]);
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    bench.stdin = Some(Box::new(reader));
+    bench.open();
+    writer.write_all(text(0, 20).as_bytes()).unwrap();
+    assert_eq!(bench.take(), numbered(0, 20));
+    bench.save();
+    writer.write_all(text(20, 40).as_bytes()).unwrap();
+    assert_eq!(bench.take(), numbered(20, 40));
+    // Not stored: they come again, and so does what follows.
+    let saved = bench.saved.clone();
+    bench.sources.as_mut().unwrap().rewind(&saved);
+    writer.write_all(text(40, 60).as_bytes()).unwrap();
+    assert_eq!(bench.take(), numbered(20, 60));
+    assert_eq!(fs::read_dir(bench.dir.path().join("spool")).unwrap().count(), 1);
 }

@@ -20,6 +20,7 @@ pub async fn json(State(shared): State<Shared>) -> Result<Response, Problem> {
         "following": status.following,
         "newest": status.newest,
         "paused": status.paused,
+        "list_behind": status.list_behind,
     });
     drop(status);
     document(StatusCode::OK, &body)

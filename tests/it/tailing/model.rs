@@ -293,7 +293,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 400, max_shrink_time: 60_000, ..ProptestConfig::default() })]
     #[test]
     fn any_actions_on_files_give_every_owed_line_once(
         banner in prop_oneof![Just(0usize), Just(2), Just(70)],
