@@ -14,7 +14,7 @@ use crate::{
     model::{checkpoint::Checkpoint, summary::RowQuery},
     query::{
         engine::Engine,
-        search,
+        hits,
         view::{Answers, Found},
     },
     recognise::Tables,
@@ -252,11 +252,11 @@ fn search_for(args: &SearchArgs) -> Result<()> {
     let (engine, _) = engine(&args.data)?;
     let query = args.query.clone();
     if args.lines {
-        let found = search::lines(&engine, &query, args.limit as usize)?;
+        let found = hits::lines(&engine, &query, args.limit as usize)?;
         commands::search::notices(&found.notices, &mut io::stderr())?;
         return with_out(|out| commands::search::lines(out, &found, args.data.json));
     }
-    let view = engine.list(&query, RowQuery { limit: args.limit.min(500) as usize, ..RowQuery::default() })?;
+    let view = engine.list(&query, RowQuery { limit: args.limit as usize, ..RowQuery::default() })?;
     commands::search::notices(&view.notices, &mut io::stderr())?;
     with_out(|out| commands::search::requests(out, &view, args.data.json))
 }

@@ -149,7 +149,7 @@ impl Engine {
     fn unknown(&self, snapshot: &Snapshot, text: &str, near: Vec<String>) -> Result<UnknownView, QueryError> {
         let near = near.into_iter().map(|t| t.replace('\u{1f}', " ")).collect();
         let coverage = coverage(snapshot).into_iter().map(|(name, a, b)| (name, UnixNanos(a), UnixNanos(b))).collect();
-        let unreadable = crate::query::search::unreadable(snapshot, self.tables(), text)?;
+        let unreadable = crate::query::hits::unreadable(snapshot, self.tables(), text)?;
         Ok(UnknownView { near, coverage, requests: snapshot.rows.count(), unreadable })
     }
 }

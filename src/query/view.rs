@@ -27,6 +27,9 @@ pub enum QueryError {
         /// The limit.
         limit: usize,
     },
+    /// The place where a page of the list was to go on.
+    #[error("the place in the list cannot be read")]
+    Cursor,
     /// The store failed.
     #[error("the index could not be read: {0}")]
     Store(String),

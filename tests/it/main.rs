@@ -10,5 +10,6 @@ mod house;
 mod order;
 mod pages;
 mod samples;
+mod search;
 mod support;
 mod tailing;

@@ -1,0 +1,93 @@
+//! Questions to the samples and to small logs: which requests and lines a query means, whatever stands behind the index.
+
+use crate::support::Bench;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The samples, indexed into `d`.
+fn samples() -> Bench {
+    let bench = Bench::new();
+    bench.ok(&["index", concat!(env!("CARGO_MANIFEST_DIR"), "/sample-logs"), "--data", "d"]);
+    bench
+}
+
+/// What a search printed as JSON, and its notes.
+fn search(bench: &Bench, args: &[&str]) -> (Vec<Value>, String) {
+    let out = bench.run(&[&["search", "--json", "--data", "d", "--limit", "10000"], args].concat());
+    let notes = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.success(), "{args:?}: {notes}");
+    (json_lines(&String::from_utf8_lossy(&out.stdout)), notes)
+}
+
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Ids of the requests that match, without a note.
+fn requests(bench: &Bench, query: &str) -> BTreeSet<String> {
+    let (rows, notes) = search(bench, &[query]);
+    assert_eq!(notes, "", "{query}");
+    rows.iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Where the lines stand that match, without a note.
+fn lines(bench: &Bench, query: &str) -> BTreeSet<String> {
+    let (hits, notes) = search(bench, &["--lines", query]);
+    assert_eq!(notes, "", "{query}");
+    hits.iter().map(|hit| hit["line"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_request_fits_when_a_line_of_its_path_does_and_turned_round_when_none_does() {
+    let bench = samples();
+    let all = requests(&bench, "");
+    assert_eq!(all.len(), 988);
+    let paths: BTreeMap<String, BTreeSet<String>> = json_lines(&bench.ok(&["export", "--data", "d", "--format", "path-ndjson"]))
+        .iter()
+        .map(|path| (path["request_id"].as_str().unwrap_or("another").to_owned(), path["lines"].as_array().unwrap().iter().map(|l| l.as_str().unwrap().to_owned()).collect()))
+        .collect();
+    for condition in ["level:error", "level:warn", "level:info", "retry", "service:api", "service:GATE*", "source:gateway", "\"rate limit\"", "\"connection reset\""] {
+        let fitting = lines(&bench, condition);
+        let expected: BTreeSet<String> = all.iter().filter(|id| paths.get(*id).is_some_and(|of| !of.is_disjoint(&fitting))).cloned().collect();
+        assert_eq!(requests(&bench, condition), expected, "{condition}");
+        assert_eq!(requests(&bench, &format!("-{condition}")), &all - &expected, "-{condition}");
+    }
+}
+
+#[test]
+fn bounds_of_time_find_the_same_lines_whatever_number_is_asked_for() {
+    let bench = samples();
+    let within = "since:13:30 until:13:31";
+    let (all, notes) = search(&bench, &["--lines", within]);
+    assert_eq!((all.len(), notes.as_str()), (163, ""));
+    assert!(all.iter().all(|hit| ("2026-11-18T13:30:00.000000000Z"..="2026-11-18T13:31:00.000000000Z").contains(&hit["time"].as_str().unwrap())));
+    let (first, notes) = search(&bench, &["--lines", within, "--limit", "7"]);
+    assert_eq!(notes, "note: the newest 7 lines that match are shown; older ones match too\n");
+    assert_eq!(first, all[..7]);
+    assert_eq!(search(&bench, &["--lines", within, "--limit", "163"]).1, "");
+    assert_eq!(requests(&bench, &format!("level:info {within}")).len(), 17);
+}
+
+#[test]
+fn as_many_requests_are_listed_as_were_asked_for() {
+    let bench = samples();
+    assert_eq!(search(&bench, &[""]).0.len(), 988);
+    assert_eq!(search(&bench, &["--limit", "600", ""]).0.len(), 600);
+    assert_eq!(requests(&bench, "level:info status:failed").len(), 3);
+}
+
+#[test]
+fn an_exact_service_a_wildcard_and_another_case_mean_what_the_line_shows_or_its_log() {
+    let bench = Bench::new();
+    let line = |service: &str, id: &str| format!("{{\"time\":\"2026-11-18T13:20:00Z\",{service}\"request_id\":\"req_01JDC9V6Q8Z4M2K7T3W5XH0B{id}\",\"msg\":\"done\"}}\n");
+    bench.write("logs/api.log", line("\"service\":\"briefly-api\",", "01") + &line("", "02"));
+    bench.write("logs/web.log", line("\"service\":\"api-edge\",", "03") + &line("\"service\":\"web\",", "04"));
+    bench.ok(&["index", "logs", "--data", "d"]);
+    let ends = |query: &str| -> String { requests(&bench, query).iter().map(|id| &id[id.len() - 1..]).collect::<Vec<_>>().join(" ") };
+    for (query, found) in
+        [("service:api", "1 2"), ("service:api*", "1 2 3"), ("service:briefly-api", "1"), ("service:BRIEFLY*", "1"), ("service:web", "3 4"), ("-service:api", "3 4")]
+    {
+        assert_eq!(ends(query), found, "{query}");
+        assert_eq!(lines(&bench, query).len(), found.split(' ').count(), "--lines {query}");
+    }
+}
