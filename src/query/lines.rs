@@ -164,6 +164,10 @@ impl TermSource for IndexLines<'_> {
     fn prefixed(&self, prefix: &str, limit: usize) -> Vec<String> {
         self.reader.prefixed(prefix, limit)
     }
+
+    fn ending(&self, text: &str, limit: usize) -> Result<Vec<String>, QueryError> {
+        Ok(self.reader.ending(text, limit, self.limit.map(|l| l.share(2).until)).map_err(store)?.into_iter().collect())
+    }
 }
 
 /// The words of a store's error.

@@ -91,3 +91,26 @@ fn an_exact_service_a_wildcard_and_another_case_mean_what_the_line_shows_or_its_
         assert_eq!(lines(&bench, query).len(), found.split(' ').count(), "--lines {query}");
     }
 }
+
+const LINE: &str = "{\"time\":\"2026-11-18T13:20:00.000Z\",\"level\":\"info\",\"request_id\":\"req_01JDC9V6Q8Z4M2K7T3W5XH0B1N\",\"msg\":\"POST /summarise started\"}\n\
+{\"time\":\"2026-11-18T13:20:00.250Z\",\"level\":\"warn\",\"request_id\":\"req_01JDC9V6Q8Z4M2K7T3W5XH0B1N\",\"msg\":\"POST /summarise finished\",\"status\":200,\"duration_ms\":250}\n";
+
+fn one_request() -> Bench {
+    let bench = Bench::new();
+    bench.write("logs/app.log", LINE);
+    bench.ok(&["index", "logs", "--data", "d"]);
+    bench
+}
+
+#[test]
+fn an_id_without_its_prefix_or_in_another_case_leads_to_its_request() {
+    let bench = one_request();
+    let served = bench.serve(&["logs", "--data", "d"]);
+    for asked in ["01JDC9V6Q8Z4M2K7T3W5XH0B1N", "01jdc9v6q8z4m2k7t3w5xh0b1n", "REQ_01jdc9v6q8z4m2k7t3w5xh0b1n", "req_01jdc9v6Q8Z4M2K7T3W5XH0B1N"] {
+        let (status, head, _) = served.request(&format!("GET /go?id={asked} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", served.address));
+        assert_eq!(status, 303, "{asked}");
+        assert!(head.contains("location: /r/req_01JDC9V6Q8Z4M2K7T3W5XH0B1N\r\n"), "{asked}: {head}");
+    }
+    assert_eq!(served.get("/go?id=01JDC9V6Q8Z4M2K7T3W5XH0B1M").0, 404);
+    assert_eq!(served.get("/go?id=7T3W5XH0B1N").0, 404);
+}
