@@ -1,7 +1,7 @@
 //! From conditions on lines to the requests that have such a line.
 //!
 //! Guarantees: a request has every line that stands in its path; without a limit every such request is found, with one the answer says whether
-//! it is whole. Never loads a line of which the index already says whose it is.
+//! it is whole. Of many lines those that carry the id of a request are never loaded.
 
 use crate::{
     query::{
@@ -21,18 +21,23 @@ use std::{collections::BTreeSet, sync::Arc};
 const PAGE: usize = 4_096;
 /// The same without a limit: each page walks the whole set.
 const LONG_PAGE: usize = 1 << 18;
+/// Up to so many records are followed one by one: cheaper than a walk over all ids.
+const FEW: u64 = 500;
 /// Records read between two clearings of what was fetched.
 const FORGET_EVERY: usize = 1_024;
 
 /// Roots of the requests that have a line that fits. `false`: the time was over before all were found.
 pub fn with_line(engine: &Engine, snapshot: &Snapshot, conditions: &Conditions<'_>, limit: Option<Limit>) -> Result<(BTreeSet<String>, bool), QueryError> {
     let (mut open, all_read) = fitting(engine, snapshot, conditions, limit.map(|l| l.share(2)))?;
-    let rows: FxHashSet<String> = snapshot.rows.roots().into_iter().collect();
-    let carried = snapshot.reader.carried(&open, |term| rows.contains(term), limit.map(|l| l.until)).map_err(store)?;
-    open.subtract(&carried.records);
-    let mut roots = carried.terms;
+    let (mut roots, mut all_ids) = (BTreeSet::new(), true);
+    if open.count() > FEW {
+        let rows: FxHashSet<String> = snapshot.rows.roots().into_iter().collect();
+        let carried = snapshot.reader.carried(&open, |term| rows.contains(term), limit.map(|l| l.until)).map_err(store)?;
+        open.subtract(&carried.records);
+        (roots, all_ids) = (carried.terms, carried.complete);
+    }
     let all_followed = follow(engine, snapshot, &mut open, limit, &mut roots)?;
-    Ok((roots, all_read && carried.complete && all_followed))
+    Ok((roots, all_read && all_ids && all_followed))
 }
 
 /// Records that fit. `false`: the time was over before all were read.

@@ -95,7 +95,7 @@ pub fn list(engine: &Engine, snapshot: &Snapshot, search: &str, query: RowQuery)
     let plan = plan(engine, snapshot, search, query, Some(Limit::of_ms(LIMIT_MS)))?;
     let page = snapshot.rows.list(&plan.query).map_err(store)?;
     let drop_hint = if page.matched == 0 && page.total > 0 { drop_hint(snapshot, &plan)? } else { None };
-    Ok(ListView { page, notices: plan.notices, understood: plan.understood, drop_hint })
+    Ok(ListView { page, notices: plan.notices, understood: plan.understood, behind: snapshot.behind(), drop_hint })
 }
 
 /// The one condition whose removal gives most rows.

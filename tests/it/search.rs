@@ -13,7 +13,8 @@ fn samples() -> Bench {
 
 /// What a search printed as JSON, and its notes.
 fn search(bench: &Bench, args: &[&str]) -> (Vec<Value>, String) {
-    let out = bench.run(&[&["search", "--json", "--data", "d", "--limit", "10000"], args].concat());
+    let limit: &[&str] = if args.contains(&"--limit") { &[] } else { &["--limit", "10000"] };
+    let out = bench.run(&[&["search", "--json", "--data", "d"], limit, args].concat());
     let notes = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(out.status.success(), "{args:?}: {notes}");
     (json_lines(&String::from_utf8_lossy(&out.stdout)), notes)
@@ -84,9 +85,15 @@ fn an_exact_service_a_wildcard_and_another_case_mean_what_the_line_shows_or_its_
     bench.write("logs/web.log", line("\"service\":\"api-edge\",", "03") + &line("\"service\":\"web\",", "04"));
     bench.ok(&["index", "logs", "--data", "d"]);
     let ends = |query: &str| -> String { requests(&bench, query).iter().map(|id| &id[id.len() - 1..]).collect::<Vec<_>>().join(" ") };
-    for (query, found) in
-        [("service:api", "1 2"), ("service:api*", "1 2 3"), ("service:briefly-api", "1"), ("service:BRIEFLY*", "1"), ("service:web", "3 4"), ("-service:api", "3 4")]
-    {
+    for (query, found) in [
+        ("service:api", "1 2"),
+        ("service:api*", "1 2 3"),
+        ("service:briefly-api", "1"),
+        ("service:BRIEFLY*", "1"),
+        ("service:web", "3 4"),
+        ("-service:api", "3 4"),
+        ("-service:none", "1 2 3 4"),
+    ] {
         assert_eq!(ends(query), found, "{query}");
         assert_eq!(lines(&bench, query).len(), found.split(' ').count(), "--lines {query}");
     }
@@ -100,6 +107,90 @@ fn one_request() -> Bench {
     bench.write("logs/app.log", LINE);
     bench.ok(&["index", "logs", "--data", "d"]);
     bench
+}
+
+#[test]
+fn rows_that_are_gone_are_made_again_before_a_question_is_answered() {
+    let bench = one_request();
+    for (args, expected) in [
+        (&["search", "", "--data", "d"][..], "1 of 1 requests that match"),
+        (&["export", "--format", "path-ndjson", "--data", "d"], "\"request_id\":\"req_01JDC9V6Q8Z4M2K7T3W5XH0B1N\""),
+        (&["stats", "--data", "d"], "requests         1\n"),
+    ] {
+        std::fs::remove_dir_all(bench.path("d/rows")).unwrap();
+        let out = bench.run(args);
+        let (said, noted) = (String::from_utf8_lossy(&out.stdout).into_owned(), String::from_utf8_lossy(&out.stderr).into_owned());
+        assert!(said.contains(expected), "{args:?}: {said}{noted}");
+        assert_eq!(noted, format!("the list of requests is behind: {} B of lines are not in it yet; it is made now\n", LINE.len()));
+        assert_eq!(String::from_utf8_lossy(&bench.run(args).stderr), "");
+    }
+}
+
+#[test]
+fn rows_that_stopped_half_way_are_carried_on() {
+    let bench = one_request();
+    std::fs::rename(bench.path("d/rows"), bench.path("former")).unwrap();
+    let more = LINE.replace("0B1N", "0B2N");
+    bench.write("logs/later.log", &more);
+    bench.ok(&["index", "logs", "--data", "d"]);
+    std::fs::remove_dir_all(bench.path("d/rows")).unwrap();
+    std::fs::rename(bench.path("former"), bench.path("d/rows")).unwrap();
+    let (rows, notes) = search(&bench, &[""]);
+    assert_eq!((rows.len(), notes), (2, format!("the list of requests is behind: {} B of lines are not in it yet; it is made now\n", more.len())));
+    assert_eq!(requests(&bench, "").len(), 2);
+}
+
+#[test]
+fn while_another_process_makes_the_rows_a_search_says_so_and_an_export_fails() {
+    let bench = one_request();
+    std::fs::remove_dir_all(bench.path("d/rows")).unwrap();
+    let lock = std::fs::File::options().write(true).open(bench.path("d/lock")).unwrap();
+    lock.lock().unwrap();
+    let behind = format!("note: the list of requests is behind: {} B of lines are not in it yet; another process that uses d is to make it\n", LINE.len());
+    let out = bench.run(&["search", "", "--data", "d"]);
+    assert_eq!((String::from_utf8_lossy(&out.stderr).as_ref(), out.status.code()), (behind.as_str(), Some(0)));
+    let out = bench.run(&["export", "--format", "path-ndjson", "--data", "d"]);
+    assert_eq!((out.stdout.len(), out.status.code()), (0, Some(1)));
+    let noted = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(noted, behind + "throughline: nothing was exported, since requests would be missing; try again when the list is made\n");
+    let lines = bench.run(&["export", "--format", "lines-ndjson", "--data", "d"]);
+    assert_eq!((json_lines(&String::from_utf8_lossy(&lines.stdout)).len(), lines.status.code()), (2, Some(0)));
+}
+
+#[test]
+fn a_document_is_the_same_shown_exported_and_served() {
+    let bench = samples();
+    let exported = json_lines(&bench.ok(&["export", "--data", "d", "--format", "path-ndjson", "preset:slowest dur:>60s"]));
+    assert!(exported.iter().any(|path| path["marks"].as_array().unwrap().contains(&"slow".into())));
+    let served = bench.serve(&[concat!(env!("CARGO_MANIFEST_DIR"), "/sample-logs"), "--data", "d", "--no-follow"]);
+    for path in exported {
+        let id = path["request_id"].as_str().unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&bench.ok(&["show", "--json", "--data", "d", id])).unwrap(), path);
+        assert_eq!(serde_json::from_str::<Value>(&served.get(&format!("/r/{id}.json")).1).unwrap(), path);
+    }
+}
+
+#[test]
+fn an_export_of_lines_writes_those_a_query_means() {
+    let bench = one_request();
+    let export = |query: &str| {
+        let out = bench.run(&["export", "--format", "lines-ndjson", "--data", "d", query]);
+        assert!(out.status.success(), "{query}");
+        let lines: Vec<u64> = json_lines(&String::from_utf8_lossy(&out.stdout)).iter().map(|l| l["line"].as_u64().unwrap()).collect();
+        (lines, String::from_utf8_lossy(&out.stderr).into_owned())
+    };
+    for (query, found) in [
+        ("", &[1, 2][..]),
+        ("summarise", &[1, 2]),
+        ("level:warn", &[2]),
+        ("-level:warn", &[1]),
+        ("\"POST /summarise st\"", &[]),
+        ("\"summarise started\"", &[1]),
+        ("until:13:20:00", &[1]),
+    ] {
+        assert_eq!(export(query), (found.to_vec(), String::new()), "{query}");
+    }
+    assert_eq!(export("level:warn status:failed"), (vec![2], "note: a condition on requests says nothing of lines and was left out: {\"state\":[\"failed\"]}\n".to_owned()));
 }
 
 #[test]
