@@ -194,6 +194,19 @@ fn an_export_of_lines_writes_those_a_query_means() {
 }
 
 #[test]
+fn a_place_in_the_list_that_cannot_be_read_gives_its_first_page_with_a_notice() {
+    let bench = one_request();
+    let served = bench.serve(&["logs", "--data", "d"]);
+    let (status, page) = served.get("/?after=nope%3Cb%3E");
+    assert_eq!(status, 200, "{page}");
+    assert!(page.contains("nope&lt;b&gt;</u></code> the list cannot go on from here; its first page is shown"), "{page}");
+    assert!(page.contains("req_01JDC9V6Q8Z4M2K7T3W5XH0B1N") && page.contains("1 request"), "{page}");
+    let (status, document) = served.get("/requests.json?after=nope&sort=total");
+    let document: Value = serde_json::from_str(&document).unwrap();
+    assert_eq!((status, document["rows"].as_array().unwrap().len(), document["notices"][0]["part"].as_str()), (200, 1, Some("nope")));
+}
+
+#[test]
 fn an_id_without_its_prefix_or_in_another_case_leads_to_its_request() {
     let bench = one_request();
     let served = bench.serve(&["logs", "--data", "d"]);
