@@ -2,7 +2,16 @@
 
 use crate::support::Bench;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use throughline::{
+    model::summary::RowQuery,
+    query::{engine::Engine, lines::Limit, search::plan},
+    recognise::Tables,
+    store::{RowStore, Store},
+};
 
 /// The samples, indexed into `d`.
 fn samples() -> Bench {
@@ -53,6 +62,29 @@ fn a_request_fits_when_a_line_of_its_path_does_and_turned_round_when_none_does()
         assert_eq!(requests(&bench, condition), expected, "{condition}");
         assert_eq!(requests(&bench, &format!("-{condition}")), &all - &expected, "-{condition}");
     }
+}
+
+#[test]
+fn an_export_of_paths_is_of_all_requests_that_have_such_a_line() {
+    let bench = samples();
+    let query = "level:info -retry -service:worker-render";
+    let exported = json_lines(&bench.ok(&["export", "--data", "d", "--format", "path-ndjson", query]));
+    let ids: BTreeSet<String> = exported.iter().map(|path| path["request_id"].as_str().unwrap().to_owned()).collect();
+    assert!(ids.len() > 500, "{}", ids.len());
+    assert_eq!((exported.len(), &ids), (ids.len(), &requests(&bench, query)));
+}
+
+#[test]
+fn time_that_was_over_before_all_lines_were_followed_is_said() {
+    let bench = one_request();
+    let (store, rows) = (Store::open_reader(&bench.path("d")).unwrap(), RowStore::open_reader(&bench.path("d")).unwrap().0);
+    let engine = Engine::new(Arc::new(store), Arc::new(rows), Tables::builtin());
+    let notices = |limit: Option<Limit>| -> Vec<String> {
+        let plan = plan(&engine, &engine.snapshot().unwrap(), "level:info -word", RowQuery::default(), limit).unwrap();
+        plan.notices.iter().map(|notice| notice.text.split(" in ").next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(notices(None), Vec::<String>::new());
+    assert_eq!(notices(Some(Limit::of_ms(0))), ["not all lines could be followed to their requests", "not all lines could be followed to their requests"]);
 }
 
 #[test]
