@@ -5,6 +5,7 @@
 
 pub mod data_dir;
 pub mod pipeline;
+pub mod rows;
 pub mod terminal;
 
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     },
     query::{
         engine::Engine,
-        search,
+        hits,
         view::{Answers, Found},
     },
     recognise::Tables,
@@ -282,14 +283,15 @@ fn elsewhere(id: &str, scope: Option<&str>) -> Result<()> {
 }
 
 fn search_for(args: &SearchArgs) -> Result<()> {
-    let (engine, _) = engine(&args.data)?;
+    let (engine, dir) = engine(&args.data)?;
     let query = args.query.clone();
     if args.lines {
-        let found = search::lines(&engine, &query, args.limit as usize)?;
+        let found = hits::lines(&engine, &query, args.limit as usize)?;
         commands::search::notices(&found.notices, &mut io::stderr())?;
         return with_out(|out| commands::search::lines(out, &found, args.data.json));
     }
-    let view = engine.list(&query, RowQuery { limit: args.limit.min(500) as usize, ..RowQuery::default() })?;
+    let (engine, _) = rows::made(engine, &dir, &engine_at)?;
+    let view = engine.list(&query, RowQuery { limit: args.limit as usize, ..RowQuery::default() })?;
     commands::search::notices(&view.notices, &mut io::stderr())?;
     with_out(|out| commands::search::requests(out, &view, args.data.json))
 }
@@ -337,29 +339,28 @@ fn roles(args: &DataArgs) -> Result<()> {
 }
 
 fn export(args: &ExportArgs) -> Result<()> {
-    let (engine, _) = engine(&args.data)?;
+    let (mut engine, dir) = engine(&args.data)?;
     let query = args.query.clone().unwrap_or_default();
-    match args.format {
-        ExportFormat::PathNdjson => {
-            let mut notices = Vec::new();
-            with_out(|out| {
-                notices = commands::export::paths(out, &engine, &query)?;
-                Ok(())
-            })?;
-            commands::search::notices(&notices, &mut io::stderr())
-        }
-        ExportFormat::LinesNdjson if !query.is_empty() => {
-            Err(Usage("export --format lines-ndjson writes every line; a query is for path-ndjson (lines: throughline search --lines)".into()).into())
-        }
-        ExportFormat::LinesNdjson => {
-            let snapshot = engine.snapshot()?;
-            with_out(|out| commands::export::lines(out, &snapshot.reader, &snapshot.lineages))
-        }
+    if args.format == ExportFormat::PathNdjson {
+        let (made, behind) = rows::made(engine, &dir, &engine_at)?;
+        anyhow::ensure!(behind.is_none(), "nothing was exported, since requests would be missing; try again when the list is made");
+        engine = made;
     }
+    let snapshot = engine.snapshot()?;
+    let mut notices = Vec::new();
+    with_out(|out| {
+        notices = match args.format {
+            ExportFormat::PathNdjson => commands::export::paths(out, &engine, &snapshot, &query)?,
+            ExportFormat::LinesNdjson => commands::export::lines(out, &engine, &snapshot, &query)?,
+        };
+        Ok(())
+    })?;
+    commands::search::notices(&notices, &mut io::stderr())
 }
 
 fn stats(args: &DataArgs) -> Result<()> {
     let (engine, dir) = engine(args)?;
+    let (engine, _) = rows::made(engine, &dir, &engine_at)?;
     let snapshot = engine.snapshot()?;
     let checkpoint = snapshot.reader.checkpoint();
     let stats = commands::stats::Stats { dir: &dir, disk_bytes: disk_bytes(&dir), checkpoint, records: snapshot.reader.doc_count(), requests: snapshot.rows.count() };

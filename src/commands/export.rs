@@ -1,54 +1,55 @@
 //! `throughline export`: paths or lines as newline-delimited JSON.
 //!
 //! Guarantees: `path-ndjson` is the public path document, one a line, oldest request first; `lines-ndjson` gives every stored record
-//! with its byte range and its raw text exactly (base64 when it is no UTF-8). Streams: memory does not grow with the number of lines.
+//! (or those a query means) with its byte range and its raw text exactly (base64 when it is no UTF-8). Streams: memory does not grow with the number of lines.
 
 use crate::{
     commands::Out,
     model::summary::{RowQuery, SortKey},
     query::{
-        engine::Engine,
-        lines::{IndexLines, Lineages},
-        view::Answers,
+        engine::{Engine, Snapshot},
+        hits, search,
+        view::Notice,
     },
-    store::{LineReader, StoredRecord},
+    store::StoredRecord,
 };
 use anyhow::Result;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
-use std::sync::Arc;
 
-/// Requests of one page while walking.
-const PAGE: usize = 500;
+/// Requests of one page while walking: each page asks all rows.
+const PAGE: usize = 5_000;
 
 /// Every path that matches. Returns the notices of the query.
-pub fn paths(out: &mut Out<'_>, engine: &Engine, query: &str) -> Result<Vec<crate::query::view::Notice>> {
-    let snapshot = engine.snapshot()?;
-    let mut after = None;
+pub fn paths(out: &mut Out<'_>, engine: &Engine, snapshot: &Snapshot, query: &str) -> Result<Vec<Notice>> {
+    let rows = RowQuery { sort: Some(SortKey::Start), ascending: true, limit: PAGE, overview: false, ..RowQuery::default() };
+    let mut plan = search::plan(engine, snapshot, query, rows, None)?;
     loop {
-        let rows = RowQuery { sort: Some(SortKey::Start), ascending: true, after, limit: PAGE, overview: false, ..RowQuery::default() };
-        let view = engine.list(query, rows)?;
-        for row in &view.page.rows {
-            let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, engine.tables(), None);
-            let (built, _, _) = engine.build(&snapshot, &index, &Arc::from(row.root.as_str()))?;
-            serde_json::to_writer(&mut *out.to, &built.trace)?;
+        let page = snapshot.rows.list(&plan.query)?;
+        for row in &page.rows {
+            serde_json::to_writer(&mut *out.to, &engine.document(snapshot, &row.root)?)?;
             out.line("")?;
         }
-        match view.page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(view.notices),
+        match page.next {
+            Some(next) => plan.query.after = Some(next),
+            None => return Ok(plan.notices),
         }
     }
 }
 
-/// Every stored record.
-pub fn lines(out: &mut Out<'_>, reader: &LineReader, lineages: &Lineages) -> Result<()> {
-    for stored in reader.all() {
-        let stored = stored?;
-        let file = lineages.get(&stored.file).map_or("(unknown file)", |l| &l.shown);
-        out.line(&line(file, &stored))?;
+/// Every stored record, or with a query those that match. Returns the notices of the query.
+pub fn lines(out: &mut Out<'_>, engine: &Engine, snapshot: &Snapshot, query: &str) -> Result<Vec<Notice>> {
+    let mut write = |stored: &StoredRecord| -> Result<()> {
+        let file = snapshot.lineages.get(&stored.file).map_or("(unknown file)", |l| &l.shown);
+        Ok(out.line(&line(file, stored))?)
+    };
+    if !query.trim().is_empty() {
+        return hits::each_record(engine, snapshot, query, write);
     }
-    Ok(())
+    for stored in snapshot.reader.all() {
+        write(&stored?)?;
+    }
+    Ok(Vec::new())
 }
 
 fn line(file: &str, stored: &StoredRecord) -> String {

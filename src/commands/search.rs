@@ -5,7 +5,7 @@
 use crate::{
     commands::{Out, Style, cut, safe},
     model::{format, summary::RequestSummary, trace::State},
-    query::{search::LinesFound, view::ListView},
+    query::{hits::LinesFound, view::ListView},
 };
 use anyhow::Result;
 use std::io::Write;

@@ -328,7 +328,7 @@ pub struct RowQuery {
     pub ascending: bool,
     /// Cursor of [`ListPage::next`]: opaque, names the last row shown.
     pub after: Option<String>,
-    /// Rows of the page, at most 500.
+    /// Rows of the page, at most 10,000.
     pub limit: usize,
     /// Percentiles, histogram, scatter, facets and preset counts are wanted; without them only rows and `matched` are filled.
     pub overview: bool,

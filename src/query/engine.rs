@@ -14,7 +14,7 @@ use crate::{
         assemble::Assembler,
         lines::{self, IndexLines, Limit, Lineages, store},
         resolve::{self, Choice, Meaning},
-        view::{Answers, ChoiceView, Found, ListView, PathView, QueryError, UnknownView},
+        view::{Answers, Behind, ChoiceView, Found, ListView, PathView, QueryError, UnknownView},
     },
     recognise::Tables,
     reconstruct::{build, build::Built, learn::Learned, summary},
@@ -26,8 +26,8 @@ use std::{
     time::Instant,
 };
 
-/// Deadline of a question.
-pub const LIMIT_MS: u64 = 2_000;
+/// Deadline of a question. What is built for tests is slower by an order of magnitude, and tests say nothing of time.
+pub const LIMIT_MS: u64 = if cfg!(debug_assertions) { 30_000 } else { 2_000 };
 /// Most log lines a path view carries.
 const MAX_LOG: usize = 5_000;
 /// Requests of a route that say what is typical.
@@ -47,6 +47,21 @@ pub struct Snapshot {
     pub learned: Learned,
     /// What follows from it.
     pub profile: Profile,
+}
+
+impl Snapshot {
+    /// The rows do not cover all lines, or were made with another profile.
+    pub fn behind(&self) -> Option<Behind> {
+        let stamp = self.rows.stamp();
+        // A commit of rows that came between the opening of the two is ahead.
+        let ahead = stamp.is_some_and(|(generation, _)| generation > self.reader.generation());
+        if ahead || self.reader.doc_count() == 0 || stamp == Some((self.reader.generation(), self.profile.version)) {
+            return None;
+        }
+        let covered: BTreeMap<u64, u64> = serde_json::from_str(self.rows.positions()).unwrap_or_default();
+        let bytes = self.reader.checkpoint().files.iter().map(|f| f.off.saturating_sub(covered.get(&f.id.0).copied().unwrap_or(0))).sum();
+        (bytes > 0 || stamp.is_none_or(|(_, profile)| profile != self.profile.version)).then_some(Behind { bytes })
+    }
 }
 
 /// What is typical of a route.
@@ -99,6 +114,12 @@ impl Engine {
         Ok((built, log, row))
     }
 
+    /// The document of a request: the same for pages, commands and exports. Without a deadline.
+    pub fn document(&self, snapshot: &Snapshot, root: &str) -> Result<Trace, QueryError> {
+        let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, self.tables(), None);
+        Ok(self.path_of(snapshot, &index, &Arc::from(root), Instant::now())?.trace)
+    }
+
     fn path_of(&self, snapshot: &Snapshot, index: &IndexLines<'_>, root: &Arc<str>, begun: Instant) -> Result<PathView, QueryError> {
         let (built, log, _) = self.build(snapshot, index, root)?;
         let mut trace = built.trace;
@@ -149,7 +170,7 @@ impl Engine {
     fn unknown(&self, snapshot: &Snapshot, text: &str, near: Vec<String>) -> Result<UnknownView, QueryError> {
         let near = near.into_iter().map(|t| t.replace('\u{1f}', " ")).collect();
         let coverage = coverage(snapshot).into_iter().map(|(name, a, b)| (name, UnixNanos(a), UnixNanos(b))).collect();
-        let unreadable = crate::query::search::unreadable(snapshot, self.tables(), text)?;
+        let unreadable = crate::query::hits::unreadable(snapshot, self.tables(), text)?;
         Ok(UnknownView { near, coverage, requests: snapshot.rows.count(), unreadable })
     }
 }

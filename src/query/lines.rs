@@ -16,7 +16,7 @@ use crate::{
     },
     recognise::{Reader, Tables},
     reconstruct::roles,
-    store::{LineReader, StoredRecord},
+    store::{LineReader, StoreError, StoredRecord},
 };
 use rustc_hash::FxHashMap;
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Instant};
@@ -73,9 +73,21 @@ impl Limit {
         Self { until: Instant::now() + std::time::Duration::from_millis(limit_ms), limit_ms }
     }
 
+    /// An even share of what is left of it.
+    #[must_use]
+    pub fn share(self, among: u32) -> Self {
+        let now = Instant::now();
+        Self { until: now + self.until.saturating_duration_since(now) / among.max(1), ..self }
+    }
+
+    /// It has passed.
+    pub fn passed(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
     /// An error once it has passed.
     pub fn check(&self) -> Result<(), QueryError> {
-        if Instant::now() < self.until { Ok(()) } else { Err(QueryError::Deadline { limit_ms: self.limit_ms }) }
+        if self.passed() { Err(QueryError::Deadline { limit_ms: self.limit_ms }) } else { Ok(()) }
     }
 }
 
@@ -152,12 +164,18 @@ impl TermSource for IndexLines<'_> {
     fn prefixed(&self, prefix: &str, limit: usize) -> Vec<String> {
         self.reader.prefixed(prefix, limit)
     }
+
+    fn ending(&self, text: &str, limit: usize) -> Result<Vec<String>, QueryError> {
+        Ok(self.reader.ending(text, limit, self.limit.map(|l| l.share(2).until)).map_err(store)?.into_iter().collect())
+    }
 }
 
 /// The words of a store's error.
-#[expect(clippy::needless_pass_by_value, reason = "used as `map_err(store)`")]
-pub fn store(error: crate::store::StoreError) -> QueryError {
-    QueryError::Store(error.to_string())
+pub fn store(error: StoreError) -> QueryError {
+    match error {
+        StoreError::Cursor => QueryError::Cursor,
+        other => QueryError::Store(other.to_string()),
+    }
 }
 
 /// Work ids of an entry as unit keys, requests first: where to look for the path a line belongs to.

@@ -1,12 +1,15 @@
-//! Index into answers: any id to its request ([`resolve`]), a request to its tree ([`assemble`]), rows to a page of them (`list`), words
-//! to lines (`lines`).
+//! Index into answers: any id to its request ([`resolve`]), a request to its tree ([`assemble`]), conditions on lines to the requests
+//! they mean ([`roots`]), rows to a page of them ([`search`]), words to lines ([`hits`]).
 //!
 //! Guarantees: every question has a deadline and a bound on what it reads. Never writes.
 
 pub mod assemble;
+pub mod conditions;
 pub mod engine;
+pub mod hits;
 pub mod lines;
 pub mod resolve;
+pub mod roots;
 pub mod search;
 pub mod syntax;
 pub mod view;

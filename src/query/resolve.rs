@@ -16,11 +16,15 @@ pub const MAX_CHOICES: usize = 40;
 const MAX_LOOK: usize = 200;
 /// Shortest prefix that is looked up.
 const MIN_PREFIX: usize = 4;
+/// Shortest end of an id that is looked up.
+const MIN_TAIL: usize = 8;
 
 /// Finds terms; beside [`LineSource`].
 pub trait TermSource: LineSource {
     /// Terms that begin with a text, in order, at most `limit`.
     fn prefixed(&self, prefix: &str, limit: usize) -> Vec<String>;
+    /// Terms that are the text in another case, or end with it behind a separator; at most `limit`.
+    fn ending(&self, text: &str, limit: usize) -> Result<Vec<String>, Self::Error>;
 }
 
 /// A request an id may mean.
@@ -91,6 +95,13 @@ pub fn resolve<S: TermSource>(source: &S, assembler: &mut Assembler<'_, S>, text
         let near = prefixes(source, text);
         if !near.is_empty() {
             return of_terms(source, assembler, &near);
+        }
+    }
+    // An id without its prefix, or in another case: every id is looked at, so only when nothing else was found.
+    if text.len() >= MIN_TAIL && !text.contains(char::is_whitespace) && text.contains(|c: char| c.is_ascii_digit()) {
+        let alike = source.ending(text, MAX_CHOICES)?;
+        if !alike.is_empty() {
+            return of_terms(source, assembler, &alike);
         }
     }
     let head: String = text.chars().take(text.chars().count().saturating_sub(4).clamp(3, 8)).collect();

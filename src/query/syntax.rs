@@ -51,7 +51,7 @@ pub const KEYS: [(&str, &str); 22] = [
     ("since", "begins at or after"),
     ("until", "begins at or before"),
     ("level", "severity of a line"),
-    ("service", "service named on a line"),
+    ("service", "service a line names, or its log"),
     ("stage", "no condition yet"),
 ];
 
@@ -102,6 +102,8 @@ pub struct OneOf {
 pub struct Parsed {
     /// Conditions on requests. Time bounds are in `time`, because a relative one needs the newest record.
     pub rows: Vec<RowFilter>,
+    /// Each of them in plain words.
+    pub row_words: Vec<String>,
     /// A named view.
     pub preset: Option<Preset>,
     /// Words of lines.
@@ -112,6 +114,8 @@ pub struct Parsed {
     pub fields: Vec<FieldTerm>,
     /// Severities a line may have; empty: any.
     pub levels: Vec<Severity>,
+    /// Severities no line may have.
+    pub levels_not: Vec<Severity>,
     /// Names of logs (also in `rows`, as a condition on requests).
     pub sources: Vec<OneOf>,
     /// Services named on lines.
@@ -125,11 +129,6 @@ pub struct Parsed {
 }
 
 impl Parsed {
-    /// Some condition can only be answered by looking at lines.
-    pub fn asks_lines(&self) -> bool {
-        !(self.words.is_empty() && self.phrases.is_empty() && self.fields.is_empty() && self.levels.is_empty() && self.services.is_empty())
-    }
-
     fn notice(&mut self, part: &str, at: usize, text: impl Into<String>) {
         if self.notices.len() < MAX_NOTICES {
             self.notices.push(Notice { part: head(part, 80).to_owned(), at, text: text.into() });

@@ -4,6 +4,7 @@
 //! know this trait alone, so they are tested against answers made by hand.
 
 use crate::model::{
+    format,
     summary::{ListPage, RowQuery, Typical},
     time::UnixNanos,
     trace::{LogLine, SegmentKind, State, Trace},
@@ -27,6 +28,9 @@ pub enum QueryError {
         /// The limit.
         limit: usize,
     },
+    /// The place where a page of the list was to go on.
+    #[error("the place in the list cannot be read")]
+    Cursor,
     /// The store failed.
     #[error("the index could not be read: {0}")]
     Store(String),
@@ -106,6 +110,22 @@ pub struct Notice {
     pub text: String,
 }
 
+/// Rows that are behind the lines they are made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Behind {
+    /// Size of the lines that came after the rows; 0: the rows were made before the latest was learned of the logs.
+    pub bytes: u64,
+}
+
+impl std::fmt::Display for Behind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.bytes {
+            0 => f.write_str("the list of requests was made before the latest was learned of these logs"),
+            bytes => write!(f, "the list of requests is behind: {} of lines are not in it yet", format::bytes(bytes)),
+        }
+    }
+}
+
 /// A list with how its query was understood.
 #[derive(Debug, Clone)]
 pub struct ListView {
@@ -115,6 +135,8 @@ pub struct ListView {
     pub notices: Vec<Notice>,
     /// The conditions in words, as understood: `route is POST /reply`.
     pub understood: Vec<String>,
+    /// The rows do not cover all lines.
+    pub behind: Option<Behind>,
     /// When nothing matched: the condition whose removal gives most hits, with that number.
     pub drop_hint: Option<(String, u64)>,
 }

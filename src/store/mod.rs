@@ -9,20 +9,24 @@
 
 pub mod directory;
 mod error;
+mod fitting;
 mod payload;
 mod places;
 mod reader;
 pub mod rows;
 mod schema;
 mod search;
+mod terms;
 mod writer;
 
 pub use error::StoreError;
+pub use fitting::{Mark, RecordSet};
 pub use places::RecordPlace;
 pub use reader::{Gap, LineReader, Tiling};
 pub use rows::{RowReader, RowStore, RowWriter};
 pub use schema::{LineDoc, StoredRecord, words};
 pub use search::{Clause, Hits, LineQuery};
+pub use terms::Carried;
 pub use writer::{LineWriter, Sealed, Shard, WriterOptions};
 
 use directory::{Faults, GuardedDirectory};

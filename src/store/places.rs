@@ -17,14 +17,20 @@ pub struct RecordPlace {
     pub file: FileId,
     /// Offset of its first byte.
     pub start: u64,
-    spot: Spot,
+    pub(super) spot: Spot,
+}
+
+impl RecordPlace {
+    pub(super) fn at(spot: Spot) -> Self {
+        Self { file: FileId(spot.file), start: spot.start, spot }
+    }
 }
 
 impl LineReader {
     /// Places of the first `limit` records that carry an id term, in order of file and offset, each once.
     pub fn places(&self, term: &str, limit: usize) -> Result<Vec<RecordPlace>, StoreError> {
         let spots = self.spots_of(term, limit)?;
-        Ok(spots.into_iter().map(|spot| RecordPlace { file: FileId(spot.file), start: spot.start, spot }).collect())
+        Ok(spots.into_iter().map(RecordPlace::at).collect())
     }
 
     /// Places of the records that stand at or behind a position of their file; of files without a position, all. In order of file and
@@ -36,7 +42,7 @@ impl LineReader {
             spots.extend(all.filter(|spot| positions.get(&spot.file).is_none_or(|off| spot.start >= *off)));
         }
         spots.sort_unstable();
-        spots.into_iter().map(|spot| RecordPlace { file: FileId(spot.file), start: spot.start, spot }).collect()
+        spots.into_iter().map(RecordPlace::at).collect()
     }
 
     /// The record at a place that this reader gave.

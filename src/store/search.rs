@@ -5,11 +5,12 @@
 
 use super::{
     error::StoreError,
+    fitting::RecordSet,
     reader::{LineReader, OpenSegment, Spot},
     schema::{self, ID, LEVEL, SERVICE, SOURCE, StoredRecord, TIME, WORD, term_text},
 };
 use crate::model::entry::Severity;
-use std::{collections::BinaryHeap, ops::Bound, time::Instant};
+use std::{ops::Bound, time::Instant};
 use tantivy::{
     DocSet, TERMINATED, Term,
     query::{AllQuery, BooleanQuery, EmptyQuery, EnableScoring, Occur, Query, RangeQuery, TermQuery, Weight},
@@ -125,64 +126,41 @@ impl LineQuery {
     }
 }
 
-/// Smaller comes first; records without an instant come last in either order.
-type Key = (bool, i128);
-
-/// Keeps the first `limit`.
-struct First {
-    limit: usize,
-    newest: bool,
-    heap: BinaryHeap<(Key, Spot)>,
-}
-
-impl First {
-    fn push(&mut self, time: Option<i64>, spot: impl FnOnce() -> Spot) {
-        let order = |ns: i64| if self.newest { -i128::from(ns) } else { i128::from(ns) };
-        let key = (time.is_none(), time.map_or(0, order));
-        if self.heap.len() < self.limit {
-            self.heap.push((key, spot()));
-            return;
-        }
-        let Some(mut last) = self.heap.peek_mut() else { return };
-        if key <= last.0 {
-            let item = (key, spot());
-            if item < *last {
-                *last = item;
-            }
-        }
-    }
-}
-
 impl LineReader {
-    /// Records that fit, by their instant: newest first or oldest first, those without one last. Counts all that fit until `deadline`.
-    pub fn search(&self, query: &LineQuery, limit: usize, newest_first: bool, deadline: Option<Instant>) -> Result<Hits, StoreError> {
+    /// The records that fit, by the index alone. `false`: the deadline passed, there may be others.
+    pub fn fitting(&self, query: &LineQuery, deadline: Option<Instant>) -> Result<(RecordSet, bool), StoreError> {
         let schema = self.schema();
         let weight = query.query().weight(EnableScoring::disabled_from_schema(&schema)).map_err(|error| self.explain(error))?;
-        let mut first = First { limit, newest: newest_first, heap: BinaryHeap::new() };
-        let (mut count, mut exact) = (0, true);
+        let (mut set, mut complete) = (self.no_records(), true);
         for (at, segment) in self.segments().iter().enumerate() {
-            exact = exact && search_segment(segment, at, &*weight, &mut first, &mut count, deadline).map_err(|error| self.explain(error))?;
+            complete = complete && search_segment(segment, at, &*weight, &mut set, deadline).map_err(|error| self.explain(error))?;
         }
-        let spots: Vec<Spot> = first.heap.into_sorted_vec().into_iter().map(|(_, spot)| spot).collect();
-        Ok(Hits { records: self.read(&spots)?, count, exact })
+        Ok((set, complete))
+    }
+
+    /// Records that fit, by their instant: newest first or oldest first, those without one last. Counts all that fit until `deadline`.
+    pub fn search(&self, query: &LineQuery, limit: usize, newest_first: bool, deadline: Option<Instant>) -> Result<Hits, StoreError> {
+        let (set, exact) = self.fitting(query, deadline)?;
+        let spots: Vec<Spot> = self.page(&set, None, limit, newest_first).0.into_iter().map(|place| place.spot).collect();
+        Ok(Hits { records: self.read(&spots)?, count: set.count(), exact })
     }
 }
 
 /// `false`: the deadline passed.
-fn search_segment(segment: &OpenSegment, at: usize, weight: &dyn Weight, first: &mut First, count: &mut u64, deadline: Option<Instant>) -> tantivy::Result<bool> {
+fn search_segment(segment: &OpenSegment, at: usize, weight: &dyn Weight, set: &mut RecordSet, deadline: Option<Instant>) -> tantivy::Result<bool> {
     let late = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
     if late() {
         return Ok(false);
     }
     let mut docs = weight.scorer(&segment.reader, 1.0)?;
-    let mut doc = docs.doc();
+    let (mut doc, mut seen) = (docs.doc(), 0_u64);
     while doc != TERMINATED {
         if !segment.reader.is_deleted(doc) {
-            *count += 1;
-            first.push(segment.time.first(doc), || segment.spot(at, doc));
-            if count.is_multiple_of(LOOK_EVERY) && late() {
-                return Ok(false);
-            }
+            set.insert(at, doc);
+        }
+        seen += 1;
+        if seen.is_multiple_of(LOOK_EVERY) && late() {
+            return Ok(false);
         }
         doc = docs.advance();
     }

@@ -68,6 +68,7 @@ impl From<QueryError> for Problem {
         match error {
             QueryError::Deadline { limit_ms } => Self::Deadline { seconds: limit_ms.div_ceil(1_000) },
             QueryError::TooLong { bytes, limit } => Self::TooLong { bytes, limit },
+            QueryError::Cursor => Self::BadAddress,
             QueryError::Store(cause) => Self::Index { cause },
         }
     }

@@ -932,6 +932,7 @@ impl Answers for Demo {
         let notices = search.find("dur:soon").map(|at| Notice { part: "dur:soon".into(), at, text: "soon is not a length; write a number and a unit, as 5s or 500ms".into() });
         let page = page_of(&self.rows, search, &query);
         Ok(ListView {
+            behind: None,
             drop_hint: (page.matched == 0 && self.rows.len() > 1).then(|| ("status:failed".to_owned(), 41)),
             page,
             notices: notices.into_iter().collect(),

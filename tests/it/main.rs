@@ -11,6 +11,7 @@ mod house;
 mod order;
 mod pages;
 mod samples;
+mod search;
 mod support;
 mod tailing;
 mod trouble;

@@ -12,7 +12,9 @@ use scraper::{ElementRef, Html, Selector};
 use std::sync::Arc;
 use throughline::{
     model::{status::Status, trace::Trace},
-    query::view::Answers,
+    query::{engine::Engine, view::Answers},
+    recognise::Tables,
+    store::{RowStore, Store},
     web::{self, State},
 };
 use tokio::sync::watch;
@@ -298,6 +300,27 @@ async fn an_empty_list_says_why() {
     let none = get("/?q=nothing%20status%3Afailed").await.html();
     assert_eq!(texts(&none, ".empty p")[1], "Without status:failed there are 41 requests.");
     assert_eq!(none.select(&sel(".empty p a")).next().unwrap().attr("href"), Some("/?q=nothing"));
+}
+
+#[tokio::test]
+async fn rows_that_are_behind_their_lines_are_said_and_never_taken_for_no_requests() {
+    let bench = crate::support::Bench::new();
+    bench.write("logs/app.log", "{\"time\":\"2026-11-18T13:20:00Z\",\"request_id\":\"req_01JDC9V6Q8Z4M2K7T3W5XH0B1N\",\"msg\":\"done\"}\n");
+    bench.ok(&["index", "logs", "--data", "d"]);
+    let page = async || {
+        let data = bench.path("d");
+        let (store, rows) = (Store::open_reader(&data).unwrap(), RowStore::open_reader(&data).unwrap().0);
+        let engine: Arc<dyn Answers> = Arc::new(Engine::new(Arc::new(store), Arc::new(rows), Tables::builtin()));
+        let html = ask(site(engine.clone(), fixtures::status()), "/").await.html();
+        (text(html.select(&sel("main")).next().unwrap()), ask(site(engine, fixtures::status()), "/requests.json").await.json()["notices"].clone())
+    };
+    let (whole, notices) = page().await;
+    assert!(!whole.contains("not in this list yet") && !whole.contains("behind"), "{whole}");
+    assert_eq!(notices, serde_json::json!([]));
+    std::fs::remove_dir_all(bench.path("d/rows")).unwrap();
+    let (behind, notices) = page().await;
+    assert!(behind.contains("to go"), "{behind}");
+    assert_eq!(notices[0]["text"], "the list of requests is behind: 91 B of lines are not in it yet");
 }
 
 #[tokio::test]

@@ -114,7 +114,14 @@ fn say(subject: &str, values: &[String], negated: bool) -> String {
     format!("{subject} {}", values.iter().map(one).collect::<Vec<_>>().join(if negated { " and " } else { " or " }))
 }
 
+/// What is turned round is said of all lines of a request: `no line's level is error`.
+fn say_of_lines(subject: &str, values: &[String], negated: bool) -> String {
+    say(&format!("{} line's {subject}", if negated { "no" } else { "a" }), values, false)
+}
+
+/// A condition on requests whose words were said last.
 fn push_row(parsed: &mut Parsed, filter: RowFilter, negated: bool) {
+    parsed.row_words.extend(parsed.understood.last().cloned());
     parsed.rows.push(if negated { RowFilter::Not(Box::new(filter)) } else { filter });
 }
 
@@ -183,7 +190,7 @@ fn source(parsed: &mut Parsed, values: &[Value<'_>], token: &Token<'_>) {
 fn service(parsed: &mut Parsed, values: &[Value<'_>], token: &Token<'_>) {
     let values = usable(parsed, values, token);
     if !values.is_empty() {
-        parsed.understood.push(say("a line's service", &values, token.negated));
+        parsed.understood.push(say_of_lines("service", &values, token.negated));
         parsed.services.push(OneOf { values, negated: token.negated });
     }
 }
@@ -258,18 +265,20 @@ fn level(parsed: &mut Parsed, values: &[Value<'_>], token: &Token<'_>) {
             _ => *level == named,
         }));
     }
-    if chosen.is_empty() && values.iter().all(|value| parsed.notices.iter().any(|notice| notice.at == value.at)) {
+    if chosen.is_empty() {
+        if !values.iter().any(|value| parsed.notices.iter().any(|notice| notice.at == value.at)) {
+            parsed.notice_once(token.raw, token.at, "no level is left by this; it was left out");
+        }
         return;
     }
-    let before = if parsed.levels.is_empty() { LEVELS.to_vec() } else { parsed.levels.clone() };
-    let allowed: Vec<Severity> = before.into_iter().filter(|level| chosen.contains(level) != token.negated).collect();
-    if chosen.is_empty() || allowed.is_empty() {
-        return parsed.notice_once(token.raw, token.at, "no level is left by this; it was left out");
+    let chosen: Vec<Severity> = LEVELS.into_iter().filter(|level| chosen.contains(level)).collect();
+    let words: Vec<String> = chosen.iter().map(|level| level.word().to_owned()).collect();
+    parsed.understood.push(say_of_lines("level", &words, token.negated));
+    if token.negated {
+        parsed.levels_not.extend(chosen);
+    } else {
+        parsed.levels = chosen;
     }
-    let words: Vec<String> = allowed.iter().map(|level| level.word().to_owned()).collect();
-    parsed.understood.retain(|words| !words.starts_with("a line's level "));
-    parsed.understood.push(say("a line's level", &words, false));
-    parsed.levels = allowed;
 }
 
 fn range(parsed: &mut Parsed, subject: &str, values: &[Value<'_>], token: &Token<'_>, measure: &Measure, filter: fn(Option<i64>, Option<i64>) -> RowFilter) {
@@ -316,7 +325,7 @@ fn field(parsed: &mut Parsed, path: &str, values: &[Value<'_>], token: &Token<'_
     if values.is_empty() {
         return;
     }
-    parsed.understood.push(say(&format!("a line's {path}"), &values, token.negated));
+    parsed.understood.push(say_of_lines(path, &values, token.negated));
     let names_id = path.to_ascii_lowercase().ends_with("id");
     let id_shaped = values.iter().all(|value| id::is_strong(value, names_id));
     parsed.fields.push(FieldTerm { path: path.to_owned(), values, negated: token.negated, id_shaped });

@@ -1,7 +1,10 @@
 //! What the query grammar understands, and what it says of what it does not.
 
 use super::{token::Tokens, *};
-use crate::model::{entry::Severity, time::UnixNanos};
+use crate::{
+    model::{entry::Severity, time::UnixNanos},
+    query::conditions::Conditions,
+};
 use proptest::prelude::*;
 
 const SECOND: i64 = 1_000_000_000;
@@ -69,7 +72,9 @@ fn the_query_of_the_help_page_is_understood_part_by_part() {
 #[test]
 fn an_empty_query_asks_for_everything() {
     assert_eq!(parse("  \t "), Parsed::default());
-    assert!(!parse("status:ok").asks_lines() && parse("timeout").asks_lines());
+    for (text, asks) in [("status:ok -source:web", false), ("timeout", true), ("-timeout", false), ("level:error", true), ("service:api", true)] {
+        assert_eq!(Conditions::wanted(&parse(text)).ask_lines(), asks, "{text}");
+    }
 }
 
 #[test]
@@ -159,7 +164,9 @@ fn marks_presets_and_levels_are_words_of_a_list() {
     assert!(notice("preset:best").2.starts_with("the presets are all, failed, slowest"));
     assert_eq!(notice("mark:fast").2, "no mark has this name; the marks are slow, incomplete, open");
     assert_eq!(parse("level:>=WARNING").levels, [Severity::Warn, Severity::Error, Severity::Fatal]);
-    assert_eq!(parse("-level:debug,trace").levels, [Severity::Info, Severity::Warn, Severity::Error, Severity::Fatal]);
+    let without = parse("-level:trace,debug -level:fatal level:>=info");
+    assert_eq!((without.levels.len(), without.levels_not), (4, vec![Severity::Trace, Severity::Debug, Severity::Fatal]));
+    assert_eq!(without.understood, ["no line's level is trace or is debug", "no line's level is fatal", "a line's level is info or is warn or is error or is fatal"]);
     assert_eq!(notice("level:loud").1, 6);
 }
 

@@ -19,8 +19,8 @@ use crate::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use std::{cmp::Ordering, collections::BinaryHeap};
 
-/// Most rows of a page.
-const MAX_LIMIT: usize = 500;
+/// Most rows of a page: what a command may ask for at once.
+const MAX_LIMIT: usize = 10_000;
 
 /// The column behind a key.
 fn number(key: SortKey) -> Number {

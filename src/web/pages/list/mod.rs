@@ -11,7 +11,7 @@ use crate::{
         status::Status,
         summary::{Preset, RequestSummary, RowQuery, SortKey},
     },
-    query::view::{ListView, Notice},
+    query::view::{ListView, Notice, QueryError},
     web::{
         Shared,
         chrome::Chrome,
@@ -132,11 +132,28 @@ fn asked(pairs: &Pairs) -> Asked {
     }
 }
 
+/// The rows that were asked for; from the first one on when the place to go on from cannot be read.
+async fn answered(shared: &Shared, mut asked: Asked) -> Result<(Asked, ListView), Problem> {
+    let (q, mut query) = (asked.address.q.clone(), asked.query.clone());
+    let (answer, lost) = shared
+        .ask(move |answers| match answers.list(&q, query.clone()) {
+            Err(QueryError::Cursor) => {
+                query.after = None;
+                Ok((answers.list(&q, query)?, true))
+            }
+            answer => Ok((answer?, false)),
+        })
+        .await?;
+    if lost {
+        let part = format::head(&asked.after.take().unwrap_or_default(), 60);
+        asked.notices.push(Notice { part, at: usize::MAX, text: "the list cannot go on from here; its first page is shown".into() });
+    }
+    Ok((asked, answer))
+}
+
 /// `/`.
 pub async fn page(State(shared): State<Shared>, Query(pairs): Query<Pairs>) -> Result<Response, Problem> {
-    let asked = asked(&pairs);
-    let (q, query) = (asked.address.q.clone(), asked.query.clone());
-    let answer = shared.ask(move |answers| answers.list(&q, query)).await?;
+    let (asked, answer) = answered(&shared, asked(&pairs)).await?;
     let status = shared.status.borrow().clone();
     html(&build(Chrome::new(&shared, "requests", &asked.address.q), asked, &answer, &status))
 }
@@ -153,11 +170,12 @@ struct Document<'a> {
 
 /// `/requests.json`.
 pub async fn json(State(shared): State<Shared>, Query(pairs): Query<Pairs>) -> Result<Response, Problem> {
-    let asked = asked(&pairs);
+    let mut asked = asked(&pairs);
     let limit = value(&pairs, "limit").and_then(|l| l.parse().ok()).unwrap_or(ROWS).clamp(1, 500);
-    let (q, query) = (asked.address.q.clone(), RowQuery { overview: false, limit, ..asked.query });
-    let answer = shared.ask(move |answers| answers.list(&q, query)).await?;
-    let notices = asked.notices.into_iter().chain(answer.notices).collect();
+    asked.query = RowQuery { overview: false, limit, ..asked.query };
+    let (asked, answer) = answered(&shared, asked).await?;
+    let behind = answer.behind.map(|behind| Notice { part: String::new(), at: 0, text: behind.to_string() });
+    let notices = asked.notices.into_iter().chain(answer.notices).chain(behind).collect();
     let page = &answer.page;
     document(StatusCode::OK, &Document { rows: &page.rows, matched: page.matched, total: page.total, next: &page.next, understood: &answer.understood, notices })
 }
@@ -185,11 +203,24 @@ fn build(chrome: Chrome, asked: Asked, answer: &ListView, status: &Status) -> Li
         position: position(page.rows.len() as u64, page.matched, after.is_some()),
         first: after.is_some().then(|| address.href(None)),
         next: page.next.as_deref().map(|n| address.href(Some(n))),
-        reading: (status.backlog_bytes > 0 && page.total > 0).then(|| format!("Reading goes on: {} of lines are not in this list yet.", format::bytes(status.backlog_bytes))),
+        reading: reading(answer, status),
         empty: page.rows.is_empty().then(|| empty(&address, answer, status)),
         json: json.strip_prefix('/').map(|rest| format!("/requests.json{rest}")).unwrap_or_default(),
         chrome,
     }
+}
+
+/// What of the lines is not in the list.
+fn reading(answer: &ListView, status: &Status) -> Option<String> {
+    let to_go = to_go(answer, status);
+    if to_go > 0 && answer.page.total > 0 {
+        return Some(format!("Reading goes on: {} of lines are not in this list yet.", format::bytes(to_go)));
+    }
+    answer.behind.map(|behind| format!("Requests may be missing or stand here as they were: {behind}."))
+}
+
+fn to_go(answer: &ListView, status: &Status) -> u64 {
+    status.backlog_bytes + answer.behind.map_or(0, |behind| behind.bytes)
 }
 
 fn position(rows: u64, matched: u64, later: bool) -> String {
@@ -233,8 +264,9 @@ fn empty(address: &ListAddress, answer: &ListView, status: &Status) -> Empty {
         });
         return Empty::NoMatch { understood: answer.understood.clone(), total: format::counted(page.total, "request", "requests"), hint, all: ListAddress::default().href(None) };
     }
-    if status.backlog_bytes > 0 {
-        return Empty::Reading { done: format::bytes(status.read_bytes), to_go: format::bytes(status.backlog_bytes) };
+    let to_go = to_go(answer, status);
+    if to_go > 0 {
+        return Empty::Reading { done: format::bytes(status.read_bytes), to_go: format::bytes(to_go) };
     }
     if status.sources.is_empty() { Empty::Nothing } else { Empty::NoRequests { sources: format::counted(status.sources.len() as u64, "source", "sources") } }
 }
