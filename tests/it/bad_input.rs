@@ -58,6 +58,24 @@ fn files_that_are_no_logs_are_listed_with_the_reason_and_left_alone() {
 }
 
 #[test]
+fn the_index_does_not_read_itself_wherever_its_directory_lies() {
+    for (watched, data, not_read) in [("logs", "logs/idx", "logs/idx"), ("logs", "logs", "logs/lines"), ("logs/**/*", "logs/idx", "logs/idx"), ("logs/idx/spool", "logs/idx", "")] {
+        let bench = Bench::new();
+        bench.write("logs/app.log", GOOD);
+        bench.write("logs/idx/spool/stdin-000009.txt", GOOD);
+        for _ in 0..2 {
+            let out = bench.run(&["index", "logs/app.log", watched, "--data", data]);
+            let said = String::from_utf8_lossy(&out.stderr).into_owned();
+            assert!(not_read.is_empty() || said.contains(&format!("{not_read} (the index of throughline)")), "{watched} {data}: {said}");
+        }
+        let stored: Value = serde_json::from_str(&bench.ok(&["stats", "--json", "--data", data])).unwrap();
+        let files: Vec<&str> = stored["files"].as_array().unwrap().iter().map(|f| f["file"].as_str().unwrap()).collect();
+        let expected = if data == "logs" { vec!["logs/app.log", "logs/idx/spool/stdin-000009.txt"] } else { vec!["logs/app.log"] };
+        assert_eq!(files, expected, "{watched} {data}");
+    }
+}
+
+#[test]
 fn a_line_of_five_megabytes_keeps_its_head_its_length_and_its_hash() {
     let bench = Bench::new();
     let long = format!("{{\"msg\":\"{}\"}}", "x".repeat(5_000_000));
