@@ -7,7 +7,11 @@
 //! own name on (`logs/sub/api.log`), or with the directory as given when two of them have the same name. Never opens a file.
 
 use crate::{
-    model::{checkpoint::DATA_DIR_NAMES, status::Skipped},
+    model::{
+        checkpoint::DATA_DIR_NAMES,
+        format,
+        status::{Loss, Skipped},
+    },
     source::{SourceError, identity::Stat, sniff},
 };
 use globset::{GlobBuilder, GlobMatcher};
@@ -148,7 +152,7 @@ impl Root {
         match meta {
             Ok(meta) if meta.is_dir() => walk.dir(&self.path, 1),
             Ok(meta) if meta.is_file() => walk.found(&self.path, &meta),
-            Ok(_) => walk.skip(&self.path, "neither a file nor a directory"),
+            Ok(_) => walk.odd(&self.path),
             Err(cause) => walk.trouble(&self.path, &cause),
         }
     }
@@ -246,20 +250,26 @@ impl Walk<'_> {
 
     fn skip(&mut self, path: &Path, reason: &str) {
         if self.listing.skipped.len() < MAX_SKIPPED {
-            self.listing.skipped.push(Skipped { path: self.root.shown(path), reason: reason.to_owned() });
+            self.listing.skipped.push(Skipped { path: self.root.shown(path), reason: reason.to_owned(), loss: Loss::Nothing });
         }
+    }
+
+    /// A path that was named is expected to be read.
+    fn odd(&mut self, path: &Path) {
+        let reason = "neither a file nor a directory".to_owned();
+        self.listing.skipped.push(Skipped { path: self.root.shown(path), reason, loss: Loss::NoLog });
     }
 
     fn trouble(&mut self, path: &Path, cause: &io::Error) {
         if self.listing.troubles.len() < MAX_SKIPPED {
-            self.listing.troubles.push(Skipped { path: self.root.shown(path), reason: cause.to_string() });
+            self.listing.troubles.push(Skipped { path: self.root.shown(path), reason: format::cause(cause), loss: Loss::Unreadable });
         }
     }
 }
 
 /// It holds an index; logs may still stand beside what the index keeps for itself.
 fn is_data_dir(dir: &Path) -> bool {
-    DATA_DIR_NAMES[..3].iter().all(|name| dir.join(name).exists())
+    DATA_DIR_NAMES[..3].iter().all(|name| dir.join(name).try_exists().unwrap_or(false))
 }
 
 fn is_own_name(path: &Path) -> bool {
