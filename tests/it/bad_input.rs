@@ -257,6 +257,18 @@ fn a_hole_of_nuls_hides_no_line() {
 }
 
 #[test]
+fn a_file_that_was_only_a_hole_is_read_once_text_follows() {
+    let bench = Bench::new();
+    bench.write("logs/other.log", GOOD);
+    let path = bench.write("logs/app.log", [0; 20_000]);
+    let served = bench.serve(&["logs", "--data", "d"]);
+    assert!(served.get("/sources").1.contains("binary, not text"));
+    std::fs::OpenOptions::new().append(true).open(path).unwrap().write_all(numbered(1).as_bytes()).unwrap();
+    eventually("the line behind the hole has a page", || served.get("/r/req_01JDC9V6Q8Z4M2K7T3W5XH0001").0 == 200);
+    assert_eq!(served.stop(), Some(0));
+}
+
+#[test]
 fn a_line_of_five_megabytes_keeps_its_head_its_length_and_its_hash() {
     let bench = Bench::new();
     let long = format!("{{\"msg\":\"{}\"}}", "x".repeat(5_000_000));
