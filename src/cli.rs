@@ -2,8 +2,8 @@
 //!
 //! Guarantees: a wrong argument is one clear line and exit code 2. The whole `Cli` never leaves this floor: `app` takes it apart.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::{net::SocketAddr, path::PathBuf};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::{env, path::PathBuf};
 
 /// Point it at the logs you already have; it shows any request's whole path and where the time went.
 #[derive(Debug, Parser)]
@@ -12,7 +12,6 @@ use std::{net::SocketAddr, path::PathBuf};
     version,
     about,
     args_conflicts_with_subcommands = true,
-    subcommand_negates_reqs = true,
     after_help = "Examples:\n  throughline sample-logs/                 read, follow, serve http://127.0.0.1:7171/\n  throughline '/var/log/app/*.json*'       a glob, quoted so that new files are found\n  kubectl logs -f deploy/api | throughline -\n  throughline export.ndjson.gz --no-follow\n  throughline show req_01JDC9V6Q8Z4M2K7T3W5XH0B1N\n  throughline search 'status:failed dur:>5s'"
 )]
 pub struct Cli {
@@ -24,11 +23,34 @@ pub struct Cli {
     pub serve: ServeArgs,
 }
 
+impl Cli {
+    /// The command line with its environment. A variable that is empty counts as not set.
+    pub fn read() -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&without_empty(Self::command()).try_get_matches()?)
+    }
+}
+
+fn without_empty(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &Arg| arg.get_env().is_some_and(|name| env::var_os(name).is_some_and(|value| value.is_empty()));
+    command.mut_args(|arg| if is_empty(&arg) { arg.env(None::<&str>) } else { arg }).mut_subcommands(without_empty)
+}
+
+/// A switch that is set by a variable.
+fn switch(word: &str) -> Result<bool, String> {
+    match word.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("1, true, yes, on or 0, false, no, off".to_owned()),
+    }
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Read and follow logs, and serve the pages (the default).
-    #[command(after_help = "Example:\n  throughline serve /var/log/app/ --listen 127.0.0.1:8080")]
+    #[command(
+        after_help = "Examples:\n  throughline serve /var/log/app/ --listen 127.0.0.1:8080\n  throughline serve --data ./incident-42      what was read before, also when the logs are gone"
+    )]
     Serve(ServeArgs),
     /// Read logs once into the index and exit.
     #[command(after_help = "Example:\n  throughline index exports/ --data /tmp/incident-42")]
@@ -73,12 +95,12 @@ pub struct DataArgs {
 /// Arguments of `serve`.
 #[derive(Debug, Args, Clone)]
 pub struct ServeArgs {
-    /// Files, directories, quoted globs, or `-` for standard input.
-    #[arg(value_name = "PATH", required = true)]
+    /// Files, directories, quoted globs, or `-` for standard input. `serve` without any shows what was read before.
+    #[arg(value_name = "PATH")]
     pub paths: Vec<String>,
     /// Address of the pages; loopback only.
     #[arg(long, env = "THROUGHLINE_LISTEN", default_value = "127.0.0.1:7171", value_name = "ADDR")]
-    pub listen: SocketAddr,
+    pub listen: String,
     /// Read what is there and stop reading; the pages stay.
     #[arg(long)]
     pub no_follow: bool,
@@ -89,7 +111,7 @@ pub struct ServeArgs {
     #[arg(long, env = "THROUGHLINE_ALLOW_HOST", value_name = "HOST", value_delimiter = ',')]
     pub allow_host: Vec<String>,
     /// Look for changes by listing only, for network filesystems without events.
-    #[arg(long, env = "THROUGHLINE_POLL")]
+    #[arg(long, env = "THROUGHLINE_POLL", value_parser = switch)]
     pub poll: bool,
     /// Further conventions: a directory of TOML files in the shape of the built-in ones.
     #[arg(long, env = "THROUGHLINE_FORMATS", value_name = "DIR")]

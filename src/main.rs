@@ -1,6 +1,5 @@
 //! Parse, run, map the error to an exit code: 0 done, 1 failed, 2 usage; a broken pipe is success.
 
-use clap::Parser;
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -11,7 +10,7 @@ use throughline::{app, cli::Cli};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };

@@ -1,8 +1,9 @@
 //! Which data directory a command means.
 //!
 //! `--data`, else `THROUGHLINE_DATA` (clap reads it), else for commands with paths one kept by those paths, else the one used last.
-//! Guarantees: the same paths give the same directory; nothing outside the state directory is written. Never opens an index.
+//! Guarantees: the same paths give the same directory; nothing outside the state directory is written, nothing but an index that was begun for nothing is removed. Never opens an index.
 
+use crate::model::checkpoint::DATA_DIR_NAMES;
 use anyhow::{Context, Result, bail};
 use std::{
     env, fs, io,
@@ -83,6 +84,40 @@ pub fn for_question(given: Option<&Path>) -> Result<(PathBuf, bool)> {
         return Ok((dir.to_owned(), false));
     }
     recent().into_iter().next().map(|d| (d, true)).context("nothing was indexed yet; read some logs first: throughline PATH")
+}
+
+/// A data directory as it was before it was opened for writing.
+pub struct Before {
+    has_index: bool,
+    /// What was not there.
+    absent: Vec<PathBuf>,
+}
+
+impl Before {
+    /// To be called before the index is opened.
+    pub fn of(dir: &Path) -> Self {
+        // What cannot be looked at counts as there: nothing of it is ever taken away.
+        let is_absent = |path: &PathBuf| matches!(path.try_exists(), Ok(false));
+        let parts = DATA_DIR_NAMES.iter().map(|name| dir.join(name)).chain([dir.to_owned()]);
+        Self { has_index: !is_absent(&dir.join(DATA_DIR_NAMES[0])), absent: parts.filter(is_absent).collect() }
+    }
+
+    /// There was an index.
+    pub fn has_index(&self) -> bool {
+        self.has_index
+    }
+
+    /// Takes away what was created for nothing: an index without a record would answer the next question.
+    pub fn restore(&self) {
+        for path in self.absent.iter().filter(|_| !self.has_index) {
+            let is_part = path.file_name().is_some_and(|name| DATA_DIR_NAMES.iter().any(|own| name == *own));
+            let _ = match path.is_dir() {
+                true if is_part => fs::remove_dir_all(path),
+                true => fs::remove_dir(path),
+                false => fs::remove_file(path),
+            };
+        }
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ use crate::{
     commands::{self, Out},
     model::{
         checkpoint::{Checkpoint, FileState},
-        status::Status,
+        format,
+        status::{Loss, Status},
         summary::RowQuery,
     },
     query::{
@@ -24,13 +25,14 @@ use crate::{
     },
     recognise::Tables,
     source::{Sources, Watch},
-    store::{RowStore, Store},
+    store::{RowStore, Store, StoreError},
     web,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, bail};
 use std::{
     fs,
     io::{self, Write},
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -43,7 +45,8 @@ pub struct Usage(pub String);
 
 /// Its own log: warnings on standard error, more with `THROUGHLINE_LOG=info`, as JSON lines when standard error is no terminal.
 fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("THROUGHLINE_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("throughline=warn"));
+    let asked = std::env::var("THROUGHLINE_LOG").ok().filter(|level| !level.is_empty());
+    let filter = asked.and_then(|level| level.parse().ok()).unwrap_or_else(|| tracing_subscriber::EnvFilter::new("throughline=warn"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Heedless).log_internal_errors(false);
     // A second start in one process (tests) keeps the first one's.
     let _ = if io::IsTerminal::is_terminal(&io::stderr()) { builder.compact().try_init() } else { builder.json().try_init() };
@@ -67,6 +70,10 @@ impl Write for Heedless {
 pub fn run(cli: Cli) -> Result<()> {
     log_to_stderr();
     match cli.command {
+        None if cli.serve.paths.is_empty() => {
+            let words = "name the logs to read: throughline PATH (files, directories, quoted globs, - for standard input); what was read before is shown by: throughline serve";
+            Err(Usage(words.into()).into())
+        }
         None => serve(&cli.serve),
         Some(Command::Serve(args)) => serve(&args),
         Some(Command::Index(args)) => index(&args),
@@ -81,36 +88,48 @@ pub fn run(cli: Cli) -> Result<()> {
 
 fn tables(formats: Option<&Path>) -> Result<Arc<Tables>> {
     let Some(dir) = formats else { return Ok(Tables::builtin()) };
-    let listing = fs::read_dir(dir).map_err(|e| Usage(format!("{}: {e}", dir.display())))?;
+    let unreadable = |path: &Path, e: &io::Error| Usage(format!("--formats {}: {}", path.display(), format::cause(e)));
+    let listing = fs::read_dir(dir).map_err(|e| unreadable(dir, &e))?;
     let mut files: Vec<PathBuf> = listing.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| p.extension().is_some_and(|x| x == "toml")).collect();
     files.sort();
     let mut extra = Vec::new();
     for file in files {
-        let text = fs::read_to_string(&file).map_err(|e| Usage(format!("{}: {e}", file.display())))?;
+        let text = fs::read_to_string(&file).map_err(|e| unreadable(&file, &e))?;
         extra.push((file.display().to_string(), text));
     }
     Ok(Tables::with(&extra).map_err(|e| Usage(e.to_string()))?)
 }
 
 /// Every path must be there before anything is opened: a typo is a usage error.
-fn check_paths(paths: &[String]) -> Result<()> {
+fn check_paths(paths: &[String], dir: Option<&Path>) -> Result<()> {
     for path in paths.iter().filter(|p| *p != "-" && !p.contains(['*', '?', '[', '{'])) {
         if let Err(error) = fs::metadata(path) {
-            return Err(Usage(format!("{path}: {}", words(&error))).into());
+            return Err(Usage(format!("{path}: {}{}", format::cause(&error), kept_words(dir))).into());
         }
     }
-    if paths.iter().any(|p| p == "-") && io::IsTerminal::is_terminal(&io::stdin()) {
-        return Err(Usage("-: standard input is a terminal; pipe a log into it".into()).into());
+    if paths.iter().any(|p| p == "-") {
+        if io::IsTerminal::is_terminal(&io::stdin()) {
+            return Err(Usage("-: standard input is a terminal; pipe a log into it".into()).into());
+        }
+        if fs::metadata("/dev/stdin").is_ok_and(|m| m.is_dir()) {
+            return Err(Usage("-: standard input is a directory; name it as a path: throughline DIR".into()).into());
+        }
     }
     Ok(())
 }
 
-fn words(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "no such file or directory".into(),
-        io::ErrorKind::PermissionDenied => "permission denied".into(),
-        _ => error.to_string(),
-    }
+/// Logs that are gone leave an index: how to see it.
+fn kept_words(dir: Option<&Path>) -> String {
+    let kept = dir.filter(|d| data_dir::Before::of(d).has_index());
+    kept.map_or_else(String::new, |d| format!("; what was read from it is kept: throughline serve --data {}", d.display()))
+}
+
+/// What was named, and could not be read wholly.
+fn unread(paths: &[String], status: &Status) -> Vec<String> {
+    let named = |path: &str| paths.iter().any(|p| p == path) || (path == "stdin" && paths.iter().any(|p| p == "-"));
+    let skipped = status.skipped.iter().filter(|s| s.loss != Loss::Nothing && named(&s.path)).map(|s| format!("{}: {}", s.path, s.reason));
+    let troubled = status.sources.iter().filter(|s| named(&s.path)).filter_map(|s| s.trouble.as_ref().map(|t| format!("{}: {t}", s.path)));
+    skipped.chain(troubled).collect()
 }
 
 fn watch(paths: &[String], dir: &Path, follow: bool, poll_only: bool) -> Watch {
@@ -122,14 +141,22 @@ fn data_for(paths: &[String], data: &DataArgs) -> Result<PathBuf> {
 }
 
 fn index(args: &IndexArgs) -> Result<()> {
-    check_paths(&args.paths)?;
-    let tables = tables(args.formats.as_deref())?;
     let dir = data_for(&args.paths, &args.data)?;
+    check_paths(&args.paths, Some(&dir))?;
+    let tables = tables(args.formats.as_deref())?;
+    let before = data_dir::Before::of(&dir);
     let (store, rows) = open_for_writing(&dir)?;
     let mut terminal = Terminal::new();
-    let pipeline = Pipeline::start(store, rows, tables, watch(&args.paths, &dir, false, false))?;
+    let pipeline = Pipeline::start(store, rows, tables, watch(&args.paths, &dir, false, false)).inspect_err(|_| before.restore())?;
     terminal.watch_until_done(&pipeline);
     let status = pipeline.finish()?;
+    let unread = unread(&args.paths, &status);
+    if !unread.is_empty() && status.read_bytes == 0 && !before.has_index() {
+        before.restore();
+        bail!("{}", unread.join("; "));
+    }
+    // Not to be remembered is no failure: --data still names it.
+    let _ = data_dir::remember(&dir);
     if args.data.json {
         serde_json::to_writer(io::stdout().lock(), &status)?;
         io::stdout().lock().write_all(b"\n")?;
@@ -137,11 +164,11 @@ fn index(args: &IndexArgs) -> Result<()> {
         terminal.sources(&status)?;
         terminal.say(&format!("index: {}", dir.display()));
     }
-    unread(&status)
+    if unread.is_empty() { left_over(&status) } else { bail!("{}", unread.join("; ")) }
 }
 
 /// Read once, and yet not to the end.
-fn unread(status: &Status) -> Result<()> {
+fn left_over(status: &Status) -> Result<()> {
     let mut left = status.sources.iter().filter(|s| s.state == FileState::Live).filter_map(|s| Some(format!("{}: {}", s.path, s.trouble.as_ref()?)));
     let Some(first) = left.next() else { return Ok(()) };
     let more = match left.count() {
@@ -151,19 +178,47 @@ fn unread(status: &Status) -> Result<()> {
     anyhow::bail!("{first}{more}; what was read is kept, and the next run goes on there")
 }
 
-fn serve(args: &ServeArgs) -> Result<()> {
-    if !args.listen.ip().is_loopback() {
-        return Err(Usage(format!("--listen {}: only loopback addresses are served for now; put a proxy in front", args.listen)).into());
+/// Where the pages are: an address, or `localhost` with a port.
+fn listen_address(given: &str) -> Result<SocketAddr> {
+    let numbers = given.strip_prefix("localhost:").map_or_else(|| given.to_owned(), |port| format!("127.0.0.1:{port}"));
+    let address: SocketAddr = numbers.parse().map_err(|_| Usage(format!("--listen {given}: not an address with a port; for example --listen 127.0.0.1:7171")))?;
+    if !address.ip().is_loopback() {
+        return Err(Usage(format!("--listen {given}: only loopback addresses are served for now; put a proxy in front")).into());
     }
-    check_paths(&args.paths)?;
+    Ok(address)
+}
+
+/// The directory that is served: the one of the paths, or without any the one that a question would mean.
+fn served_dir(args: &ServeArgs) -> Result<PathBuf> {
+    if !args.paths.is_empty() {
+        return data_for(&args.paths, &args.data);
+    }
+    let dir = asked_dir(&args.data)?;
+    if !data_dir::Before::of(&dir).has_index() {
+        return Err(Usage(StoreError::Absent { path: dir }.to_string()).into());
+    }
+    Ok(dir)
+}
+
+fn serve(args: &ServeArgs) -> Result<()> {
+    let listen = listen_address(&args.listen)?;
+    let dir = served_dir(args)?;
+    check_paths(&args.paths, Some(&dir))?;
     let tables = tables(args.formats.as_deref())?;
-    let dir = data_for(&args.paths, &args.data)?;
-    let listener = std::net::TcpListener::bind(args.listen).map_err(|e| port_words(args.listen, &e))?;
+    let listener = std::net::TcpListener::bind(listen).map_err(|e| port_words(listen, &e))?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
+    let before = data_dir::Before::of(&dir);
     let (store, rows) = open_for_writing(&dir)?;
     let engine = Arc::new(Engine::new(store.clone(), rows.clone(), tables.clone()));
-    let pipeline = Pipeline::start(store, rows, tables, watch(&args.paths, &dir, !args.no_follow, args.poll))?;
+    let pipeline = if args.paths.is_empty() {
+        Pipeline::of_kept(store, rows, tables)?
+    } else {
+        let watched = watch(&args.paths, &dir, !args.no_follow, args.poll);
+        Pipeline::start(store, rows, tables, watched).inspect_err(|_| before.restore()).map_err(|e| anyhow!("{e:#}{}", kept_words(Some(&dir))))?
+    };
+    // Not to be remembered is no failure: --data still names it.
+    let _ = data_dir::remember(&dir);
     let state = web::State { answers: engine, status: pipeline.status(), hosts: args.allow_host.clone(), listen_port: address.port(), version: env!("CARGO_PKG_VERSION") };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("the runtime could not start")?;
     let open = args.open;
@@ -205,7 +260,7 @@ fn serve(args: &ServeArgs) -> Result<()> {
     served
 }
 
-fn port_words(listen: std::net::SocketAddr, error: &io::Error) -> anyhow::Error {
+fn port_words(listen: SocketAddr, error: &io::Error) -> anyhow::Error {
     if error.kind() == io::ErrorKind::AddrInUse {
         let other = listen.port().checked_add(1).unwrap_or(7171);
         return anyhow::anyhow!("port {} is in use by another program; choose another: --listen {}:{other}", listen.port(), listen.ip());
@@ -231,17 +286,26 @@ fn open_browser(url: &str) {
     let _ = std::process::Command::new(program).arg(url).stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn();
 }
 
-/// An engine over the directory a question means.
-fn engine(data: &DataArgs) -> Result<(Engine, PathBuf)> {
+/// The directory a question means; named when it was not given.
+fn asked_dir(data: &DataArgs) -> Result<PathBuf> {
     let (dir, from_memory) = data_dir::for_question(data.data.as_deref()).map_err(|e| Usage(e.to_string()))?;
     if from_memory {
         writeln!(io::stderr(), "data directory: {}", dir.display())?;
     }
+    Ok(dir)
+}
+
+/// An engine over the directory a question means.
+fn engine(data: &DataArgs) -> Result<(Engine, PathBuf)> {
+    let dir = asked_dir(data)?;
     Ok((engine_at(&dir)?, dir))
 }
 
 fn engine_at(dir: &Path) -> Result<Engine> {
-    let store = Store::open_reader(dir)?;
+    let store = Store::open_reader(dir).map_err(|error| match error {
+        StoreError::Absent { .. } => anyhow::Error::new(Usage(error.to_string())),
+        other => other.into(),
+    })?;
     let (rows, _) = RowStore::open_reader(dir)?;
     Ok(Engine::new(Arc::new(store), Arc::new(rows), Tables::builtin()))
 }
@@ -249,8 +313,6 @@ fn engine_at(dir: &Path) -> Result<Engine> {
 fn open_for_writing(dir: &Path) -> Result<(Arc<Store>, Arc<RowStore>)> {
     let store = Store::open_writer(dir)?;
     let (rows, _) = RowStore::open(dir)?;
-    // Not to be remembered is no failure: --data still names it.
-    let _ = data_dir::remember(dir);
     Ok((Arc::new(store), Arc::new(rows)))
 }
 
@@ -299,7 +361,7 @@ fn search_for(args: &SearchArgs) -> Result<()> {
 fn explain(args: &ExplainArgs) -> Result<()> {
     let tables = tables(args.formats.as_deref())?;
     let path = args.file.to_string_lossy().into_owned();
-    check_paths(std::slice::from_ref(&path))?;
+    check_paths(std::slice::from_ref(&path), None)?;
     if args.file.is_dir() {
         return Err(Usage(format!("{path}: explain reads one file; this is a directory")).into());
     }
@@ -326,10 +388,8 @@ fn explain_with(path: &str, spool: &Path, tables: &Arc<Tables>, json: bool) -> R
         commands::explain::blank(out, &mut next_line, lines + 1, json)
     })?;
     let (status, skipped) = sources.status();
-    for trouble in status.iter().filter_map(|s| s.trouble.as_ref()).chain(skipped.iter().map(|s| &s.reason)) {
-        writeln!(io::stderr(), "{path}: {trouble}")?;
-    }
-    Ok(())
+    let troubles: Vec<&str> = status.iter().filter_map(|s| s.trouble.as_deref()).chain(skipped.iter().map(|s| s.reason.as_str())).collect();
+    if troubles.is_empty() { Ok(()) } else { bail!("{path}: {}", troubles.join("; ")) }
 }
 
 fn roles(args: &DataArgs) -> Result<()> {

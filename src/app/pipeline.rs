@@ -6,10 +6,14 @@
 
 use crate::{
     ingest::{self, Event, IngestError, Run},
-    model::status::Status,
+    model::{
+        checkpoint::{FileCheckpoint, FileState},
+        status::{SourceStatus, Status},
+        time::UnixNanos,
+    },
     query::view::QueryError,
     recognise::Tables,
-    reconstruct::learn::Learned,
+    reconstruct::learn::{Learned, SourceFacts},
     rollup::Rollup,
     source::{Sources, WakeHandle, Watch},
     store::{LineWriter, RowStore, Store, StoreError, WriterOptions},
@@ -90,6 +94,17 @@ impl Pipeline {
         Ok(Self { flags, status, failure, threads: vec![reading, rollup] })
     }
 
+    /// Reads nothing: keeps the rows of what was read before.
+    pub fn of_kept(store: Arc<Store>, rows: Arc<RowStore>, tables: Arc<Tables>) -> Result<Self> {
+        let (status_out, status) = watch::channel(kept(&store));
+        let (failure_out, failure) = watch::channel(None);
+        let (_, no_events) = mpsc::sync_channel(0);
+        let flags = Arc::new(Flags { stop: Arc::default(), caught_up: AtomicBool::new(false), done: AtomicBool::new(false), wake: WakeHandle::default() });
+        let list = List { store, rows, tables, status: status_out, flags: flags.clone(), follow: false };
+        let rollup = spawn("rows", &flags, &failure_out, move || list.keep(&no_events))?;
+        Ok(Self { flags, status, failure, threads: vec![rollup] })
+    }
+
     /// The state of the sources.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
@@ -139,6 +154,34 @@ impl Pipeline {
         first?;
         Ok(self.status.borrow().clone())
     }
+}
+
+/// How the sources stood when they were read last.
+fn kept(store: &Store) -> Status {
+    let reader = store.reader();
+    let learned = Learned::from_bytes(reader.learned()).unwrap_or_default();
+    let profile = learned.profile();
+    let source = |file: &FileCheckpoint| {
+        let facts = learned.sources.get(&file.source);
+        let offset = profile.zones.get(&file.source).map_or(0, |z| i64::from(z.offset_s) * 1_000_000_000);
+        SourceStatus {
+            id: file.id,
+            path: file.shown.clone(),
+            name: file.source.clone(),
+            kind: file.kind,
+            state: FileState::Done,
+            counters: file.counters,
+            coverage: facts.and_then(|f| f.span(offset)).map(|(a, b)| (UnixNanos(a), UnixNanos(b))),
+            conventions: facts.map(SourceFacts::conventions).unwrap_or_default(),
+            evidence: facts.map(SourceFacts::evidence).unwrap_or_default(),
+            services: facts.map(SourceFacts::services).unwrap_or_default(),
+            zone: facts.and_then(|f| f.zone_words(profile.zones.get(&file.source))),
+            ..SourceStatus::default()
+        }
+    };
+    let sources: Vec<SourceStatus> = reader.checkpoint().files.iter().map(source).collect();
+    let newest = sources.iter().filter_map(|s| s.coverage.map(|c| c.1)).max();
+    Status { read_bytes: sources.iter().map(|s| s.counters.bytes()).sum(), sources, newest, ..Status::default() }
 }
 
 /// A thread whose end by an error, a panic included, is told and ends the other.

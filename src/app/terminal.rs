@@ -5,11 +5,15 @@
 use crate::{
     app::pipeline::Pipeline,
     commands::{cut, safe},
-    model::{format, status::Status},
+    model::{
+        format,
+        status::{Loss, Skipped, Status},
+    },
 };
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
+    collections::BTreeMap,
     io::{self, IsTerminal, Write},
     time::{Duration, Instant},
 };
@@ -103,18 +107,43 @@ impl Terminal {
             let path = cut(&safe(&s.path), width);
             let pad = width.saturating_sub(path.chars().count());
             let how = s.conventions.iter().take(2).map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" + ");
-            let how = if how.is_empty() { "no lines yet".to_owned() } else { how };
+            let how = if how.is_empty() && s.trouble.is_none() { "no lines yet".to_owned() } else { how };
             let bad = if s.counters.unparsed > 0 { format!(", {} not understood", format::count(s.counters.unparsed)) } else { String::new() };
             let trouble = s.trouble.as_ref().map(|t| format!("  {}", safe(t))).unwrap_or_default();
             writeln!(to, "  {path}{}  {:>9} lines{bad}  {}{trouble}", " ".repeat(pad), format::count(s.counters.ok + s.counters.unparsed), safe(&how))?;
         }
-        if !status.skipped.is_empty() {
-            let names: Vec<String> = status.skipped.iter().take(3).map(|s| format!("{} ({})", safe(&s.path), safe(&s.reason))).collect();
-            let more = status.skipped.len().saturating_sub(3);
-            writeln!(to, "  not read: {}{}", names.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() })?;
-        }
+        not_read(&mut to, &status.skipped)?;
         Ok(())
     }
+}
+
+/// What was left out: each file that could not be looked at; what is no log by reason; the harmless rest in one line.
+fn not_read(to: &mut impl Write, skipped: &[Skipped]) -> io::Result<()> {
+    for s in skipped.iter().filter(|s| s.loss == Loss::Unreadable) {
+        writeln!(to, "  not read: {} ({})", safe(&s.path), safe(&s.reason))?;
+    }
+    for words in by_reason(skipped, Loss::NoLog) {
+        writeln!(to, "  not read: {words}")?;
+    }
+    let harmless = by_reason(skipped, Loss::Nothing);
+    if !harmless.is_empty() {
+        writeln!(to, "  not read: {}", harmless.join("; "))?;
+    }
+    Ok(())
+}
+
+/// The first names for each reason, and how many more there are.
+fn by_reason(skipped: &[Skipped], loss: Loss) -> Vec<String> {
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for s in skipped.iter().filter(|s| s.loss == loss) {
+        reasons.entry(&s.reason).or_default().push(&s.path);
+    }
+    let words = |(reason, paths): (&str, Vec<&str>)| {
+        let names = paths.iter().take(3).map(|path| safe(path)).collect::<Vec<_>>().join(", ");
+        let more = if paths.len() > 3 { format!(" and {} more", format::count(paths.len() as u64 - 3)) } else { String::new() };
+        format!("{names}{more} ({})", safe(reason))
+    };
+    reasons.into_iter().map(words).collect()
 }
 
 fn progress_bar() -> ProgressBar {

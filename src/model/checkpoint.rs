@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// Version of the payload; another one is refused.
 pub const PAYLOAD_VERSION: u32 = 1;
 
+/// What a data directory holds, in the layout of the store: known here so that reading leaves it alone.
+pub const DATA_DIR_NAMES: [&str; 5] = ["VERSION", "lock", "lines", "rows", "spool"];
+
 /// Everything that must be known to go on reading after a restart.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {

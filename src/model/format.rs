@@ -194,6 +194,14 @@ pub fn cost(usd: f64) -> String {
     }
 }
 
+/// The cause of an error of the system in words, without its number.
+pub fn cause(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let words = text.split(" (os error ").next().unwrap_or(&text);
+    // What the system says begins with a capital.
+    if words.len() < text.len() { words.to_lowercase() } else { text }
+}
+
 /// The first characters of something long, with `…`.
 pub fn head(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {

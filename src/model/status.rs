@@ -70,4 +70,18 @@ pub struct Skipped {
     pub path: String,
     /// Why.
     pub reason: String,
+    /// What it means.
+    pub loss: Loss,
+}
+
+/// What is lost by not reading a file, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// It could not be looked at.
+    Unreadable,
+    /// It is no log by its content.
+    NoLog,
+    /// Nothing: a copy, hidden, known not to be a log.
+    Nothing,
 }

@@ -121,7 +121,7 @@ fn matches_value(wanted: &str, value: &str) -> bool {
 }
 
 fn fields_hold(fields: &[&FieldTerm], raw: &str, loaded: &Loaded) -> bool {
-    let value: Option<serde_json::Value> = serde_json::from_str(raw.trim_start_matches('\u{feff}')).ok();
+    let value: Option<serde_json::Value> = serde_json::from_str(raw.trim_start_matches(['\u{feff}', '\0'])).ok();
     fields.iter().all(|f| {
         let path: Vec<&str> = f.path.split('.').filter(|p| !p.is_empty()).collect();
         let in_json = value.as_ref().is_some_and(|v| json_has(v, &path, &f.values, 0));

@@ -59,10 +59,12 @@ impl Framer {
     pub fn next(&mut self, line: &[u8]) -> Join {
         self.lines += 1;
         self.bytes = self.bytes.saturating_add(line.len() + 1);
+        let length = line.len();
+        let line = behind_hole(line);
         if self.lines <= MAX_LINES && self.bytes <= RECORD_MAX_BYTES && self.continues(line) {
             return Join::Continues;
         }
-        (self.lines, self.bytes) = (1, line.len() + 1);
+        (self.lines, self.bytes) = (1, length + 1);
         self.open = Open::at(line);
         Join::Starts
     }
@@ -132,6 +134,11 @@ impl Open {
     fn after_docker(piece: split::Docker<'_>) -> Self {
         if piece.ends() { Self::Closed } else { Self::DockerPiece { stderr: piece.stderr, full: piece.log.len() >= split::DOCKER_PIECE_BYTES } }
     }
+}
+
+/// NULs in front of a line are the hole that a truncated file leaves.
+fn behind_hole(line: &[u8]) -> &[u8] {
+    &line[line.iter().position(|byte| *byte != 0).unwrap_or(line.len())..]
 }
 
 /// A whole JSON object ends the line, perhaps behind a prefix.

@@ -61,7 +61,8 @@ impl Reader {
             self.held = 0;
         }
         let text = String::from_utf8_lossy(record.raw);
-        let bare = text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']);
+        // NULs in front are the hole that a truncated file leaves: they are none of the record's text.
+        let bare = text.trim_start_matches(['\u{feff}', '\0']).trim_end_matches(['\r', '\n']);
         let first = out.len();
         match frame::unsplit(bare) {
             Some(whole) => self.joined(bare, &whole, record.source, out),

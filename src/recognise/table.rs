@@ -207,11 +207,11 @@ impl Tables {
         for (file, text) in &texts {
             let fail = |what: String| TableError { file: file.clone(), what };
             if file == "common.toml" {
-                let raw: CommonFile = toml::from_str(text).map_err(|e| fail(e.to_string()))?;
+                let raw: CommonFile = toml::from_str(text).map_err(|e| fail(toml_words(text, &e)))?;
                 sets.opaque.extend(raw.opaque.iter().cloned());
                 tables.common = common(raw).map_err(fail)?;
             } else {
-                let raw: ConventionFile = toml::from_str(text).map_err(|e| fail(e.to_string()))?;
+                let raw: ConventionFile = toml::from_str(text).map_err(|e| fail(toml_words(text, &e)))?;
                 tables.add(raw, &mut sets).map_err(fail)?;
             }
         }
@@ -267,6 +267,15 @@ fn interned(name: &str) -> &'static str {
     let leaked: &'static str = Box::leak(name.to_owned().into_boxed_str());
     names.insert(leaked);
     leaked
+}
+
+/// One line: where, and what.
+fn toml_words(text: &str, error: &toml::de::Error) -> String {
+    let what = error.message().lines().collect::<Vec<_>>().join(", ");
+    match error.span() {
+        Some(span) => format!("line {}: {what}", text[..span.start.min(text.len())].matches('\n').count() + 1),
+        None => what,
+    }
 }
 
 fn template(convention: &'static str, text: &str) -> Result<Template, String> {
@@ -407,6 +416,7 @@ mod tests {
         let error = Tables::with(&[("mine".into(), "name = \"mine\"\nabout = \"x\"\n[when]\nhas = [\"a\"]\n[roles]\na = \"tiem\"\n".into())]).err();
         assert_eq!(error.map(|e| e.to_string()), Some("mine.toml: unknown role \"tiem\"".into()));
         let error = Tables::with(&[("mine.toml".into(), "name = \"mine\n".into())]).err().map(|e| e.to_string());
-        assert!(error.is_some_and(|e| e.starts_with("mine.toml: TOML parse error at line 1")));
+        let error = error.unwrap();
+        assert!(error.starts_with("mine.toml: line 1: ") && error.lines().count() == 1, "{error}");
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     model::{
         checkpoint::{FileKind, FileState},
         entry::FileId,
+        format,
         record::RECORD_MAX_BYTES,
     },
     source::{
@@ -105,7 +106,7 @@ impl Sources {
             Ok(None) => {}
             Ok(Some((stat, why))) => self.put_aside(found, &log.name, stat, why, is_kin, now),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
-            Err(cause) => self.put_aside(found, &log.name, found.stat, Why::Unreadable(cause.to_string()), is_kin, now),
+            Err(cause) => self.put_aside(found, &log.name, found.stat, Why::Unreadable(format::cause(&cause)), is_kin, now),
         }
     }
 
@@ -121,7 +122,7 @@ impl Sources {
             self.begin(&Unknown { found, log, file, stat, kind: FileKind::Spool, head: Vec::new(), changed: now, is_kin });
             return Ok(None);
         }
-        let (kind, head) = match content(&file, &first) {
+        let (kind, head) = match content(&file, &first, stat.size) {
             Ok(content) => content,
             Err(why) => return Ok(Some((stat, why))),
         };
@@ -390,9 +391,11 @@ fn files_of(dir: &Path) -> Vec<(PathBuf, Stat)> {
 }
 
 /// Kind and first content bytes, or why it is no log.
-fn content(file: &Arc<File>, first: &[u8]) -> Result<(FileKind, Vec<u8>), Why> {
+fn content(file: &Arc<File>, first: &[u8], size: u64) -> Result<(FileKind, Vec<u8>), Why> {
     let kind = match sniff::looks(first) {
         Looks::Empty => return Err(Why::Empty),
+        // A truncated log that its writer went on with at the old place: its newest bytes say what it is.
+        Looks::Other(_) if sniff::is_hole(first) && ends_in_text(file, size) => return Ok((FileKind::Plain, first[..HEAD_BYTES].to_vec())),
         Looks::Other(reason) => return Err(Why::NoLog(reason.to_owned())),
         Looks::Text => return Ok((FileKind::Plain, first[..first.len().min(HEAD_BYTES)].to_vec())),
         Looks::Gzip => FileKind::Gzip,
@@ -419,6 +422,11 @@ fn holds_line(file: &File, mut from: u64) -> io::Result<bool> {
         }
         from += bytes.len() as u64;
     }
+}
+
+fn ends_in_text(file: &File, size: u64) -> bool {
+    let length = sniff::SNIFF_BYTES as u64;
+    size > length && read_at(file, size - length, sniff::SNIFF_BYTES).is_ok_and(|last| sniff::looks(&last) == Looks::Text)
 }
 
 /// Its file is there and is read, or was read to the end.

@@ -209,11 +209,82 @@ impl Inflater {
     }
 
     fn limits(&mut self) {
-        if self.out > MAX_TOTAL_BYTES {
-            self.stop(End::Limit(format!("more than {MAX_TOTAL_BYTES} bytes")));
-        } else if self.out > RATIO_FROM_BYTES && self.out / MAX_RATIO > self.raw_bytes() {
-            self.stop(End::Limit(format!("it expands more than {MAX_RATIO} times, which no log does")));
+        if let Some(limit) = limit(self.out, self.raw_bytes()) {
+            self.stop(End::Limit(limit));
         }
+    }
+}
+
+/// The same for a stream that comes once: bytes are passed on as soon as they are unpacked.
+pub struct Unpacking {
+    decoder: Box<dyn Read + Send>,
+    raw: Arc<AtomicU64>,
+    out: u64,
+}
+
+/// Counts what passes.
+struct Counted<R> {
+    from: R,
+    count: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.from.read(buf)?;
+        self.count.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+impl Unpacking {
+    /// Unpacks what comes from there.
+    pub fn new(from: impl Read + Send + 'static, kind: FileKind) -> io::Result<Self> {
+        let raw = Arc::new(AtomicU64::new(0));
+        let counted = Counted { from, count: Arc::clone(&raw) };
+        let decoder: Box<dyn Read + Send> = if kind == FileKind::Zstd {
+            let mut decoder = zstd::stream::read::Decoder::new(counted)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+            Box::new(decoder)
+        } else {
+            Box::new(flate2::read::MultiGzDecoder::new(counted))
+        };
+        Ok(Self { decoder, raw, out: 0 })
+    }
+
+    /// Bytes that came out.
+    pub fn out_bytes(&self) -> u64 {
+        self.out
+    }
+
+    /// What an error of reading means.
+    pub fn end(&self, cause: &io::Error) -> End {
+        match cause.kind() {
+            io::ErrorKind::UnexpectedEof => End::Early,
+            io::ErrorKind::QuotaExceeded => End::Limit(cause.to_string()),
+            _ => End::Damaged(cause.to_string()),
+        }
+    }
+}
+
+impl Read for Unpacking {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let room = buf.len().min(STEP_BYTES);
+        let n = self.decoder.read(&mut buf[..room])?;
+        self.out += n as u64;
+        match limit(self.out, self.raw.load(Ordering::Relaxed)) {
+            Some(limit) => Err(io::Error::new(io::ErrorKind::QuotaExceeded, limit)),
+            None => Ok(n),
+        }
+    }
+}
+
+fn limit(out: u64, raw: u64) -> Option<String> {
+    if out > MAX_TOTAL_BYTES {
+        Some(format!("more than {MAX_TOTAL_BYTES} bytes"))
+    } else if out > RATIO_FROM_BYTES && out / MAX_RATIO > raw {
+        Some(format!("it expands more than {MAX_RATIO} times, which no log does"))
+    } else {
+        None
     }
 }
 

@@ -1,12 +1,17 @@
 //! Which files are there: paths, directories and globs turned into a list of names, each time anew.
 //!
 //! Guarantees: a directory is walked recursively, symbolic links included, each directory once; hidden files and known non-logs inside
-//! directories are listed with the reason; what a glob or a path names is always listed. A path that vanished later is no error.
+//! directories are listed with the reason; what a glob or a path names is always listed, but nothing that a data directory keeps for itself: the index
+//! would feed on itself. A path that vanished later is no error.
 //! `shown` is the path as the user would recognise it: a file or glob match as it was given; a file in a given directory from that directory's
 //! own name on (`logs/sub/api.log`), or with the directory as given when two of them have the same name. Never opens a file.
 
 use crate::{
-    model::status::Skipped,
+    model::{
+        checkpoint::DATA_DIR_NAMES,
+        format,
+        status::{Loss, Skipped},
+    },
     source::{SourceError, identity::Stat, sniff},
 };
 use globset::{GlobBuilder, GlobMatcher};
@@ -21,6 +26,8 @@ use std::{
 const MAX_DEPTH: usize = 64;
 /// So many skipped files are listed by name.
 const MAX_SKIPPED: usize = 1000;
+/// Why what this program writes is no log: it would feed on itself.
+const OWN: &str = "the index of throughline";
 
 /// A name and what stands behind it.
 #[derive(Debug, Clone)]
@@ -129,6 +136,9 @@ impl Root {
 
     fn list(&self, listing: &mut Listing) {
         let mut walk = Walk { root: self, listing, visited: HashSet::new() };
+        if is_inside_index(&self.path) {
+            return walk.skip(&self.path, OWN);
+        }
         if self.glob.is_some() {
             walk.dir(&self.path, 1);
             return;
@@ -142,7 +152,7 @@ impl Root {
         match meta {
             Ok(meta) if meta.is_dir() => walk.dir(&self.path, 1),
             Ok(meta) if meta.is_file() => walk.found(&self.path, &meta),
-            Ok(_) => walk.skip(&self.path, "neither a file nor a directory"),
+            Ok(_) => walk.odd(&self.path),
             Err(cause) => walk.trouble(&self.path, &cause),
         }
     }
@@ -191,6 +201,15 @@ impl Walk<'_> {
         };
         let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         paths.sort_unstable();
+        if is_data_dir(dir) {
+            let (own, other): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| is_own_name(path));
+            paths = other;
+            if paths.is_empty() {
+                self.skip(dir, OWN);
+            } else {
+                own.iter().for_each(|path| self.skip(path, OWN));
+            }
+        }
         for path in paths {
             self.entry(&path, depth);
         }
@@ -231,15 +250,36 @@ impl Walk<'_> {
 
     fn skip(&mut self, path: &Path, reason: &str) {
         if self.listing.skipped.len() < MAX_SKIPPED {
-            self.listing.skipped.push(Skipped { path: self.root.shown(path), reason: reason.to_owned() });
+            self.listing.skipped.push(Skipped { path: self.root.shown(path), reason: reason.to_owned(), loss: Loss::Nothing });
         }
+    }
+
+    /// A path that was named is expected to be read.
+    fn odd(&mut self, path: &Path) {
+        let reason = "neither a file nor a directory".to_owned();
+        self.listing.skipped.push(Skipped { path: self.root.shown(path), reason, loss: Loss::NoLog });
     }
 
     fn trouble(&mut self, path: &Path, cause: &io::Error) {
         if self.listing.troubles.len() < MAX_SKIPPED {
-            self.listing.troubles.push(Skipped { path: self.root.shown(path), reason: cause.to_string() });
+            self.listing.troubles.push(Skipped { path: self.root.shown(path), reason: format::cause(cause), loss: Loss::Unreadable });
         }
     }
+}
+
+/// It holds an index; logs may still stand beside what the index keeps for itself.
+fn is_data_dir(dir: &Path) -> bool {
+    DATA_DIR_NAMES[..3].iter().all(|name| dir.join(name).try_exists().unwrap_or(false))
+}
+
+fn is_own_name(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| DATA_DIR_NAMES.iter().any(|own| name == *own))
+}
+
+/// It is one of the things that a data directory keeps for itself, or lies in one.
+fn is_inside_index(path: &Path) -> bool {
+    let Ok(path) = fs::canonicalize(path) else { return false };
+    path.ancestors().any(|part| is_own_name(part) && part.parent().is_some_and(is_data_dir))
 }
 
 #[cfg(test)]

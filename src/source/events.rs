@@ -43,7 +43,7 @@ impl Signal {
 }
 
 /// Ends a wait from another thread.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct WakeHandle(Arc<Signal>);
 
 impl WakeHandle {

@@ -23,6 +23,7 @@ pub use names::{Generation, LogName, log_name};
 
 use crate::model::{
     checkpoint::{Checkpoint, FileCheckpoint, FileState},
+    format,
     record::Chunk,
     status::{Skipped, SourceStatus},
 };
@@ -115,7 +116,7 @@ pub enum SourceError {
         skipped: Vec<Skipped>,
     },
     /// A given path cannot be read.
-    #[error("{path}: {cause}")]
+    #[error("{path}: {}", format::cause(.cause))]
     Io {
         /// As given.
         path: String,
@@ -299,12 +300,12 @@ impl Sources {
         let mut sources: Vec<SourceStatus> = self.lineages.iter().map(Lineage::status).collect();
         sources.extend(self.aside.values().filter_map(Aside::status));
         if let Some(spool) = &self.spool {
-            spool.comment(&mut sources);
+            spool.comment(&mut sources, self.lineages.iter().map(|lineage| (lineage.mark.path.as_str(), lineage.mark.id)));
         }
         sources.sort_by(|a, b| (&a.path, a.id).cmp(&(&b.path, b.id)));
         let mut skipped: Vec<Skipped> = self.skipped.iter().cloned().chain(self.aside.values().filter_map(Aside::skipped)).collect();
         skipped.extend(self.troubles.iter().cloned());
-        skipped.sort_by(|a, b| a.path.cmp(&b.path));
+        skipped.sort_by(|a, b| (a.loss, &a.path).cmp(&(b.loss, &b.path)));
         (sources, skipped)
     }
 

@@ -8,7 +8,7 @@ use crate::{
         checkpoint::{Checkpoint, FileKind, FileState},
         entry::FileId,
         record::Chunk,
-        status::{Skipped, SourceStatus},
+        status::{Loss, Skipped, SourceStatus},
     },
     source::{
         Sources,
@@ -102,15 +102,15 @@ impl Aside {
 
     /// As a file that is not read.
     pub fn skipped(&self) -> Option<Skipped> {
-        let reason = match &self.why {
+        let (reason, loss) = match &self.why {
             _ if self.is_kin => return None,
             Why::Empty | Why::Incomplete | Why::Unsettled | Why::NoKin => return None,
-            Why::CopyOf { shown, .. } => format!("the same content as {shown}"),
-            Why::AlreadyRead(shown) => format!("a copy of what was read from {shown}"),
-            Why::NoLog(reason) => reason.clone(),
-            Why::Unreadable(cause) => format!("cannot be read: {cause}"),
+            Why::CopyOf { shown, .. } => (format!("the same content as {shown}"), Loss::Nothing),
+            Why::AlreadyRead(shown) => (format!("a copy of what was read from {shown}"), Loss::Nothing),
+            Why::NoLog(reason) => (reason.clone(), Loss::NoLog),
+            Why::Unreadable(cause) => (cause.clone(), Loss::Unreadable),
         };
-        Some(Skipped { path: self.shown.clone(), reason })
+        Some(Skipped { path: self.shown.clone(), reason, loss })
     }
 }
 

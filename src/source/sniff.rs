@@ -72,12 +72,27 @@ pub fn is_zstd(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x28\xb5\x2f\xfd") || (bytes.len() >= 4 && bytes[0] & 0xf0 == 0x50 && bytes[1..4] == *b"\x2a\x4d\x18")
 }
 
-/// More than a tenth control bytes. NULs in front are a hole: a writer without append mode leaves one when its file is truncated.
+/// A run of so many NULs is a hole, not content: a power loss, or a writer without append mode whose file was truncated, leaves one.
+const HOLE_BYTES: usize = 16;
+
+/// Only a hole: what stands behind it has to be asked.
+pub fn is_hole(bytes: &[u8]) -> bool {
+    bytes.iter().all(|b| *b == 0)
+}
+
+/// More than a tenth control bytes outside holes; fewer are enough when the text is not UTF-8 either, as in random or compressed bytes.
 fn is_binary(bytes: &[u8]) -> bool {
-    let start = bytes.iter().position(|b| *b != 0).unwrap_or(bytes.len());
-    let text = &bytes[start..];
-    let control = text.iter().filter(|b| **b < 32 && !b"\t\n\r\x0b\x0c\x1b\x08".contains(b)).count();
-    text.is_empty() || control * 10 > text.len()
+    let (mut control, mut text) = (0, 0);
+    for run in bytes.chunk_by(|a, b| (*a == 0) == (*b == 0)) {
+        let is_nul = run[0] == 0;
+        if is_nul && run.len() >= HOLE_BYTES {
+            continue;
+        }
+        text += run.len();
+        control += if is_nul { run.len() } else { run.iter().filter(|b| **b < 32 && !b"\t\n\r\x0b\x0c\x1b\x08".contains(b)).count() };
+    }
+    let damaged: usize = bytes.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
+    text == 0 || control * 10 > text || (control * 20 > text && damaged * 10 > text)
 }
 
 /// Why a file inside a directory is no log although it may be text; a file that was named, or matched by a glob, is not asked.
@@ -132,6 +147,23 @@ mod tests {
         let mut hole = vec![0; 4000];
         hole.extend_from_slice(b"{\"after\":\"a hole\"}\n");
         assert_eq!(looks(&hole), Looks::Text);
+    }
+
+    #[test]
+    fn a_hole_in_the_middle_says_nothing_and_random_bytes_are_binary() {
+        let mut log = b"{\"before\":1}\n".repeat(50);
+        log.extend_from_slice(&[0; 4096]);
+        log.extend_from_slice(&b"{\"after\":1}\n".repeat(50));
+        assert_eq!(looks(&log), Looks::Text);
+        let mut state = 7_u64;
+        let random = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        });
+        assert_eq!(looks(&random.skip(1).take(5_000).collect::<Vec<_>>()), Looks::Other("binary, not text"));
+        let latin: Vec<u8> = b"caf\xe9 na\xefve \xfcber\n".repeat(9);
+        assert_eq!(looks(&latin), Looks::Text);
+        assert_eq!(looks(&b"w\0i\0d\0e\0".repeat(99)), Looks::Other("binary, not text"));
     }
 
     #[test]

@@ -2,23 +2,28 @@
 //!
 //! Guarantees: from the spool on reading is exactly-once like that of any file; what is lost when the process is killed is at most what the pipe held
 //! and one read buffer. Segments end where a record begins. Bounded: the pipe is left waiting while more than [`MAX_UNREAD_BYTES`] are unread, and
-//! segments are deleted once their records are committed. Segments of an earlier run are read to their end. Never reorders, never drops.
+//! segments are deleted once their records are committed. Segments of an earlier run are read to their end. Gzip and zstd are unpacked on the way in,
+//! what is no log by its first bytes is refused. Never reorders, never drops; only its owner can read what is kept.
 
 use crate::{
     model::{
         checkpoint::{Checkpoint, FileCheckpoint, FileKind, FileState},
+        entry::FileId,
         status::SourceStatus,
     },
     source::{
         SourceError,
+        compressed::Unpacking,
         discover::{Found, Listing},
         events::WakeHandle,
         identity::Stat,
+        sniff::{self, Looks},
     },
 };
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -35,6 +40,10 @@ const SEGMENT_BYTES: u64 = 64 << 20;
 /// Input waits while more than this is unread.
 const MAX_UNREAD_BYTES: u64 = 256 << 20;
 const READ_BYTES: usize = 256 << 10;
+/// So many bytes, or a line, say what the input is.
+const JUDGED_BYTES: usize = 16;
+/// Longest piece of a line of packed input that waits for its end.
+const HELD_BYTES: usize = 1 << 20;
 const PAUSE: Duration = Duration::from_millis(20);
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -85,8 +94,8 @@ impl Spool {
         shared.writing.store(first, Ordering::SeqCst);
         match input {
             Some(input) => {
-                fs::create_dir_all(&dir).map_err(failed)?;
-                let pump = Pump { file: None, number: first, size: 0, dir: dir.clone(), shared: Arc::clone(&shared), bell };
+                create_private(&dir).map_err(failed)?;
+                let pump = Pump { file: None, number: first, size: 0, held: Vec::new(), dir: dir.clone(), shared: Arc::clone(&shared), bell };
                 let started = thread::Builder::new().name("stdin".into()).spawn(move || pump.run(input));
                 started.map_err(failed)?;
             }
@@ -146,13 +155,25 @@ impl Spool {
         }
     }
 
-    /// Says on the status what hinders the input.
-    pub fn comment(&self, sources: &mut [SourceStatus]) {
+    /// Says on the status what hinders the input: on the newest of the segments, which are given with their path, or on its own.
+    pub fn comment<'a>(&self, sources: &mut Vec<SourceStatus>, segments: impl Iterator<Item = (&'a str, FileId)>) {
         let trouble = self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for source in sources.iter_mut().filter(|source| source.path == SHOWN && source.state == FileState::Live && source.trouble.is_none()) {
-            source.trouble.clone_from(&trouble);
+        if trouble.is_none() {
+            return;
+        }
+        let of_this_run = segments.filter(|(path, _)| self.owns(Path::new(path)) && number_of(Path::new(path)).is_some_and(|number| number >= self.first));
+        let newest = of_this_run.max_by_key(|(path, _)| number_of(Path::new(path))).map(|(_, id)| id);
+        match sources.iter_mut().find(|source| Some(source.id) == newest) {
+            Some(source) => source.trouble = source.trouble.take().or(trouble),
+            None => sources.push(SourceStatus { path: SHOWN.to_owned(), name: SHOWN.to_owned(), kind: FileKind::Spool, trouble, ..SourceStatus::default() }),
         }
     }
+}
+
+/// Input may hold what no other user of the machine should read.
+fn create_private(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    fs::set_permissions(dir, Permissions::from_mode(0o700))
 }
 
 fn number_of(path: &Path) -> Option<u64> {
@@ -172,30 +193,67 @@ struct Pump {
     number: u64,
     file: Option<File>,
     size: u64,
+    /// A line of packed input whose end did not come yet: where the data breaks, half a line is none.
+    held: Vec<u8>,
     shared: Arc<Shared>,
     bell: WakeHandle,
 }
 
 impl Pump {
-    fn run(mut self, mut input: Input) {
+    fn run(mut self, input: Input) {
+        if let Err(trouble) = self.pass_on(input) {
+            self.shared.trouble(Some(trouble));
+        }
+        self.shared.over.store(true, Ordering::SeqCst);
+        self.bell.relist();
+    }
+
+    /// Moves everything; the error is said on the status.
+    fn pass_on(&mut self, mut input: Input) -> Result<(), String> {
+        let first = first_bytes(&mut input).map_err(|cause| format!("standard input cannot be read: {cause}"))?;
+        let kind = match sniff::looks(&first) {
+            Looks::Empty => return Err("nothing came on standard input".to_owned()),
+            Looks::Other(reason) if !sniff::is_hole(&first) => return Err(format!("standard input is not a log: {reason}")),
+            Looks::Gzip => FileKind::Gzip,
+            Looks::Zstd => FileKind::Zstd,
+            Looks::Text | Looks::Other(_) => {
+                self.keep(&first);
+                return self.pump(&mut input, false).map_err(|cause| format!("standard input cannot be read: {cause}"));
+            }
+        };
+        let mut unpacking = Unpacking::new(io::Cursor::new(first).chain(input), kind).map_err(|cause| format!("standard input cannot be unpacked: {cause}"))?;
+        self.pump(&mut unpacking, true).map_err(|cause| format!("standard input: {}", unpacking.end(&cause).words(unpacking.out_bytes()).unwrap_or_default()))
+    }
+
+    fn pump(&mut self, input: &mut dyn Read, packed: bool) -> io::Result<()> {
         let mut buffer = vec![0; READ_BYTES];
         loop {
-            match input.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(n) => self.keep(&buffer[..n]),
-                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-                Err(cause) => {
-                    self.shared.trouble(Some(format!("standard input cannot be read: {cause}")));
-                    break;
-                }
-            }
             self.bell.written();
             while self.shared.written.load(Ordering::SeqCst) > self.shared.consumed.load(Ordering::SeqCst) + MAX_UNREAD_BYTES {
                 thread::sleep(PAUSE);
             }
+            match input.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) if packed => self.keep_lines(&buffer[..n]),
+                Ok(n) => self.keep(&buffer[..n]),
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(cause) => return Err(cause),
+            }
         }
-        self.shared.over.store(true, Ordering::SeqCst);
-        self.bell.relist();
+        let rest = std::mem::take(&mut self.held);
+        self.keep(&rest);
+        Ok(())
+    }
+
+    fn keep_lines(&mut self, bytes: &[u8]) {
+        self.held.extend_from_slice(bytes);
+        let whole = match memchr::memrchr(b'\n', &self.held) {
+            None if self.held.len() > HELD_BYTES => self.held.len(),
+            end => end.map_or(0, |end| end + 1),
+        };
+        let rest = self.held.split_off(whole);
+        let lines = std::mem::replace(&mut self.held, rest);
+        self.keep(&lines);
     }
 
     fn keep(&mut self, bytes: &[u8]) {
@@ -234,11 +292,27 @@ impl Pump {
     fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.file.is_none() {
             let path = self.dir.join(format!("stdin-{:06}.log", self.number));
-            self.file = Some(OpenOptions::new().create(true).append(true).open(path)?);
+            self.file = Some(OpenOptions::new().create(true).append(true).mode(0o600).open(path)?);
             self.bell.relist();
         }
         self.file.as_mut().map_or(Ok(0), |file| file.write(bytes))
     }
+}
+
+/// Enough to judge the input by; it may come in small pieces.
+fn first_bytes(input: &mut Input) -> io::Result<Vec<u8>> {
+    let mut first = vec![0; READ_BYTES];
+    let mut filled = 0;
+    while filled < JUDGED_BYTES && !first[..filled].contains(&b'\n') {
+        match input.read(&mut first[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+            Err(cause) => return Err(cause),
+        }
+    }
+    first.truncate(filled);
+    Ok(first)
 }
 
 /// Behind the last newline that a record seems to begin after; behind any newline when it is urgent.

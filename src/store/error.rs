@@ -1,19 +1,20 @@
 //! Why the store could not do what was asked, with the way out.
 
+use crate::model::format;
 use std::{io, path::PathBuf};
 
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file system said no.
-    #[error("{action} {}: {source}", path.display())]
+    #[error("{action} {}: {}", path.display(), format::cause(.cause))]
     Io {
         /// What was tried: `creating`, `reading` …
         action: &'static str,
         /// On what.
         path: PathBuf,
         /// Cause.
-        source: io::Error,
+        cause: io::Error,
     },
     /// Nothing was ever indexed there.
     #[error("{} holds no index yet; run `throughline` on some logs first, or choose another directory with --data", path.display())]
@@ -77,7 +78,7 @@ impl StoreError {
     pub fn is_disk_full(&self) -> bool {
         match self {
             Self::Poisoned { disk_full, .. } => *disk_full,
-            Self::Io { source, .. } => matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded),
+            Self::Io { cause, .. } => matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded),
             _ => false,
         }
     }
@@ -92,12 +93,18 @@ pub(super) fn from_tantivy(path: &std::path::Path, error: tantivy::TantivyError)
     let path = path.to_owned();
     match error {
         TantivyError::LockFailure(LockError::LockBusy, _) => StoreError::Locked { path },
-        TantivyError::DataCorruption(cause) => StoreError::Damaged { path, cause: format!("{cause:?}") },
+        TantivyError::DataCorruption(cause) => StoreError::Damaged { path, cause: brief(&format!("{cause:?}")) },
         TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(file)) => StoreError::Damaged { path: path.join(&file), cause: "the file is missing".to_owned() },
         TantivyError::OpenReadError(OpenReadError::IncompatibleIndex(cause)) | TantivyError::IncompatibleIndex(cause) => {
             StoreError::Version { path, found: format!("{cause:?}"), expected: "its own".to_owned() }
         }
         TantivyError::OpenReadError(OpenReadError::IoError { io_error, filepath }) => StoreError::Damaged { path: path.join(filepath), cause: io_error.to_string() },
-        other => StoreError::Index { path, cause: other.to_string() },
+        other => StoreError::Index { path, cause: brief(&other.to_string()) },
     }
+}
+
+/// One line: the index library puts whole files into its messages.
+fn brief(cause: &str) -> String {
+    let cause = cause.split(" Content: ").next().unwrap_or(cause).trim_end_matches(['.', ' ']);
+    format::head(cause.lines().next().unwrap_or(cause), 200)
 }

@@ -29,6 +29,7 @@ pub use search::{Clause, Hits, LineQuery};
 pub use terms::Carried;
 pub use writer::{LineWriter, Sealed, Shard, WriterOptions};
 
+use crate::model::checkpoint::DATA_DIR_NAMES;
 use directory::{Faults, GuardedDirectory};
 use error::from_tantivy;
 use std::{
@@ -79,7 +80,7 @@ impl Store {
 
     /// As [`Store::open_writer`], with faults for tests.
     pub fn open_writer_with(dir: &Path, faults: Faults) -> Result<Self, StoreError> {
-        create_private(dir)?;
+        create_data_dir(dir)?;
         let lock = take_lock(dir)?;
         check_version(dir, true)?;
         let lines = dir.join(LINES);
@@ -176,20 +177,40 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.to_owned();
-    move |source| StoreError::Io { action, path, source }
+    move |cause| StoreError::Io { action, path, cause }
 }
 
 fn try_exists(path: &Path) -> Result<bool, StoreError> {
     path.try_exists().map_err(io_error("looking for", path))
 }
 
-/// Creates a directory that only its owner can enter.
+/// Creates a directory that only its owner can enter; one that stands already is closed to others.
 fn create_private(dir: &Path) -> Result<(), StoreError> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(io_error("creating", dir))
+    builder.create(dir).map_err(io_error("creating", dir))?;
+    close_to_others(dir);
+    Ok(())
+}
+
+/// A data directory that holds other things too stays as open as it is: what is kept in it is closed by itself.
+fn create_data_dir(dir: &Path) -> Result<(), StoreError> {
+    let holds_more = fs::read_dir(dir).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| !DATA_DIR_NAMES.iter().any(|own| entry.file_name() == *own))));
+    if holds_more { Ok(()) } else { create_private(dir) }
+}
+
+/// Not every file system knows owners, so a refusal is said and no more.
+fn close_to_others(dir: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let is_open = fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0);
+        if is_open && let Err(error) = fs::set_permissions(dir, fs::Permissions::from_mode(0o700)) {
+            tracing::warn!(dir = %dir.display(), %error, "other users of this machine can read the index");
+        }
+    }
 }
 
 /// An advisory lock vanishes with its process, so a file that was left behind is harmless.
@@ -199,7 +220,7 @@ fn take_lock(dir: &Path) -> Result<File, StoreError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: dir.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(StoreError::Io { action: "locking", path, source }),
+        Err(TryLockError::Error(cause)) => Err(StoreError::Io { action: "locking", path, cause }),
     }
 }
 
@@ -216,8 +237,8 @@ fn check_version(dir: &Path, create: bool) -> Result<(), StoreError> {
             }
             write_new(&path, format!("{LAYOUT_VERSION}\n").as_bytes())
         }
-        Err(source) if source.kind() == io::ErrorKind::InvalidData => Err(StoreError::Damaged { path, cause: source.to_string() }),
-        Err(source) => Err(StoreError::Io { action: "reading", path, source }),
+        Err(cause) if cause.kind() == io::ErrorKind::InvalidData => Err(StoreError::Damaged { path, cause: cause.to_string() }),
+        Err(cause) => Err(StoreError::Io { action: "reading", path, cause }),
     }
 }
 

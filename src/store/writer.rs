@@ -143,7 +143,7 @@ impl LineWriter {
         let payload = Payload { version: PAYLOAD_VERSION, generation, checkpoint, learned };
         self.publish(&payload).map_err(|error| self.explain(error))?;
         // tantivy syncs the directory before it renames `meta.json`, not after.
-        self.directory.sync_directory().map_err(|source| StoreError::Io { action: "syncing", path: self.lines.clone(), source })?;
+        self.directory.sync_directory().map_err(|cause| StoreError::Io { action: "syncing", path: self.lines.clone(), cause })?;
         let former = std::mem::replace(&mut self.payload, payload);
         self.remove_former_learned(former.learned);
         Ok(generation)
@@ -172,7 +172,7 @@ impl LineWriter {
         {
             return Ok(Some(former.clone()));
         }
-        self.directory.atomic_write(Path::new(&file.name), content).map_err(|source| StoreError::Io { action: "writing", path: self.lines.join(&file.name), source })?;
+        self.directory.atomic_write(Path::new(&file.name), content).map_err(|cause| StoreError::Io { action: "writing", path: self.lines.join(&file.name), cause })?;
         Ok(Some(file))
     }
 

@@ -8,6 +8,8 @@ use std::fmt::Write;
 
 /// Longest query text that is read.
 pub const QUERY_MAX_BYTES: usize = 4_096;
+/// Longest query whose conditions and filters are offered as links: each of them repeats the query.
+pub const LINKED_MAX_BYTES: usize = 1_024;
 /// Longest id that is looked up.
 pub const ID_MAX_BYTES: usize = 16 * 1024;
 

@@ -8,7 +8,7 @@ use throughline::{
     model::{
         checkpoint::{Counters, FileKind, FileState},
         entry::{At, FileId, Severity},
-        status::{Skipped, SourceStatus, Status},
+        status::{Loss, Skipped, SourceStatus, Status},
         summary::{Facet, FacetValue, HistogramBar, ListPage, Preset, RequestSummary, RowQuery, ScatterPoint, SortKey, Typical},
         time::UnixNanos,
         trace::{
@@ -994,8 +994,8 @@ pub fn status() -> Status {
             broken,
         ],
         skipped: vec![
-            Skipped { path: "logs/core.dump".into(), reason: "not text: NUL bytes in its first 4 KiB".into() },
-            Skipped { path: "logs/<b>.sqlite".into(), reason: "a database".into() },
+            Skipped { path: "logs/core.dump".into(), reason: "binary, not text".into(), loss: Loss::NoLog },
+            Skipped { path: "logs/<b>.sqlite".into(), reason: "a database".into(), loss: Loss::Nothing },
         ],
         backlog_bytes: 0,
         read_bytes: 30 << 20,

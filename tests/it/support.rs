@@ -39,12 +39,19 @@ impl Bench {
 
     /// A command in this place.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(BIN);
+        self.command_of(PathBuf::from(BIN), args)
+    }
+
+    /// A command of a copy of the binary.
+    pub fn command_of(&self, binary: PathBuf, args: &[&str]) -> Command {
+        let mut command = Command::new(binary);
         command
             .args(args)
             .current_dir(self.dir.path())
             .env("XDG_STATE_HOME", self.path("state"))
             .env_remove("THROUGHLINE_DATA")
+            .env_remove("THROUGHLINE_LISTEN")
+            .env_remove("THROUGHLINE_POLL")
             .env("NO_COLOR", "1")
             .env("COLUMNS", "120")
             .stdin(Stdio::null());
@@ -59,6 +66,17 @@ impl Bench {
         let (stdout, stderr) = (out.join().unwrap(), err.join().unwrap());
         let Some(status) = ended else { panic!("{args:?} did not end: {}", String::from_utf8_lossy(&stderr)) };
         Output { status, stdout, stderr }
+    }
+
+    /// Runs to the end with this on standard input: exit code and what was said on standard error.
+    pub fn piped(&self, args: &[&str], input: impl Into<Stdio>) -> (Option<i32>, String) {
+        let out = self.command(args).stdin(input).output().unwrap();
+        (out.status.code(), String::from_utf8_lossy(&out.stderr).trim_end().to_owned())
+    }
+
+    /// Runs to the end: exit code and what was said on standard error.
+    pub fn said(&self, args: &[&str]) -> (Option<i32>, String) {
+        self.piped(args, Stdio::null())
     }
 
     /// Runs to the end; must succeed.

@@ -18,7 +18,8 @@ pub(super) fn find(raw: &str, table: &Sensitive) -> Vec<Mark> {
         at = sign + 1;
         let Some(name) = name_before(raw, sign) else { continue };
         let secret = table.is_secret_name(name.text);
-        if !secret && !(name.quoted && b[sign] == b':' && table.is_content_name(name.text)) {
+        let content = name.quoted && b[sign] == b':' && table.is_content_name(name.text);
+        if !secret && !content {
             continue;
         }
         let Some(value) = value_after(raw, sign + 1, secret) else { continue };

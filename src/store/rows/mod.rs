@@ -199,7 +199,7 @@ impl Drop for RowWriter {
 
 fn open_index(path: &Path, dir: Option<&Path>, memory: &RamDirectory) -> Result<(Index, GuardedDirectory), StoreError> {
     let base: Box<dyn Directory> = match dir {
-        Some(dir) => Box::new(MmapDirectory::open(dir).map_err(|error| StoreError::Io { action: "opening", path: dir.to_owned(), source: io::Error::other(error) })?),
+        Some(dir) => Box::new(MmapDirectory::open(dir).map_err(|error| StoreError::Io { action: "opening", path: dir.to_owned(), cause: io::Error::other(error) })?),
         None => Box::new(memory.clone()),
     };
     let directory = GuardedDirectory::new(base, super::directory::Faults::default());

@@ -113,6 +113,9 @@ fn asked(pairs: &Pairs) -> Asked {
     if cut {
         notice(&given[q.len()..], format!("the query is {} long; its first {} are read", format::bytes(given.len() as u64), format::bytes(q.len() as u64)));
     }
+    if q.len() > links::LINKED_MAX_BYTES {
+        notice(q, "a query this long is changed in the box: its conditions and further filters are no links".into());
+    }
     let preset = value(pairs, "preset").map_or(Some(Preset::All), Preset::from_word);
     if preset.is_none() {
         notice(value(pairs, "preset").unwrap_or_default(), "no preset has this name; all requests are shown".into());
@@ -183,8 +186,10 @@ pub async fn json(State(shared): State<Shared>, Query(pairs): Query<Pairs>) -> R
 fn build(chrome: Chrome, asked: Asked, answer: &ListView, status: &Status) -> ListPage {
     let Asked { address, query, after, notices } = asked;
     let page = &answer.page;
+    let linked = address.q.len() <= links::LINKED_MAX_BYTES;
     let chips = links::conditions(&address.q)
         .into_iter()
+        .filter(|_| linked)
         .map(|c| Chip { text: format::head(c, 80), href: address.with_query(links::without_condition(&address.q, c)).href(None) })
         .collect();
     let json = address.href(after.as_deref());
@@ -193,10 +198,10 @@ fn build(chrome: Chrome, asked: Asked, answer: &ListView, status: &Status) -> Li
         chips,
         understood: answer.understood.join(" · "),
         notices: notices.iter().chain(&answer.notices).map(|n| notice_view(&address.q, n)).collect(),
-        facets: page.facets.iter().filter(|f| !f.values.is_empty()).map(|f| overview::facet(&address, f)).collect(),
+        facets: page.facets.iter().filter(|f| linked && !f.values.is_empty()).map(|f| overview::facet(&address, f)).collect(),
         span: page.span.map_or_else(String::new, |(a, b)| format!("{} UTC", format::span(a, b))),
         scatter: overview::scatter(page),
-        histogram: overview::histogram(&address, page),
+        histogram: overview::histogram(&address, page).filter(|_| linked),
         figures: overview::figures(page),
         columns: rows::columns(&address, &query),
         rows: rows::rows(&page.rows),
