@@ -139,7 +139,7 @@ fn resident_kib() -> u64 {
     status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().split(' ').next()?.parse().ok()).unwrap_or(0)
 }
 
-fn main() {
+fn main() -> std::process::ExitCode {
     let mut args = std::env::args().skip(1);
     let (kind, seconds) = (args.next().unwrap_or_default(), args.next().and_then(|s| s.parse().ok()).unwrap_or(10));
     let mut random = Random(args.next().and_then(|s| s.parse().ok()).unwrap_or(0x9E37_79B9_7F4A_7C15));
@@ -174,8 +174,9 @@ fn main() {
             let path = dir.join(format!("{:016x}", random.next()));
             fs::write(&path, &input).unwrap();
             println!("{} after {took:?}: {}", if held { "slow" } else { "panic" }, path.display());
-            std::process::exit(1);
+            return std::process::ExitCode::FAILURE;
         }
     }
     println!("{kind}: {inputs} inputs, {loaded} tables loaded, slowest {slowest:?}, {} KiB resident", resident_kib());
+    std::process::ExitCode::SUCCESS
 }
