@@ -8,8 +8,8 @@
 use std::{
     fs,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
-    sync::Arc,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 use throughline::{
@@ -139,16 +139,45 @@ fn resident_kib() -> u64 {
     status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().split(' ').next()?.parse().ok()).unwrap_or(0)
 }
 
+fn keep(kind: &str, name: u64, input: &[u8]) -> PathBuf {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz").join(kind);
+    fs::create_dir_all(&dir).unwrap();
+    let path = dir.join(format!("{name:016x}"));
+    fs::write(&path, input).unwrap();
+    path
+}
+
+/// Keeps an input that does not end, and ends the search.
+fn watch_for_hangs(kind: &str) -> Arc<Mutex<Vec<u8>>> {
+    let current: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let (seen, kind) = (current.clone(), kind.to_owned());
+    std::thread::spawn(move || {
+        let mut before = Vec::new();
+        loop {
+            std::thread::sleep(Duration::from_secs(5));
+            let now = seen.lock().unwrap().clone();
+            if !now.is_empty() && now == before {
+                println!("endless: {}", keep(&kind, now.len() as u64, &now).display());
+                std::process::abort();
+            }
+            before = now;
+        }
+    });
+    current
+}
+
 fn main() -> std::process::ExitCode {
     let mut args = std::env::args().skip(1);
     let (kind, seconds) = (args.next().unwrap_or_default(), args.next().and_then(|s| s.parse().ok()).unwrap_or(10));
     let mut random = Random(args.next().and_then(|s| s.parse().ok()).unwrap_or(0x9E37_79B9_7F4A_7C15));
     let seeds = seeds(&kind);
+    let current = watch_for_hangs(&kind);
     let mut reader = Reader::new(Tables::builtin());
     let begun = Instant::now();
     let (mut inputs, mut slowest, mut loaded) = (0_u64, Duration::ZERO, 0_u64);
     while begun.elapsed() < Duration::from_secs(seconds) {
         let input = mutate(&mut random, &seeds);
+        current.lock().unwrap().clone_from(&input);
         let mut run = || {
             let start = Instant::now();
             let held = catch_unwind(AssertUnwindSafe(|| {
@@ -169,10 +198,7 @@ fn main() -> std::process::ExitCode {
         inputs += 1;
         slowest = slowest.max(took);
         if !held || took > limit {
-            let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz").join(&kind);
-            fs::create_dir_all(&dir).unwrap();
-            let path = dir.join(format!("{:016x}", random.next()));
-            fs::write(&path, &input).unwrap();
+            let path = keep(&kind, random.next(), &input);
             println!("{} after {took:?}: {}", if held { "slow" } else { "panic" }, path.display());
             return std::process::ExitCode::FAILURE;
         }

@@ -263,14 +263,15 @@ impl<'a> Pass<'a, '_> {
                         self.members(path, depth + 1, true);
                     }
                 }
+                // The end of an object inside an array that is still open.
+                Some(b'}') | None => {
+                    self.fail();
+                    return;
+                }
                 Some(_) => {
                     if !self.skip() {
                         return;
                     }
-                }
-                None => {
-                    self.fail();
-                    return;
                 }
             }
         }

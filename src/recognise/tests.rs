@@ -133,6 +133,10 @@ fn hostile_lines_become_entries() {
         "{\"log\":\"{\\\"log\\\":\\\"{\\\\\\\"log\\\\\\\":1}\\\"}\",\"stream\":\"stdout\",\"time\":\"x\"}",
         "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{}]}]}]}",
         "{\"resourceLogs\":[1,{\"scopeLogs\":{}}]}",
+        "{\"a\":[{\"b\":1}}",
+        "{\"a\":[{\"b\":1}:}]",
+        "{\"a\":[{\"b\":1},}",
+        "{\"a\":[{]}",
         &deep,
         &arrays,
     ] {
