@@ -5,11 +5,11 @@
 use crate::{
     model::entry::{Entry, Severity},
     recognise::{
-        facets,
+        escapes, facets,
         ids::{self, Ids},
         instant, mine,
         role::Role,
-        scan::Kind,
+        scan::{self, Kind, Leaf},
         severity::{self, Scale},
         table::Tables,
         values::{Line, instant_of, scalar},
@@ -139,7 +139,7 @@ fn body(line: &Line<'_, '_>, entry: &mut Entry) -> Option<u16> {
     for (c, leaf) in line.candidates(Role::Message) {
         let text: Cow<'_, str> = match leaf.kind {
             Kind::Str if !leaf.raw.is_empty() => leaf.text(),
-            Kind::Array => match bytes(leaf.raw) {
+            Kind::Array => match bytes(leaf.raw).or_else(|| if is_explicit(line, leaf) { first_text(leaf.raw) } else { None }) {
                 Some(text) => Cow::Owned(text),
                 None => continue,
             },
@@ -149,6 +149,19 @@ fn body(line: &Line<'_, '_>, entry: &mut Entry) -> Option<u16> {
         return Some(c.leaf);
     }
     None
+}
+
+/// The convention says itself that the text stands there.
+fn is_explicit(line: &Line<'_, '_>, leaf: &Leaf<'_>) -> bool {
+    line.convention.is_some_and(|v| v.roles.get(&line.names.dotted(leaf.path)) == Some(&Role::Message))
+}
+
+/// What was handed to a logger as a list: the text comes first.
+fn first_text(raw: &str) -> Option<String> {
+    match scan::elements(raw, 1).as_slice() {
+        [(Kind::Str, text)] if !text.trim().is_empty() => Some(escapes::unescape(text).into()),
+        _ => None,
+    }
 }
 
 /// A text written as a list of its bytes.

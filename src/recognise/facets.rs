@@ -135,8 +135,8 @@ fn model(line: &Line<'_, '_>, entry: &mut Entry) {
         || call.cost_usd.is_some()
         || call.finish_reason.is_some()
         || call.prompt_version.is_some()
-        || call.operation.is_some()
-        || call.provider.is_some();
+        || call.operation.is_some();
+    // Somebody's provider alone is not a model's.
     if says {
         entry.model = Some(Box::new(call));
     }
@@ -219,6 +219,14 @@ fn fail(line: &Line<'_, '_>, entry: &mut Entry) {
         retryable: line.flag(Role::Retryable),
         has_stack: false,
     };
+    // A code that is written like a class names one: `ThrottlingException`, `InvalidParameterValue`.
+    if out.kind.is_none()
+        && out.code.as_deref().is_some_and(|c| {
+            c.len() > 6 && c.starts_with(|c: char| c.is_ascii_uppercase()) && c.bytes().all(|b| b.is_ascii_alphabetic()) && c.bytes().any(|b| b.is_ascii_lowercase())
+        })
+    {
+        out.kind.clone_from(&out.code);
+    }
     for (_, leaf) in line.candidates(Role::Error).chain(line.candidates(Role::ErrorText)) {
         if leaf.kind != Kind::Str {
             continue;

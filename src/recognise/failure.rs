@@ -21,6 +21,8 @@ pub fn read(text: &str) -> Said<'_> {
         return Said { has_stack: true, ..traceback(&text[at..]) };
     }
     let first = text.lines().next().unwrap_or("");
+    // A stack that was written into one line.
+    let first = first.find("   at ").filter(|_| first.contains("(")).map_or(first, |at| first[..at].trim_end());
     if let Some((kind, message)) = elixir(first).or_else(|| class_and_text(first)) {
         return Said { kind: Some(kind), message: (!message.is_empty()).then_some(message), has_stack };
     }
@@ -116,6 +118,7 @@ mod tests {
             ),
             ("java.lang.IllegalStateException: upstream closed\n\tat A.b(A.java:8)", Some("java.lang.IllegalStateException"), Some("upstream closed")),
             ("System.InvalidOperationException: Sequence contains no elements\n   at System.Linq", Some("System.InvalidOperationException"), Some("Sequence contains no elements")),
+            ("System.FormatException: no id    at Shop.Price(Int32 id) in /srv/a.cs:line 8    at Shop.Main()", Some("System.FormatException"), Some("no id")),
             ("** (RuntimeError) smtp 421", Some("RuntimeError"), Some("smtp 421")),
             ("Retry in 0s: ConnectionError('db down')", Some("ConnectionError"), None),
             ("KeyError('sku')", Some("KeyError"), None),

@@ -66,7 +66,14 @@ pub fn ids(text: &str, service: &str, common: &Common, out: &mut Ids) {
 }
 
 fn strong(text: &str, start: usize, word: &str, common: &Common, out: &mut Ids) {
-    if out.list.iter().any(|i| i.value.contains(word)) {
+    if let Some(known) = out.list.iter_mut().find(|i| i.value.contains(word)) {
+        // Seen without a name before: a later mention may name it.
+        if &*known.label == "text"
+            && *known.value == *word
+            && let Some((kind, relation, label)) = label_before(text, start, common)
+        {
+            (known.kind, known.relation, known.label) = (kind, relation, label);
+        }
         return;
     }
     if word.len() == 55 && word.as_bytes()[2] == b'-' {

@@ -43,11 +43,17 @@ pub fn peel(raw: &str) -> Option<Peeled<'_>> {
         b'{' => return None,
         b'<' => syslog::with_priority(raw),
         b'[' => kubectl_prefix(raw),
-        b'0'..=b'9' => cri(raw).or_else(|| syslog::iso(raw)).or_else(|| kubectl_timestamp(raw)),
+        b'0'..=b'9' => octet_counted(raw).or_else(|| cri(raw)).or_else(|| syslog::iso(raw)).or_else(|| kubectl_timestamp(raw)),
         b'A'..=b'Z' => syslog::bsd(raw),
         _ => None,
     };
     known.or_else(|| if first.is_ascii_alphanumeric() { compose(raw).or_else(|| stern(raw)) } else { None }).or_else(|| json::before_object(raw))
+}
+
+/// `83 <40>1 2026-… text`: syslog over TCP says how long the message is (RFC 6587).
+fn octet_counted(raw: &str) -> Option<Peeled<'_>> {
+    let (length, message) = raw.split_once(' ')?;
+    (length.len() <= 6 && length.bytes().all(|b| b.is_ascii_digit()) && message.starts_with('<')).then(|| syslog::with_priority(message))?
 }
 
 /// `2026-11-23T09:46:49.123456789Z stdout F text`

@@ -6,11 +6,16 @@ use crate::recognise::severity;
 
 /// Endings of class names that by themselves say "this line names an error".
 const ENDINGS: [&[u8]; 6] = [b"Error", b"Exception", b"Exit", b"Interrupt", b"Timeout", b"Warning"];
+/// How far a frame names its file.
+const MAX_FRAME: usize = 1_000;
 /// Longest class name believed.
 const MAX_CLASS: usize = 160;
 
 /// An unindented line that only stands inside a trace: `Traceback (most recent call last):`, `Caused by: …`, `stack backtrace:`, …
 pub(super) fn is_inside_trace(line: &[u8]) -> bool {
+    if is_ruby_frame(line) {
+        return true;
+    }
     const HEADS: [&[u8]; 13] = [
         b"Traceback (most recent call last):",
         b"During handling of the above exception",
@@ -88,6 +93,15 @@ pub(super) fn exception_head(line: &str, any: bool) -> Option<(&str, &str)> {
     }
 }
 
+/// ``app/jobs/a.rb:15:in `perform'``: Ruby indents no frame.
+fn is_ruby_frame(line: &[u8]) -> bool {
+    let line = line.trim_ascii_end();
+    let Some(at) = (line.last() == Some(&b'\'')).then(|| memchr::memmem::find(&line[..line.len().min(MAX_FRAME)], b":in ")).flatten() else { return false };
+    let (place, name) = (&line[..at], &line[at + 4..]);
+    let number = place.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    number > 0 && place.len() > number + 1 && place[place.len() - number - 1] == b':' && !place.contains(&b' ') && matches!(name.first(), Some(b'`' | b'\''))
+}
+
 /// Class and text of what a trace says was raised: the last exception of a Python trace, the first of any other.
 pub fn raised(trace: &str) -> Option<(&str, &str)> {
     match trace.rfind("Traceback (most recent call last):") {
@@ -133,6 +147,14 @@ mod tests {
         assert_eq!(raised("panic: runtime error: index out of range\n\ngoroutine 1 [running]:"), Some(("panic", "runtime error: index out of range")));
         assert_eq!(raised("thread 'main' panicked at src/main.rs:2:5:\nboom"), Some(("panic", "src/main.rs:2:5")));
         assert_eq!(raised("all is well\nreally"), None);
+    }
+
+    #[test]
+    fn frames_of_ruby_stand_unindented() {
+        assert!(is_inside_trace(b"/srv/app/jobs/summarise.rb:48:in `block in perform_now'"));
+        assert!(is_inside_trace(b"app.rb:15:in 'Job#perform'"));
+        assert!(!is_inside_trace(b"app.rb:15:in `perform': no answer (UpstreamTimeout)"));
+        assert!(!is_inside_trace(b"see app.rb:15:in 'x'"));
     }
 
     #[test]

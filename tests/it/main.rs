@@ -6,6 +6,7 @@ mod bad_input;
 mod cli;
 mod crash;
 mod docs;
+mod emitters;
 mod fixtures;
 mod house;
 mod order;

@@ -22,7 +22,9 @@ fn rfc_5424(rest: &str) -> Option<Peeled<'_>> {
     let mut words = rest.splitn(6, ' ');
     let (time, host, app, _pid, _id, tail) = (words.next()?, words.next()?, words.next()?, words.next()?, words.next()?, words.next()?);
     let time = if time == "-" { None } else { Some(instant::parse(time)?) };
-    let inner = tail[structured_data(tail)?..].trim_start_matches(' ');
+    // Logplex leaves the structured data out: the text begins at once.
+    let data = if tail.starts_with(['-', '[']) { structured_data(tail)? } else { 0 };
+    let inner = tail[data..].trim_start_matches(' ');
     Some(Peeled { time, host: named(host), service: named(app), ..Peeled::of(inner.trim_start_matches('\u{feff}')) })
 }
 
@@ -53,8 +55,10 @@ pub(super) fn bsd(raw: &str) -> Option<Peeled<'_>> {
     if !shaped || !is_month(&bytes[..3]) || !bytes[7..15].iter().all(|b| b.is_ascii_digit() || *b == b':') {
         return None;
     }
-    let (host, rest) = raw.get(16..)?.split_once(' ')?;
-    tagged(rest, host)
+    let behind = raw.get(16..)?;
+    let (host, rest) = behind.split_once(' ')?;
+    // Programs that log to the local daemon leave the host out.
+    if host.ends_with("]:") { tagged(behind, "") } else { tagged(rest, host) }
 }
 
 fn is_month(name: &[u8]) -> bool {

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 pub(super) fn read(line: &str) -> Option<TextRecord<'_>> {
     let first = *line.as_bytes().first()?;
     match first {
-        b'0'..=b'9' => redis(line).or_else(|| nginx_error(line)).or_else(|| zap_console(line)),
+        b'0'..=b'9' => redis(line).or_else(|| haproxy(line)).or_else(|| nginx_error(line)).or_else(|| zap_console(line)),
         b'>' => npm(line),
         _ if first.is_ascii_uppercase() => klog(line).or_else(|| ruby(line)),
         _ => None,
@@ -43,6 +43,38 @@ fn redis(line: &str) -> Option<TextRecord<'_>> {
     };
     let mut record = TextRecord { time, severity: Some(severity), format: "redis", ..TextRecord::of(behind[1..].trim_start()) };
     record.set_context("pid", pid);
+    Some(record)
+}
+
+/// `10.0.0.7:52768 [27/Nov/2026:12:40:29.197] frontend backend/server 0/0/0/113/113 201 183 … "GET / HTTP/1.1"`: HAProxy's HTTP log. The
+/// last of its timers is the whole time, in milliseconds.
+fn haproxy(line: &str) -> Option<TextRecord<'_>> {
+    let (client, rest) = line.split_once(" [")?;
+    let (address, port) = client.rsplit_once(':')?;
+    if client.contains(' ') || port.is_empty() || !port.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let (date, rest) = rest.split_once("] ")?;
+    let mut words = rest.split(' ');
+    let (_frontend, backend, timers, status) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let is_timer = |t: &str| t.strip_prefix(['-', '+']).unwrap_or(t).bytes().all(|b| b.is_ascii_digit()) && !t.is_empty();
+    if !backend.contains('/') || timers.split('/').count() < 4 || !timers.split('/').all(is_timer) {
+        return None;
+    }
+    let mut record = TextRecord { time: Some(instant::parse(date)?), format: "haproxy", ..TextRecord::of(line) };
+    record.push("remote_addr", address);
+    if status.len() == 3 {
+        record.push("status", status);
+    }
+    let total = timers.rsplit('/').next().map_or("", |t| t.trim_start_matches('+'));
+    if total.bytes().all(|b| b.is_ascii_digit()) {
+        record.push_pair(Cow::Borrowed("duration"), Cow::Owned(format!("{total}ms")));
+    }
+    let mut request = rest.rsplit('"').nth(1).unwrap_or("").split(' ');
+    if let (Some(method), Some(target)) = (request.next(), request.next()) {
+        record.push("http.method", method);
+        record.push("http.url", target);
+    }
     Some(record)
 }
 

@@ -20,6 +20,19 @@ pub(super) fn bracket<'a>(record: &mut TextRecord<'a>, inner: &'a str) -> bool {
     if record.severity.is_none() && levelled(record, inner) {
         return true;
     }
+    if super::known::is_caller(inner) {
+        record.push("caller", inner);
+        return true;
+    }
+    // `(EngineCore_0 pid=889)`: which process of the program wrote it.
+    if let Some((name, pid)) = inner.split_once(" pid=")
+        && !name.contains([' ', '='])
+        && !pid.is_empty()
+        && pid.bytes().all(|b| b.is_ascii_digit())
+    {
+        record.set_context("pid", pid);
+        return true;
+    }
     if inner.contains('=') {
         if !inner.split_ascii_whitespace().all(|word| word.contains('=')) {
             return false;
