@@ -159,7 +159,7 @@ fn is_explicit(line: &Line<'_, '_>, leaf: &Leaf<'_>) -> bool {
 /// What was handed to a logger as a list: the text comes first.
 fn first_text(raw: &str) -> Option<String> {
     match scan::elements(raw, 1).as_slice() {
-        [(Kind::Str, text)] if !text.trim().is_empty() => Some(escapes::unescape(text).into()),
+        [(Kind::Str, text)] if !text.trim().is_empty() => Some(escapes::unescape(text)),
         _ => None,
     }
 }

@@ -22,7 +22,7 @@ pub fn read(text: &str) -> Said<'_> {
     }
     let first = text.lines().next().unwrap_or("");
     // A stack that was written into one line.
-    let first = first.find("   at ").filter(|_| first.contains("(")).map_or(first, |at| first[..at].trim_end());
+    let first = first.find("   at ").filter(|_| first.contains('(')).map_or(first, |at| first[..at].trim_end());
     if let Some((kind, message)) = elixir(first).or_else(|| class_and_text(first)) {
         return Said { kind: Some(kind), message: (!message.is_empty()).then_some(message), has_stack };
     }

@@ -88,6 +88,8 @@ pub fn meanings(dotted: &str, common: &Common, convention: Option<&Convention>) 
     if let Some(id) = id(&parts, common)
         // What a role says already (a model, a thread, a count of tokens) is no id; a name with `id` in it may be both.
         && (out.is_empty() || (id.says_id && id.kind != KindRule::Is(IdKind::Group)))
+        // `latencies.request` is how long the request took.
+        && (id.says_id || !parts[..parts.len() - 1].last().is_some_and(|parent| holds_lengths(parent, common)))
     {
         out.push(Meaning::Id(id));
     }
@@ -99,6 +101,13 @@ pub fn meanings(dotted: &str, common: &Common, convention: Option<&Convention>) 
         out.push(Meaning::Role(length));
     }
     out
+}
+
+/// An object named by what its members measure.
+fn holds_lengths(name: &str, common: &Common) -> bool {
+    let folded = fold(name);
+    let singular = folded.strip_suffix("ies").map_or_else(|| folded.strip_suffix('s').unwrap_or(&folded).to_owned(), |stem| format!("{stem}y"));
+    common.length_nouns.contains(&singular) || common.length_nouns.contains(&folded) || singular == "timing"
 }
 
 fn is_length(role: Role) -> bool {

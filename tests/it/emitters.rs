@@ -30,14 +30,19 @@ const KEYS: [&str; 20] = [
 ];
 
 /// File, what is read wrongly, on how many lines.
-const NOT_YET: [(&str, &str, usize); 19] = [
+const NOT_YET: [(&str, &str, usize); 26] = [
     ("activejob", "duration_ms", 6),
     ("activejob", "error_type", 4),
     ("activejob", "ids", 2),
     ("activejob", "message", 4),
     ("bedrock-invocation-log", "ids", 1),
+    ("eliot", "error_message", 2),
+    ("graphile-worker", "ids", 3),
+    ("haystack", "error_message", 1),
     ("heroku-drain", "service", 2),
+    ("jboss-logmanager", "ids", 1),
     ("klogger", "message", 2),
+    ("kong-ai-proxy", "ids", 3),
     ("langchain-callbacks", "model", 4),
     ("log4js", "attempt", 3),
     ("log4js", "duration_ms", 4),
@@ -48,6 +53,8 @@ const NOT_YET: [(&str, &str, usize); 19] = [
     ("log4js", "provider", 1),
     ("log4js", "status", 3),
     ("logfmter-py", "logger", 16),
+    ("procrastinate", "duration_ms", 1),
+    ("procrastinate", "status", 1),
     ("tslog-json", "logger", 2),
     ("vllm-server", "ids", 3),
 ];
@@ -129,7 +136,7 @@ fn every_line_of_a_further_emitter_is_read_as_it_was_meant_but_for_those_named()
             }
         }
     }
-    assert!(lines > 600, "{lines}");
+    assert!(lines > 750, "{lines}");
     let known: BTreeMap<(String, String), usize> = NOT_YET.iter().map(|(file, key, n)| (((*file).to_owned(), (*key).to_owned()), *n)).collect();
     assert_eq!(wrong, known);
 }

@@ -46,7 +46,7 @@ fn redis(line: &str) -> Option<TextRecord<'_>> {
     Some(record)
 }
 
-/// `10.0.0.7:52768 [27/Nov/2026:12:40:29.197] frontend backend/server 0/0/0/113/113 201 183 … "GET / HTTP/1.1"`: HAProxy's HTTP log. The
+/// `10.0.0.7:52768 [27/Nov/2026:12:40:29.197] frontend backend/server 0/0/0/113/113 201 183 … "GET / HTTP/1.1"`: the HTTP log of `haproxy`. The
 /// last of its timers is the whole time, in milliseconds.
 fn haproxy(line: &str) -> Option<TextRecord<'_>> {
     let (client, rest) = line.split_once(" [")?;
