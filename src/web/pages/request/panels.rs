@@ -17,6 +17,8 @@ use crate::{
     },
 };
 
+/// Parts below this many thousandths of the bar carry no label on a narrow screen.
+const NARROW: f64 = 260.0;
 /// Width a character of a bar's label takes, and the margin around it.
 const LABEL: (f64, f64) = (11.0, 24.0);
 
@@ -54,6 +56,8 @@ pub struct BarPart {
     pub label: String,
     /// How the label is written: `on` the colour, `ink` on the light one, `over` a pattern.
     pub label_class: &'static str,
+    /// On a narrow screen the label finds no room.
+    pub narrow: bool,
     /// For pointing at.
     pub title: String,
 }
@@ -223,6 +227,7 @@ fn bar(shares: &[Share]) -> Vec<BarPart> {
                 x: part.x,
                 width: part.width,
                 middle: part.middle,
+                narrow: part.width.0 < NARROW,
                 class: parts::segment_class(s.kind),
                 label_class: match s.kind {
                     SegmentKind::Unaccounted | SegmentKind::ConnectWait => "over",
