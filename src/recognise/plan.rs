@@ -14,6 +14,7 @@ use crate::{
         table::{Convention, Tables},
     },
 };
+use rustc_hash::FxHashMap;
 
 const ROLES: usize = Role::ALL.len();
 
@@ -104,6 +105,9 @@ impl Plan {
                 }
             }
         }
+        // Of a member written twice in one object the last one counts: two ids under one name would join two requests.
+        let last: FxHashMap<(u32, u16), usize> = leaves.iter().enumerate().map(|(i, leaf)| ((leaf.path, leaf.object), i)).collect();
+        ids.retain(|id| last.get(&(leaves[id.leaf as usize].path, leaves[id.leaf as usize].object)) == Some(&usize::from(id.leaf)));
         let queues: Vec<u16> = by_role[Role::Queue as usize].iter().map(|c| c.leaf).collect();
         pair_with_queues(&mut ids, leaves, names);
         let runs = ids.iter().filter(|i| is_run(&i.id)).map(|i| i.leaf).collect();

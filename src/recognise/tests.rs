@@ -106,6 +106,15 @@ fn a_path_names_the_thing_it_asks_about() {
 }
 
 #[test]
+fn of_an_id_written_twice_the_last_one_counts() {
+    let e = read(r#"{"msg":"x","request_id":"req_8c2a2787fedeb496aa","request_id":"req_9d3b3898fedeb496bb"}"#);
+    assert_eq!(e.ids.iter().map(|i| &*i.value).collect::<Vec<_>>(), vec!["req_9d3b3898fedeb496bb"]);
+    // Elements of a list are several things under one name.
+    let e = read(r#"{"msg":"x","calls":[{"tool_call_id":"call_PTcSkYx5oOhqSQU94R4J4Z4j"},{"tool_call_id":"call_XnQ2Js8ib2R6659fbS3MiWoK"}]}"#);
+    assert_eq!(e.ids.len(), 2);
+}
+
+#[test]
 fn ids_beyond_doubles_keep_their_digits() {
     let e = read(r#"{"msg":"x","request_id":18446744073709551615}"#);
     assert_eq!(&*e.ids[0].value, "18446744073709551615");
