@@ -302,12 +302,29 @@ fn distinct(values: impl Iterator<Item = String>) -> Vec<String> {
     out
 }
 
+/// Two services logged one call, the caller and the gateway: one's time lies inside the other's, and both state the same tokens.
+fn is_other_side(b: &Builder<'_>, d: &Draft, other: &Draft) -> bool {
+    let slack = 2 * d.quantum_ns.max(other.quantum_ns) + 5_000_000;
+    let inside = |x: &Draft, y: &Draft| y.start - slack <= x.start && x.end <= y.end + slack;
+    let tokens = |d: &Draft| d.main.iter().chain(&d.items).find_map(|i| b.tree.items[*i].entry.model.as_deref().and_then(|m| m.input_tokens));
+    d.service != other.service && (inside(d, other) || inside(other, d)) && tokens(d).is_some() && tokens(d) == tokens(other)
+}
+
 /// Tokens and cost, counted once a call.
 fn sums(b: &Builder<'_>) -> (Option<Tokens>, Option<f64>) {
     let mut tokens = Tokens::default();
     let mut cost: Option<f64> = None;
+    let mut calls: Vec<Vec<&Draft>> = Vec::new();
     for d in b.spans.iter().filter(|d| d.kind == SpanKind::ModelCall) {
-        let find = |f: &dyn Fn(&crate::model::entry::ModelCall) -> Option<f64>| d.main.iter().chain(&d.items).find_map(|i| b.tree.items[*i].entry.model.as_deref().and_then(f));
+        match calls.iter_mut().find(|sides| sides.len() == 1 && is_other_side(b, d, sides[0])) {
+            Some(sides) => sides.push(d),
+            None => calls.push(vec![d]),
+        }
+    }
+    for sides in calls {
+        // What one side leaves out the other states.
+        let items = || sides.iter().flat_map(|d| d.main.iter().chain(&d.items));
+        let find = |f: &dyn Fn(&crate::model::entry::ModelCall) -> Option<f64>| items().find_map(|i| b.tree.items[*i].entry.model.as_deref().and_then(f));
         if let Some(n) = find(&|m| m.input_tokens.map(|n| n as f64)) {
             *tokens.input.get_or_insert(0) += n as u64;
         }

@@ -121,6 +121,11 @@ fn a_message_delivered_twice_that_ran_twice_at_once_is_said_so_and_half_a_record
 }
 
 #[test]
+fn the_tokens_of_a_call_that_its_caller_and_the_gateway_log_count_once() {
+    assert_eq!(path("req_01M7QD3SPE77Z291S0ASJ7NCFR")["tokens"]["input"].as_u64(), Some(7_523));
+}
+
+#[test]
 fn a_task_in_the_dead_letters_ran_from_its_own_queue() {
     let doc = path("req_01M7QDEYA7CFRCCH4EH6WVA5R8");
     let queues: Vec<_> = spans(&doc, "task").iter().chain(&spans(&doc, "retry_wait")).map(|s| s["queue"].as_str().unwrap_or("-").to_owned()).collect();
