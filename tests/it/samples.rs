@@ -131,3 +131,11 @@ fn a_task_in_the_dead_letters_ran_from_its_own_queue() {
     let queues: Vec<_> = spans(&doc, "task").iter().chain(&spans(&doc, "retry_wait")).map(|s| s["queue"].as_str().unwrap_or("-").to_owned()).collect();
     assert_eq!(queues, ["reviews"; 7]);
 }
+
+#[test]
+fn a_path_in_the_terminal_looks_as_it_did() {
+    for (name, id) in [("dead_letter", "req_01M7QDEYA7CFRCCH4EH6WVA5R8"), ("fallback", "req_01M7QDR9APRHT2H0HF90CN64CK"), ("client_left", "req_01M7QEWF9ZMR6S11Q9RWH59TF2")] {
+        let shown = indexed().ok(&["show", "--data", "d", id]).replace(concat!(env!("CARGO_MANIFEST_DIR"), "/"), "");
+        insta::assert_snapshot!(name, shown);
+    }
+}
