@@ -23,7 +23,7 @@ use crate::{
         hits,
         view::{Answers, Found},
     },
-    recognise::Tables,
+    recognise::{Tables, samples},
     source::{Sources, Watch},
     store::{RowStore, Store, StoreError},
     web,
@@ -97,7 +97,9 @@ fn tables(formats: Option<&Path>) -> Result<Arc<Tables>> {
         let text = fs::read_to_string(&file).map_err(|e| unreadable(&file, &e))?;
         extra.push((file.display().to_string(), text));
     }
-    Ok(Tables::with(&extra).map_err(|e| Usage(e.to_string()))?)
+    let tables = Tables::with(&extra).map_err(|e| Usage(e.to_string()))?;
+    samples::check_own(&tables).map_err(|e| Usage(e.to_string()))?;
+    Ok(tables)
 }
 
 /// Every path must be there before anything is opened: a typo is a usage error.

@@ -20,6 +20,7 @@ mod plan;
 pub mod prefix;
 mod reader;
 mod role;
+pub mod samples;
 mod scan;
 pub mod sensitive;
 pub mod severity;

@@ -178,6 +178,8 @@ pub struct Tables {
     pub sets: Arc<Sets>,
     /// Samples by table.
     pub samples: Vec<(String, Sample)>,
+    /// File and name of the conventions that came from outside.
+    pub own: Vec<(String, String)>,
 }
 
 impl Tables {
@@ -193,18 +195,18 @@ impl Tables {
     }
 
     fn load(extra: &[(String, String)]) -> Result<Arc<Self>, TableError> {
-        let mut texts: BTreeMap<String, String> = BTreeMap::new();
+        let mut built_in: BTreeMap<String, String> = BTreeMap::new();
         for file in BuiltIn::iter().filter(|f| std::path::Path::new(&**f).extension().is_some_and(|e| e.eq_ignore_ascii_case("toml"))) {
             if let Some(data) = BuiltIn::get(&file) {
-                texts.insert(file.to_string(), String::from_utf8_lossy(&data.data).into_owned());
+                built_in.insert(file.to_string(), String::from_utf8_lossy(&data.data).into_owned());
             }
         }
-        for (name, text) in extra {
-            texts.insert(format!("{}.toml", name.trim_end_matches(".toml")), text.clone());
-        }
+        let own = extra.iter().map(|(name, text)| (format!("{}.toml", name.trim_end_matches(".toml")), text.clone(), true));
+        let texts = built_in.into_iter().map(|(name, text)| (name, text, false)).chain(own);
         let mut tables = Self::default();
         let mut sets = Sets::default();
-        for (file, text) in &texts {
+        for (file, text, is_own) in texts {
+            let text = &text;
             let fail = |what: String| TableError { file: file.clone(), what };
             if file == "common.toml" {
                 let raw: CommonFile = toml::from_str(text).map_err(|e| fail(toml_words(text, &e)))?;
@@ -212,12 +214,23 @@ impl Tables {
                 tables.common = common(raw).map_err(fail)?;
             } else {
                 let raw: ConventionFile = toml::from_str(text).map_err(|e| fail(toml_words(text, &e)))?;
+                if is_own {
+                    tables.forget(&raw.name);
+                    tables.own.push((file.clone(), raw.name.clone()));
+                }
                 tables.add(raw, &mut sets).map_err(fail)?;
             }
         }
         tables.conventions.sort_by(|a, b| b.when.strength().cmp(&a.when.strength()).then_with(|| a.name.cmp(b.name)));
         tables.sets = Arc::new(sets);
         Ok(Arc::new(tables))
+    }
+
+    /// A convention of one's own takes the place of the one of its name.
+    fn forget(&mut self, name: &str) {
+        self.conventions.retain(|v| v.name != name);
+        self.templates.retain(|t| t.convention != name);
+        self.samples.retain(|(table, _)| table != name);
     }
 
     fn add(&mut self, raw: ConventionFile, sets: &mut Sets) -> Result<(), String> {

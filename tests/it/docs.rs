@@ -93,3 +93,18 @@ fn the_convention_of_ten_lines_in_the_page_reads_its_line() {
     assert_eq!((read["convention"].as_str(), read["ids"]["task"][0].as_str()), (Some("our-worker"), Some("f2e3d049-3566-4527-a904-c741548c0f90")));
     assert_eq!((read["duration_ms"].as_f64(), read["context"].as_str()), (Some(250.0), Some("worker=w-7")));
 }
+
+#[test]
+fn a_convention_whose_own_sample_is_read_otherwise_is_refused_and_one_of_a_known_name_takes_its_place() {
+    let bench = crate::support::Bench::new();
+    bench.write("p.log", "{\"level\":30,\"time\":1795423719749,\"pid\":12,\"hostname\":\"h1\",\"name\":\"checkout\",\"msg\":\"x\"}\n");
+    let head = "name = \"pino\"\nabout = \"x\"\n[when]\nhas = [\"pid\", \"hostname\"]\n[roles]\nname = \"logger\"\n[severity]\nscale = \"pino\"\n";
+    bench.write("mine/pino.toml", head);
+    let read: serde_json::Value = serde_json::from_str(&bench.ok(&["explain", "--json", "--formats", "mine", "p.log"])).unwrap();
+    assert_eq!((read["logger"].as_str(), read["service"].as_str(), read["convention"].as_str()), (Some("checkout"), None, Some("pino")));
+    let sample = "[[sample]]\nline = '''{\"pid\":1,\"hostname\":\"h\",\"level\":30,\"msg\":\"x\"}'''\nwant = ['''{\"level\":\"error\"}''']\n";
+    bench.write("mine/pino.toml", format!("{head}{sample}"));
+    let said = bench.fails(2, &["index", "--formats", "mine", "p.log", "--data", "d"]);
+    assert!(said.contains("mine/pino.toml: sample 1 is read as [{\"context\":\"pid=1\""), "{said}");
+    assert!(!bench.path("d").try_exists().unwrap());
+}
