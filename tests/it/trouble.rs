@@ -103,14 +103,20 @@ fn a_stop_while_much_is_unread_keeps_what_was_read_and_the_next_start_goes_on() 
     assert_eq!(stored(&bench), each_once(total));
 }
 
+/// Ten lines are stored and ten more wait: the index cannot be written, and that was said.
+fn paused(bench: &Bench) -> (Served, Away<'_>) {
+    append(bench, &lines(0, 10));
+    let mut served = bench.serve(&["logs", "--data", "data"]);
+    let away = Away::take(bench, "data/lines");
+    append(bench, &lines(10, 20));
+    served.until("the reason", |line| line.contains("the index could not be written"));
+    (served, away)
+}
+
 #[test]
 fn lines_written_while_the_index_cannot_be_written_come_by_themselves_once_it_can() {
     let bench = Bench::new();
-    append(&bench, &lines(0, 10));
-    let mut served = bench.serve(&["logs", "--data", "data"]);
-    let away = Away::take(&bench, "data/lines");
-    append(&bench, &lines(10, 20));
-    served.until("the reason", |line| line.contains("the index could not be written"));
+    let (served, away) = paused(&bench);
     eventually("the pause is named", || health(&served)["paused"].is_string());
     away.give_back();
     // Nothing is written any more: no event brings the lines.
@@ -122,11 +128,7 @@ fn lines_written_while_the_index_cannot_be_written_come_by_themselves_once_it_ca
 #[test]
 fn it_ends_when_asked_while_the_index_cannot_be_written() {
     let bench = Bench::new();
-    append(&bench, &lines(0, 10));
-    let mut served = bench.serve(&["logs", "--data", "data"]);
-    let away = Away::take(&bench, "data/lines");
-    append(&bench, &lines(10, 20));
-    served.until("the reason", |line| line.contains("the index could not be written"));
+    let (served, away) = paused(&bench);
     assert!(served.stop().is_some());
     away.give_back();
     bench.ok(&["index", "logs", "--data", "data"]);
