@@ -20,6 +20,8 @@ use crate::{
     source::{SourceError, Sources, WakeHandle},
     store::{LineDoc, LineWriter, Shard, StoreError},
 };
+pub use board::tell_learned;
+
 use board::{Board, Seen};
 use commit::{Committer, Part, Step};
 use rustc_hash::{FxHashMap, FxHasher};

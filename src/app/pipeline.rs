@@ -9,11 +9,10 @@ use crate::{
     model::{
         checkpoint::{FileCheckpoint, FileState},
         status::{SourceStatus, Status},
-        time::UnixNanos,
     },
     query::view::QueryError,
     recognise::Tables,
-    reconstruct::learn::{Learned, SourceFacts},
+    reconstruct::learn::Learned,
     rollup::Rollup,
     source::{Sources, WakeHandle, Watch},
     store::{LineWriter, RowStore, Store, StoreError, WriterOptions},
@@ -47,6 +46,10 @@ struct Flags {
 }
 
 impl Flags {
+    fn new(wake: WakeHandle) -> Arc<Self> {
+        Arc::new(Self { stop: Arc::default(), caught_up: AtomicBool::new(false), done: AtomicBool::new(false), wake })
+    }
+
     fn stop(&self) {
         self.stop.store(true, Ordering::Release);
         self.wake.wake();
@@ -86,7 +89,7 @@ impl Pipeline {
         let (events, event_queue) = mpsc::sync_channel(0);
         let follow = watched.follow;
         let sources = Sources::open(watched, store.reader().checkpoint())?;
-        let flags = Arc::new(Flags { stop: Arc::default(), caught_up: AtomicBool::new(false), done: AtomicBool::new(false), wake: sources.wake_handle() });
+        let flags = Flags::new(sources.wake_handle());
         let list = List { store: store.clone(), rows, tables: tables.clone(), status: status_out.clone(), flags: flags.clone(), follow };
         let rollup = spawn("rows", &flags, &failure_out, move || list.keep(&event_queue))?;
         let lines = Lines { store, tables, events, status: status_out, flags: flags.clone(), follow };
@@ -99,7 +102,7 @@ impl Pipeline {
         let (status_out, status) = watch::channel(kept(&store));
         let (failure_out, failure) = watch::channel(None);
         let (_, no_events) = mpsc::sync_channel(0);
-        let flags = Arc::new(Flags { stop: Arc::default(), caught_up: AtomicBool::new(false), done: AtomicBool::new(false), wake: WakeHandle::default() });
+        let flags = Flags::new(WakeHandle::default());
         let list = List { store, rows, tables, status: status_out, flags: flags.clone(), follow: false };
         let rollup = spawn("rows", &flags, &failure_out, move || list.keep(&no_events))?;
         Ok(Self { flags, status, failure, threads: vec![rollup] })
@@ -162,22 +165,17 @@ fn kept(store: &Store) -> Status {
     let learned = Learned::from_bytes(reader.learned()).unwrap_or_default();
     let profile = learned.profile();
     let source = |file: &FileCheckpoint| {
-        let facts = learned.sources.get(&file.source);
-        let offset = profile.zones.get(&file.source).map_or(0, |z| i64::from(z.offset_s) * 1_000_000_000);
-        SourceStatus {
+        let mut source = SourceStatus {
             id: file.id,
             path: file.shown.clone(),
             name: file.source.clone(),
             kind: file.kind,
             state: FileState::Done,
             counters: file.counters,
-            coverage: facts.and_then(|f| f.span(offset)).map(|(a, b)| (UnixNanos(a), UnixNanos(b))),
-            conventions: facts.map(SourceFacts::conventions).unwrap_or_default(),
-            evidence: facts.map(SourceFacts::evidence).unwrap_or_default(),
-            services: facts.map(SourceFacts::services).unwrap_or_default(),
-            zone: facts.and_then(|f| f.zone_words(profile.zones.get(&file.source))),
             ..SourceStatus::default()
-        }
+        };
+        ingest::tell_learned(&mut source, &learned, &profile);
+        source
     };
     let sources: Vec<SourceStatus> = reader.checkpoint().files.iter().map(source).collect();
     let newest = sources.iter().filter_map(|s| s.coverage.map(|c| c.1)).max();

@@ -7,6 +7,7 @@ use crate::{
     model::{
         checkpoint::{Checkpoint, Counters, FileCheckpoint, FileKind, FileState},
         entry::FileId,
+        profile::Profile,
         status::{Skipped, SourceStatus, Status},
         time::UnixNanos,
     },
@@ -105,15 +106,8 @@ impl Board {
             if let Some(mine) = tally.get(&source.id) {
                 take_counts(&mut source.counters, mine);
             }
-            if let Some(facts) = learned.sources.get(&source.name) {
-                let offset = profile.zones.get(&source.name).map_or(0, |z| i64::from(z.offset_s) * 1_000_000_000);
-                source.coverage = facts.span(offset).map(|(a, b)| (UnixNanos(a), UnixNanos(b)));
-                source.conventions = facts.conventions();
-                source.evidence = facts.evidence();
-                source.services = facts.services();
-                source.zone = facts.zone_words(profile.zones.get(&source.name));
-                newest = newest.max(source.coverage.map(|c| c.1.0));
-            }
+            tell_learned(source, &learned, &profile);
+            newest = newest.max(source.coverage.map(|c| c.1.0));
         }
         let read_bytes = list.iter().map(|s| s.counters.bytes()).sum();
         let (following, newest) = (self.follow, newest.map(UnixNanos));
@@ -122,6 +116,18 @@ impl Board {
             *status = Status { sources: list, skipped, backlog_bytes, read_bytes, following, newest, paused, list_behind };
         });
     }
+}
+
+/// What the lines of a source taught about it.
+pub fn tell_learned(source: &mut SourceStatus, learned: &Learned, profile: &Profile) {
+    let Some(facts) = learned.sources.get(&source.name) else { return };
+    let zone = profile.zones.get(&source.name);
+    let offset = zone.map_or(0, |z| i64::from(z.offset_s) * 1_000_000_000);
+    source.coverage = facts.span(offset).map(|(a, b)| (UnixNanos(a), UnixNanos(b)));
+    source.conventions = facts.conventions();
+    source.evidence = facts.evidence();
+    source.services = facts.services();
+    source.zone = facts.zone_words(zone);
 }
 
 fn take_counts(to: &mut Counters, mine: &Counters) {

@@ -1,16 +1,14 @@
 //! What must not change a reading: the order of members, how a name is spelt, an object more around an id, another spelling of the same
 //! time, an envelope around the line, members that only look like something. Over the samples of all conventions.
 
-use crate::model::{entry::FileId, record::Record};
 use crate::recognise::{
-    explain,
     reader::Reader,
+    samples,
     table::{Sample, Tables},
 };
 use proptest::prelude::*;
 use serde::de::{MapAccess, Visitor};
 use serde_json::{Value, value::RawValue};
-use std::sync::Arc;
 
 type Members = Vec<(String, String)>;
 
@@ -42,10 +40,7 @@ fn line_of(members: &Members) -> String {
 }
 
 fn readings(line: &str) -> Vec<Value> {
-    let source: Arc<str> = "s".into();
-    let mut out = Vec::new();
-    Reader::new(Tables::builtin()).read(&Record { file: FileId(1), source: &source, start: 0, line: 1, raw: line.as_bytes() }, &mut out);
-    out.iter().map(|entry| explain::reading(entry, 1, false)).collect()
+    samples::readings(&mut Reader::new(Tables::builtin()), line)
 }
 
 /// What a line says, without how that was found out.

@@ -4,7 +4,7 @@
 
 use crate::{
     model::{entry::FileId, record::Record},
-    recognise::{Reader, TableError, Tables, explain},
+    recognise::{Reader, Sample, TableError, Tables, explain},
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -29,15 +29,17 @@ pub fn readings(reader: &mut Reader, line: &str) -> Vec<Value> {
 pub fn check_own(tables: &Arc<Tables>) -> Result<(), TableError> {
     let mut reader = Reader::new(tables.clone());
     for (file, name) in &tables.own {
-        let fail = |what: String| TableError { file: file.clone(), what };
         for (n, (_, sample)) in tables.samples.iter().filter(|(table, _)| table == name).enumerate() {
-            let want: Result<Vec<Value>, _> = sample.want.iter().map(|text| serde_json::from_str(text)).collect();
-            let want = want.map_err(|e| fail(format!("sample {}: what is wanted is no JSON: {e}", n + 1)))?;
-            let found = readings(&mut reader, &sample.line);
-            if found != want {
-                return Err(fail(format!("sample {} is read as {}", n + 1, Value::from(found))));
-            }
+            check(&mut reader, sample).map_err(|what| TableError { file: file.clone(), what: format!("sample {} {what}", n + 1) })?;
         }
     }
     Ok(())
+}
+
+/// A sample is read as it says, or what it is read as.
+pub fn check(reader: &mut Reader, sample: &Sample) -> Result<(), String> {
+    let want: Result<Vec<Value>, _> = sample.want.iter().map(|text| serde_json::from_str(text)).collect();
+    let want = want.map_err(|e| format!("wants what is no JSON: {e}"))?;
+    let found = readings(reader, &sample.line);
+    if found == want { Ok(()) } else { Err(format!("is read as {}", Value::from(found))) }
 }

@@ -206,14 +206,13 @@ impl Tables {
         let mut tables = Self::default();
         let mut sets = Sets::default();
         for (file, text, is_own) in texts {
-            let text = &text;
             let fail = |what: String| TableError { file: file.clone(), what };
             if file == "common.toml" {
-                let raw: CommonFile = toml::from_str(text).map_err(|e| fail(toml_words(text, &e)))?;
+                let raw: CommonFile = toml::from_str(&text).map_err(|e| fail(toml_words(&text, &e)))?;
                 sets.opaque.extend(raw.opaque.iter().cloned());
                 tables.common = common(raw).map_err(fail)?;
             } else {
-                let raw: ConventionFile = toml::from_str(text).map_err(|e| fail(toml_words(text, &e)))?;
+                let raw: ConventionFile = toml::from_str(&text).map_err(|e| fail(toml_words(&text, &e)))?;
                 if is_own {
                     tables.forget(&raw.name);
                     tables.own.push((file.clone(), raw.name.clone()));

@@ -36,14 +36,14 @@ pub fn walk(nodes: &[Node], top: &[usize], children: &dyn Fn(usize) -> Vec<usize
     let mut pieces = Vec::new();
     if end > start {
         // Deep trees are walked with a stack of our own: log lines decide the depth.
-        let mut stack = vec![Frame { owner: None, start, end, cursor: end, pending: sorted(nodes, top, start, end), overlapping: Vec::new() }];
+        let mut stack = vec![Frame { owner: None, start, end, cursor: end, pending: sorted(nodes, top, start, end), overlapping: None }];
         while let Some(frame) = stack.last_mut() {
             let next = next_child(nodes, frame, tolerance_ns);
             if let Some((filler, from)) = filler(nodes, frame, next) {
                 frame.pending.extend(next);
                 let to = std::mem::replace(&mut frame.cursor, from);
                 let kids = children(filler);
-                stack.push(Frame { owner: Some(filler), start: from, end: to, cursor: to, pending: sorted(nodes, &kids, from, to), overlapping: Vec::new() });
+                stack.push(Frame { owner: Some(filler), start: from, end: to, cursor: to, pending: sorted(nodes, &kids, from, to), overlapping: None });
                 continue;
             }
             let Some(next) = next else {
@@ -61,7 +61,7 @@ pub fn walk(nodes: &[Node], top: &[usize], children: &dyn Fn(usize) -> Vec<usize
                 continue;
             }
             let kids = children(next);
-            stack.push(Frame { owner: Some(next), start: from, end: to, cursor: to, pending: sorted(nodes, &kids, from, to), overlapping: Vec::new() });
+            stack.push(Frame { owner: Some(next), start: from, end: to, cursor: to, pending: sorted(nodes, &kids, from, to), overlapping: None });
         }
     }
     pieces.reverse();
@@ -76,8 +76,8 @@ struct Frame {
     cursor: i64,
     /// Children by clamped end, the latest last.
     pending: Vec<usize>,
-    /// Children passed over because they ended after what follows began.
-    overlapping: Vec<usize>,
+    /// Of the children passed over because they ended after what follows began, the one that began first: while any of them runs, it does.
+    overlapping: Option<usize>,
 }
 
 fn sorted(nodes: &[Node], children: &[usize], start: i64, end: i64) -> Vec<usize> {
@@ -97,7 +97,8 @@ fn next_child(nodes: &[Node], frame: &mut Frame, tolerance_ns: i64) -> Option<us
             return Some(candidate);
         }
         if begins_before {
-            frame.overlapping.push(candidate);
+            let earliest = frame.overlapping.into_iter().chain([candidate]).min_by_key(|i| (nodes[*i].start, *i));
+            frame.overlapping = earliest;
         }
     }
     None
@@ -110,8 +111,8 @@ fn filler(nodes: &[Node], frame: &Frame, next: Option<usize>) -> Option<(usize, 
         return None;
     }
     let gap_start = next.map_or(frame.start, |n| nodes[n].end.min(frame.end)).max(frame.start);
-    let running = frame.overlapping.iter().copied().filter(|i| gap_start < frame.cursor && nodes[*i].start < frame.cursor);
-    running.min_by_key(|i| (nodes[*i].start, *i)).map(|i| (i, nodes[i].start.max(gap_start)))
+    let running = frame.overlapping.filter(|i| gap_start < frame.cursor && nodes[*i].start < frame.cursor)?;
+    Some((running, nodes[running].start.max(gap_start)))
 }
 
 fn push(pieces: &mut Vec<Piece>, owner: Option<usize>, start: i64, end: i64) {

@@ -90,6 +90,9 @@ fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize
     }
     drop_inner(tree, b.profile, &mut closing);
     closing.retain(|i| covers_most(tree, b.profile, *i, first, last, closing_count(rest, access)));
+    let service = tree.items[timed[0]].service();
+    let of_visit = |item: &Item| item.service() == service && !has_status(item) && item.reference(&unit.key).is_some_and(|r| r.relation == IdRelation::Own);
+    let said: Vec<usize> = (0..tree.items.len()).filter(|i| of_visit(&tree.items[*i])).collect();
     let begin = plain.iter().copied().find(|i| tree.items[*i].verb.is_start() || opens(&tree.items[*i]));
     let name = rest.iter().chain(access).find_map(|i| route::of_item(&tree.items[*i]));
     if closing.is_empty() {
@@ -99,13 +102,13 @@ fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize
         let (start, finish) = paired.map_or((first, last), |(_, e)| (first, tree.items[e].time_ns.unwrap_or(last).max(first)));
         let mut d = Draft::of(SpanKind::App, unit, &tree.items[plain.first().copied().unwrap_or(timed[0])], timed[0], start, finish, evidence);
         d.unfinished = begin.is_some() && end.is_none() && !plain.iter().any(|i| tree.items[*i].verb.is_terminal());
-        finish_visit(b, d, &timed, end, name.clone());
+        finish_visit(b, d, (&timed, &said), end, name.clone());
     }
     for &index in &closing {
         let item = &tree.items[index];
         let Some(s) = stated(item, b.profile) else { continue };
         let d = Draft::of(SpanKind::App, unit, item, index, s.start, s.end, s.evidence);
-        finish_visit(b, d, if closing.len() == 1 { &timed } else { &[] }, Some(index), name.clone());
+        finish_visit(b, d, (if closing.len() == 1 { &timed } else { &[] }, &said), Some(index), name.clone());
     }
 }
 
@@ -125,14 +128,15 @@ fn closing_count(rest: &[usize], access: &[usize]) -> usize {
     rest.len() + access.len()
 }
 
-fn finish_visit(b: &mut Builder<'_>, mut d: Draft, lines: &[usize], end: Option<usize>, name: Option<String>) {
+/// `lines` stand in the visit; `said` is all the service said of the request before it closed.
+fn finish_visit(b: &mut Builder<'_>, mut d: Draft, (lines, said): (&[usize], &[usize]), end: Option<usize>, name: Option<String>) {
     let tree = b.tree;
     d.name = name.unwrap_or_else(|| d.main.map(|i| words::step_name(&tree.items[i].entry)).filter(|n| !n.is_empty()).unwrap_or_else(|| d.service.clone()));
     d.outcome = end.map_or(if d.unfinished { Outcome::Unknown } else { Outcome::Ok }, |i| outcome(&tree.items[i]));
     d.status = end.and_then(|i| tree.items[i].entry.http.as_ref().and_then(|h| h.status)).or(d.status);
     d.main = end.or(d.main);
     if matches!(d.outcome, Outcome::Ok | Outcome::Error) {
-        d.outcome = broken_off(tree, &d).unwrap_or(d.outcome);
+        d.outcome = broken_off(tree, &d, said).unwrap_or(d.outcome);
     }
     d.items.extend(lines.iter().copied().filter(|i| Some(*i) != d.main));
     d.items.sort_unstable();
@@ -142,11 +146,9 @@ fn finish_visit(b: &mut Builder<'_>, mut d: Draft, lines: &[usize], end: Option<
 
 /// A status is sent before a stream is: what the lines of a visit say after it counts. The caller is gone, or the last thing said before
 /// the closing line is an error.
-fn broken_off(tree: &Tree, visit: &Draft) -> Option<Outcome> {
-    let of_visit = |item: &&Item| item.service() == visit.service && item.reference(&visit.unit).is_some_and(|r| r.relation == IdRelation::Own);
+fn broken_off(tree: &Tree, visit: &Draft, said: &[usize]) -> Option<Outcome> {
     let during = |item: &&Item| item.time_ns.is_some_and(|t| visit.start <= t && t <= visit.end + 2 * visit.quantum_ns);
-    let closes = |item: &&Item| has_status(item);
-    let said: Vec<&Item> = tree.items.iter().filter(of_visit).filter(during).filter(|i| !closes(i)).collect();
+    let said: Vec<&Item> = said.iter().map(|i| &tree.items[*i]).filter(during).collect();
     if said.iter().any(|item| words::client_left(&item.entry)) {
         return Some(Outcome::Cancelled);
     }
