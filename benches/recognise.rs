@@ -1,32 +1,43 @@
-//! How long does it take to read a line? A mix of the samples of all conventions, with the memory of plans warm.
+//! How long does it take to read a line, and how much of it is the bare scan of its bytes? A mix of the samples of all conventions and of
+//! the lines of further emitters, with the memory of plans warm; and one access line.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use std::{hint::black_box, sync::Arc};
+use std::{fs, hint::black_box, sync::Arc};
 use throughline::{
     model::{entry::FileId, record::Record},
     recognise::{Reader, Tables},
 };
 
+/// The product's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn lines(c: &mut Criterion) {
     let tables = Tables::builtin();
-    let samples: Vec<&str> = tables.samples.iter().map(|(_, s)| s.line.as_str()).filter(|l| l.starts_with('{')).collect();
+    let mut mixed: Vec<String> = tables.samples.iter().map(|(_, s)| s.line.clone()).collect();
+    let emitters = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/emitters");
+    for file in fs::read_dir(emitters).into_iter().flatten().flatten().map(|f| f.path()).filter(|p| p.extension().is_some_and(|e| e == "log")) {
+        mixed.extend(fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned));
+    }
+    mixed.retain(|l| l.starts_with('{') && !l.contains('\n'));
     let access = r#"{"level":"info","ts":1795423039.0072875,"logger":"http.log.access.log0","msg":"handled request","request":{"remote_ip":"10.1.2.3","remote_port":"41728","client_ip":"203.0.113.9","proto":"HTTP/2.0","method":"POST","host":"api.example.com","uri":"/v1/chat/completions","headers":{"User-Agent":["curl/8.5.0"],"Content-Type":["application/json"]},"tls":{"resumed":false,"version":772,"proto":"h2"}},"bytes_read":812,"user_id":"","duration":1.273099,"size":5120,"status":200,"request_id":"9c506998-e25d-46b4-8fb3-e26b618bb4d7"}"#;
     let source: Arc<str> = "bench".into();
     let mut reader = Reader::new(tables.clone());
     let mut out = Vec::new();
-    for (name, set) in [("mixed", samples.as_slice()), ("access", &[access][..])] {
-        let bytes: usize = set.iter().map(|l| l.len()).sum();
-        let mut group = c.benchmark_group("read");
-        group.throughput(Throughput::Bytes(bytes as u64));
-        group.bench_function(format!("{name} ({} lines, {bytes} bytes)", set.len()), |b| {
+    for (name, set) in [("mixed", mixed.as_slice()), ("access", &[access.to_owned()][..])] {
+        let bytes: usize = set.iter().map(String::len).sum();
+        let mut group = c.benchmark_group(format!("{name} ({} lines, {bytes} bytes)", set.len()));
+        group.throughput(Throughput::Elements(set.len() as u64));
+        group.bench_function("read", |b| {
             b.iter(|| {
-                out.clear();
                 for line in set {
+                    out.clear();
                     reader.read(&Record { file: FileId(0), source: &source, start: 0, line: 1, raw: line.as_bytes() }, &mut out);
                 }
                 black_box(out.len())
             });
         });
+        group.bench_function("scan alone", |b| b.iter(|| set.iter().map(|line| black_box(reader.scan_alone(line))).sum::<usize>()));
         group.finish();
     }
 }

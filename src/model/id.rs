@@ -146,7 +146,8 @@ pub fn is_nil(value: &str) -> bool {
 /// says that it is an id, which lets the rarer shapes count.
 pub fn is_strong(value: &str, id_label: bool) -> bool {
     let b = value.as_bytes();
-    if b.len() < 12 || is_nil(value) {
+    // Only a UUID can do without a digit, and most texts do.
+    if b.len() < 12 || (b.len() != 36 && !b.iter().any(u8::is_ascii_digit)) || is_nil(value) {
         return false;
     }
     if is_uuid(b) || (matches!(b.len(), 16 | 24 | 32) && is_hex(b) && has_mixed_hex(b)) || is_prefixed(b) || is_ulid(b) || is_ksuid(b) {

@@ -192,7 +192,9 @@ pub fn clean(value: &str) -> &str {
     if let Some(hex) = v.strip_prefix("0x").filter(|h| matches!(h.len(), 16 | 32) && h.bytes().all(|b| b.is_ascii_hexdigit())) {
         v = hex;
     }
-    if let Some((_, trace)) = v.split_once("/traces/") {
+    if v.contains('/')
+        && let Some((_, trace)) = v.split_once("/traces/")
+    {
         v = trace.split(['/', ';', '?']).next().unwrap_or(trace);
     }
     v
@@ -208,7 +210,7 @@ fn acceptable(value: &str, says_id: bool) -> bool {
     }
     // A name that does not say `id` may hold a word: a task's name (`step2`), a flag.
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
-    !spaced && value.len() <= 128 && (digits == value.len() || digits > 2 || (digits > 0 && is_strong(value, true))) && !value.contains("://")
+    !spaced && value.len() <= 128 && (digits == value.len() || digits > 2 || (digits > 0 && is_strong(value, true))) && !(value.contains('/') && value.contains("://"))
 }
 
 /// The name of a task where another line would write its id: `task: "send_email"`.

@@ -15,6 +15,7 @@ use crate::{
         values::absent,
     },
 };
+use memchr::memmem;
 
 /// How much of a text is looked at.
 const HEAD_BYTES: usize = 4_096;
@@ -210,8 +211,8 @@ pub fn is_method(text: &str) -> bool {
 /// The path of a target or URL, without query and fragment.
 pub fn path_of(target: &str) -> &str {
     let path = target.split(['?', '#']).next().unwrap_or(target);
-    match path.split_once("://") {
-        Some((_, rest)) => rest.find('/').map_or("/", |i| &rest[i..]),
+    match memmem::find(path.as_bytes(), b"://") {
+        Some(cut) => path[cut + 3..].find('/').map_or("/", |i| &path[cut + 3 + i..]),
         None => path,
     }
 }
@@ -229,8 +230,14 @@ fn fill<'t>(template: &'t Template, text: &'t str) -> Option<Vec<(&'t str, &'t s
         let last = out.len() + 1 == template.holes.len();
         let cut = match (literal.is_empty(), last) {
             (true, _) => rest.len(),
-            (false, true) => rest.rfind(literal.as_str()).filter(|i| i + literal.len() == rest.len()).or_else(|| rest.find(literal.as_str()))?,
-            (false, false) => rest.find(literal.as_str())?,
+            (false, true) => {
+                if rest.ends_with(literal.as_str()) {
+                    rest.len() - literal.len()
+                } else {
+                    memmem::find(rest.as_bytes(), literal.as_bytes())?
+                }
+            }
+            (false, false) => memmem::find(rest.as_bytes(), literal.as_bytes())?,
         };
         let value = &rest[..cut];
         let one_word = matches!(hole.split(':').next(), Some("task" | "parent_task" | "request" | "worker" | "queue" | "duration" | "delay" | "attempt" | "call"));
