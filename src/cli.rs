@@ -113,12 +113,23 @@ pub struct ServeArgs {
     /// Look for changes by listing only, for network filesystems without events.
     #[arg(long, env = "THROUGHLINE_POLL", value_parser = switch)]
     pub poll: bool,
-    /// Further conventions: a directory of TOML files in the shape of the built-in ones.
-    #[arg(long, env = "THROUGHLINE_FORMATS", value_name = "DIR")]
-    pub formats: Option<PathBuf>,
+    /// How lines are to be read.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
     /// Where the index is.
     #[command(flatten)]
     pub data: DataArgs,
+}
+
+/// How lines are to be read.
+#[derive(Debug, Args, Clone)]
+pub struct ReadingArgs {
+    /// Further conventions: a directory of TOML files in the shape of the built-in ones.
+    #[arg(long, env = "THROUGHLINE_FORMATS", value_name = "DIR")]
+    pub formats: Option<PathBuf>,
+    /// Settings that say what keys are; without it `throughline.toml` of the current directory.
+    #[arg(long, env = "THROUGHLINE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// Arguments of `index`.
@@ -127,9 +138,9 @@ pub struct IndexArgs {
     /// Files, directories, quoted globs, or `-` for standard input.
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<String>,
-    /// Further conventions: a directory of TOML files in the shape of the built-in ones.
-    #[arg(long, env = "THROUGHLINE_FORMATS", value_name = "DIR")]
-    pub formats: Option<PathBuf>,
+    /// How lines are to be read.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
     /// Where the index is.
     #[command(flatten)]
     pub data: DataArgs,
@@ -176,9 +187,12 @@ pub struct ExplainArgs {
     /// Print JSON, one object a physical line.
     #[arg(long)]
     pub json: bool,
-    /// Further conventions: a directory of TOML files in the shape of the built-in ones.
-    #[arg(long, env = "THROUGHLINE_FORMATS", value_name = "DIR")]
-    pub formats: Option<PathBuf>,
+    /// Print what was done with each key of the whole file, instead of each line.
+    #[arg(long)]
+    pub keys: bool,
+    /// How lines are to be read.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
 }
 
 /// What `export` writes.

@@ -12,7 +12,8 @@ use crate::{
     model::{
         checkpoint::{Checkpoint, Counters, FileCheckpoint, PAYLOAD_VERSION},
         entry::{Entry, FileId},
-        record::{Chunk, Record},
+        habits::Customs,
+        record::{Chunk, Record, RecordSpan},
         status::Status,
     },
     recognise::{self, Reader, Tables},
@@ -24,7 +25,7 @@ pub use board::tell_learned;
 
 use board::{Board, Seen};
 use commit::{Committer, Part, Step};
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::{
     collections::BTreeMap,
     hash::{Hash, Hasher},
@@ -48,6 +49,9 @@ const FOLLOW_BATCH: BatchEnd = BatchEnd { bytes: 16 * 1024 * 1024, records: 20_0
 const BULK_BATCH: BatchEnd = BatchEnd { bytes: 40 * 1024 * 1024, records: usize::MAX, age: Duration::from_secs(10) };
 /// How often the state of the sources is published.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
+
+/// By source, what is decided of it.
+pub type DecidedCustoms = Arc<BTreeMap<String, Customs>>;
 
 struct BatchEnd {
     bytes: usize,
@@ -112,6 +116,8 @@ pub struct Committed {
     pub touched: Vec<Touched>,
     /// What was learned up to it.
     pub learned: Arc<Learned>,
+    /// Some of its records were read under other customs than those that are decided now.
+    pub misread: bool,
     /// More is waiting to be read.
     pub catching_up: bool,
 }
@@ -158,6 +164,7 @@ pub fn run(run: Run, sources: &mut Sources) -> Result<(), IngestError> {
     let threads = threads.max(1);
     let board = Board::new(&checkpoint, &learned, follow, status);
     let bell = Bell { ended: Arc::default(), wake: sources.wake_handle() };
+    let begun = Begun { customs: learned.profile().customs, met: learned.habits.keys().cloned().collect() };
     let (steps, step_queue) = mpsc::sync_channel::<Step>(threads * 2 + 2);
     thread::scope(|scope| {
         let mut workers = Vec::with_capacity(threads);
@@ -166,17 +173,17 @@ pub fn run(run: Run, sources: &mut Sources) -> Result<(), IngestError> {
         let last = Last(steps.clone());
         for n in 0..threads {
             let (jobs, job_queue) = mpsc::sync_channel::<Job>(3);
-            let (release, go_on) = mpsc::sync_channel::<()>(1);
-            let (shard, out, tables, bell) = (writer.shard(), Out(steps.clone()), tables.clone(), bell.clone());
+            let (release, go_on) = mpsc::sync_channel::<DecidedCustoms>(1);
+            let (shard, out, tables, bell, begun) = (writer.shard(), Out(steps.clone()), tables.clone(), bell.clone(), begun.clone());
             let work = move || {
                 let _bell = bell;
-                recognise_chunks(&job_queue, &out, &go_on, shard, tables);
+                recognise_chunks(&job_queue, &out, &go_on, shard, tables, begun);
             };
             working.push(thread::Builder::new().name(format!("recognise-{n}")).spawn_scoped(scope, work).map_err(|_| IngestError::Worker)?);
             workers.push(jobs);
             released.push(release);
         }
-        let mut committer = Committer { writer, learned, board: board.clone(), committed, released };
+        let mut committer = Committer { writer, tables, learned, board: board.clone(), committed, released };
         let writing = {
             let bell = bell.clone();
             let write = move || {
@@ -327,28 +334,50 @@ impl Reading<'_> {
     }
 }
 
-fn recognise_chunks(queue: &Receiver<Job>, out: &Out, go_on: &Receiver<()>, mut shard: Shard, tables: Arc<Tables>) {
+/// What was known of the sources when the run began.
+#[derive(Clone)]
+struct Begun {
+    customs: DecidedCustoms,
+    met: FxHashSet<String>,
+}
+
+/// How many records of a new source are looked at before they are read.
+const LOOKED_AT: usize = 200;
+
+fn recognise_chunks(queue: &Receiver<Job>, out: &Out, go_on: &Receiver<DecidedCustoms>, mut shard: Shard, tables: Arc<Tables>, begun: Begun) {
     let mut reader = Reader::new(tables);
+    reader.tell(begun.customs);
+    let mut met = begun.met;
     let mut part = (Vec::new(), Learned::default(), BTreeMap::new());
     while let Ok(job) = queue.recv() {
         let step = match job {
-            Job::Chunk(chunk) => match read_chunk(&mut reader, &chunk, &mut shard, &mut part) {
-                Ok(()) => continue,
-                Err(error) => Step::Failed(error.into()),
-            },
+            Job::Chunk(chunk) => {
+                if met.insert(chunk.source.to_string()) {
+                    reader.meet(chunk.records.iter().take(LOOKED_AT).map(|span| record(&chunk, span)));
+                }
+                reader.count();
+                match read_chunk(&mut reader, &chunk, &mut shard, &mut part) {
+                    Ok(()) => continue,
+                    Err(error) => Step::Failed(error.into()),
+                }
+            }
             Job::Seal => match shard.seal() {
                 Ok(sealed) => {
-                    let (touched, learned, counters) = std::mem::take(&mut part);
-                    Step::Sealed(Box::new(Part { sealed, touched, learned, counters }))
+                    let (touched, mut learned, counters) = std::mem::take(&mut part);
+                    let (habits, read_under) = reader.take_habits();
+                    learned.observe_habits(habits);
+                    Step::Sealed(Box::new(Part { sealed, touched, learned, counters, read_under }))
                 }
                 Err(error) => Step::Failed(error.into()),
             },
         };
         // The next batch begins when this one is committed: a commit must hold exactly what its positions say.
         let failed = matches!(step, Step::Failed(_));
-        if out.0.send(step).is_err() || failed || go_on.recv().is_err() {
+        if out.0.send(step).is_err() || failed {
             return;
         }
+        let Ok(customs) = go_on.recv() else { return };
+        reader.tell(customs);
     }
 }
 
@@ -359,8 +388,7 @@ fn read_chunk(reader: &mut Reader, chunk: &Chunk, shard: &mut Shard, part: &mut 
     let counters = counters.entry(chunk.file).or_default();
     let mut entries = Vec::new();
     for span in &chunk.records {
-        let raw = &chunk.bytes[span.at.clone()];
-        let record = Record { file: chunk.file, source: &chunk.source, start: span.start, line: span.line, raw };
+        let record = record(chunk, span);
         entries.clear();
         reader.read(&record, &mut entries);
         count(counters, &entries, span);
@@ -370,7 +398,7 @@ fn read_chunk(reader: &mut Reader, chunk: &Chunk, shard: &mut Shard, part: &mut 
             end: span.end,
             line: span.line,
             lines: span.lines,
-            raw: raw.to_vec(),
+            raw: record.raw.to_vec(),
             cut: span.cut.clone(),
             source: chunk.source.clone(),
             ..LineDoc::default()
@@ -383,7 +411,11 @@ fn read_chunk(reader: &mut Reader, chunk: &Chunk, shard: &mut Shard, part: &mut 
     Ok(())
 }
 
-fn count(counters: &mut Counters, entries: &[Entry], span: &crate::model::record::RecordSpan) {
+fn record<'c>(chunk: &'c Chunk, span: &RecordSpan) -> Record<'c> {
+    Record { file: chunk.file, source: &chunk.source, start: span.start, line: span.line, raw: &chunk.bytes[span.at.clone()] }
+}
+
+fn count(counters: &mut Counters, entries: &[Entry], span: &RecordSpan) {
     let bytes = span.end - span.start;
     // What was left out of a cut record is counted where it was cut.
     let kept = span.cut.as_ref().map_or(bytes, |cut| bytes.saturating_sub(cut.length.saturating_sub(span.at.len() as u64)));

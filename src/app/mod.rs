@@ -5,13 +5,14 @@
 
 pub mod data_dir;
 pub mod pipeline;
+pub mod reading;
 pub mod rows;
 pub mod terminal;
 
 use crate::{
-    app::{pipeline::Pipeline, terminal::Terminal},
+    app::{pipeline::Pipeline, reading::Reading, terminal::Terminal},
     cli::{Cli, Command, DataArgs, ExplainArgs, ExportArgs, ExportFormat, IndexArgs, SearchArgs, ServeArgs, ShowArgs},
-    commands::{self, Out},
+    commands::{self, Out, explain::Explainer},
     model::{
         checkpoint::{Checkpoint, FileState},
         format,
@@ -23,7 +24,7 @@ use crate::{
         hits,
         view::{Answers, Found},
     },
-    recognise::{Tables, samples},
+    recognise::Tables,
     source::{Sources, Watch},
     store::{RowStore, Store, StoreError},
     web,
@@ -86,22 +87,6 @@ pub fn run(cli: Cli) -> Result<()> {
     }
 }
 
-fn tables(formats: Option<&Path>) -> Result<Arc<Tables>> {
-    let Some(dir) = formats else { return Ok(Tables::builtin()) };
-    let unreadable = |path: &Path, e: &io::Error| Usage(format!("--formats {}: {}", path.display(), format::cause(e)));
-    let listing = fs::read_dir(dir).map_err(|e| unreadable(dir, &e))?;
-    let mut files: Vec<PathBuf> = listing.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| p.extension().is_some_and(|x| x == "toml")).collect();
-    files.sort();
-    let mut extra = Vec::new();
-    for file in files {
-        let text = fs::read_to_string(&file).map_err(|e| unreadable(&file, &e))?;
-        extra.push((file.display().to_string(), text));
-    }
-    let tables = Tables::with(&extra).map_err(|e| Usage(e.to_string()))?;
-    samples::check_own(&tables).map_err(|e| Usage(e.to_string()))?;
-    Ok(tables)
-}
-
 /// Every path must be there before anything is opened: a typo is a usage error.
 fn check_paths(paths: &[String], dir: Option<&Path>) -> Result<()> {
     for path in paths.iter().filter(|p| *p != "-" && !p.contains(['*', '?', '[', '{'])) {
@@ -145,9 +130,11 @@ fn data_for(paths: &[String], data: &DataArgs) -> Result<PathBuf> {
 fn index(args: &IndexArgs) -> Result<()> {
     let dir = data_for(&args.paths, &args.data)?;
     check_paths(&args.paths, Some(&dir))?;
-    let tables = tables(args.formats.as_deref())?;
+    let reading = Reading::asked(&args.reading)?;
+    let tables = reading.tables()?;
     let before = data_dir::Before::of(&dir);
     let (store, rows) = open_for_writing(&dir)?;
+    reading.keep(&dir)?;
     let mut terminal = Terminal::new();
     let pipeline = Pipeline::start(store, rows, tables, watch(&args.paths, &dir, false, false)).inspect_err(|_| before.restore())?;
     terminal.watch_until_done(&pipeline);
@@ -206,12 +193,18 @@ fn serve(args: &ServeArgs) -> Result<()> {
     let listen = listen_address(&args.listen)?;
     let dir = served_dir(args)?;
     check_paths(&args.paths, Some(&dir))?;
-    let tables = tables(args.formats.as_deref())?;
+    let mut reading = Reading::asked(&args.reading)?;
+    // Nothing is read anew: its lines are read as they were.
+    if args.paths.is_empty() && reading.is_empty() {
+        reading = Reading::kept(&dir);
+    }
+    let tables = reading.tables()?;
     let listener = std::net::TcpListener::bind(listen).map_err(|e| port_words(listen, &e))?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     let before = data_dir::Before::of(&dir);
     let (store, rows) = open_for_writing(&dir)?;
+    reading.keep(&dir)?;
     let engine = Arc::new(Engine::new(store.clone(), rows.clone(), tables.clone()));
     let pipeline = if args.paths.is_empty() {
         Pipeline::of_kept(store, rows, tables)?
@@ -309,7 +302,7 @@ fn engine_at(dir: &Path) -> Result<Engine> {
         other => other.into(),
     })?;
     let (rows, _) = RowStore::open_reader(dir)?;
-    Ok(Engine::new(Arc::new(store), Arc::new(rows), Tables::builtin()))
+    Ok(Engine::new(Arc::new(store), Arc::new(rows), Reading::kept(dir).tables()?))
 }
 
 fn open_for_writing(dir: &Path) -> Result<(Arc<Store>, Arc<RowStore>)> {
@@ -361,33 +354,37 @@ fn search_for(args: &SearchArgs) -> Result<()> {
 }
 
 fn explain(args: &ExplainArgs) -> Result<()> {
-    let tables = tables(args.formats.as_deref())?;
+    let tables = Reading::asked(&args.reading)?.tables()?;
     let path = args.file.to_string_lossy().into_owned();
     check_paths(std::slice::from_ref(&path), None)?;
     if args.file.is_dir() {
         return Err(Usage(format!("{path}: explain reads one file; this is a directory")).into());
     }
     let spool = std::env::temp_dir().join(format!("throughline-explain-{}", std::process::id()));
-    let result = explain_with(&path, &spool, &tables, args.json);
+    let result = explain_with(&path, &spool, &tables, args);
     if path == "-" {
         let _ = fs::remove_dir_all(&spool);
     }
     result
 }
 
-fn explain_with(path: &str, spool: &Path, tables: &Arc<Tables>, json: bool) -> Result<()> {
+fn explain_with(path: &str, spool: &Path, tables: &Arc<Tables>, args: &ExplainArgs) -> Result<()> {
     let watch = Watch { paths: vec![path.to_owned()], follow: false, spool_dir: spool.to_owned(), poll_only: true };
     let mut sources = Sources::open(watch, &Checkpoint::default())?;
     with_out(|out| {
-        let mut next_line = 1;
+        let mut explainer = Explainer::new(tables, args.json);
         while !sources.finished() {
             match sources.next(1 << 20)? {
-                Some(chunk) => commands::explain::chunk(out, tables, &chunk, &mut next_line, json)?,
+                Some(chunk) if args.keys => explainer.count(&chunk),
+                Some(chunk) => explainer.chunk(out, &chunk)?,
                 None => sources.wait(Duration::from_millis(20)),
             }
         }
+        if args.keys {
+            return explainer.keys(out);
+        }
         let lines = sources.checkpoint().first().map_or(0, |f| f.lines);
-        commands::explain::blank(out, &mut next_line, lines + 1, json)
+        explainer.blank(out, lines + 1)
     })?;
     let (status, skipped) = sources.status();
     let troubles: Vec<&str> = status.iter().filter_map(|s| s.trouble.as_deref()).chain(skipped.iter().map(|s| s.reason.as_str())).collect();

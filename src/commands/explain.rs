@@ -8,64 +8,134 @@ use crate::{
     model::{
         entry::{Entry, FileId},
         format,
-        record::{Chunk, Record},
+        habits::KeyUse,
+        record::{Chunk, Record, RecordSpan},
         time::UnixNanos,
     },
     recognise::{
-        Reader, Tables, explain,
+        Reader, Tables, UNUSED, explain,
         sensitive::{self, Sensitive},
     },
 };
 use anyhow::Result;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-/// Prints the records of one chunk. `next_line` is the number of the first physical line not printed yet; blank lines between records
-/// are printed as such.
-pub fn chunk(out: &mut Out<'_>, tables: &Arc<Tables>, chunk: &Chunk, next_line: &mut u64, json: bool) -> Result<()> {
-    let mut reader = Reader::new(tables.clone());
-    let mut entries: Vec<Entry> = Vec::new();
-    for span in &chunk.records {
-        blank(out, next_line, span.line, json)?;
-        let record = Record { file: FileId(0), source: &chunk.source, start: span.start, line: span.line, raw: &chunk.bytes[span.at.clone()] };
-        entries.clear();
-        reader.read(&record, &mut entries);
-        let Some(first) = entries.first() else { continue };
-        if json {
-            let mut object = explain::reading(first, span.line, first.reading.continues);
-            if let Some(map) = object.as_object_mut() {
-                if entries.len() > 1 {
-                    map.insert("entries".into(), entries.len().into());
-                }
-                let marks = sensitive::marks(&String::from_utf8_lossy(record.raw), Sensitive::builtin());
-                if !marks.is_empty() {
-                    map.insert("sensitive".into(), marks.iter().map(|m| serde_json::json!([m.at.start, m.at.end, m.kind.word()])).collect());
-                }
-            }
-            out.line(&object.to_string())?;
-        } else {
-            let text = line(out, first, span.line);
-            out.line(&text)?;
-        }
-        for n in 1..u64::from(span.lines) {
-            continuation(out, span.line + n, span.line, json)?;
-        }
-        *next_line = span.line + u64::from(span.lines);
-    }
-    Ok(())
+/// How many records are looked at before the first is read.
+const LOOKED_AT: usize = 1_000;
+
+/// Reads one file.
+pub struct Explainer {
+    reader: Reader,
+    json: bool,
+    next_line: u64,
+    met: bool,
 }
 
-/// Blank lines up to a line number.
-pub fn blank(out: &mut Out<'_>, next_line: &mut u64, until: u64, json: bool) -> Result<()> {
-    while *next_line < until {
-        if json {
-            out.line(&serde_json::json!({"line": *next_line, "json": false, "ts": null, "level": null, "message": null, "blank": true}).to_string())?;
-        } else {
-            let text = out.styled(&format!("{:>6}  (blank)", *next_line), Style::Faint);
-            out.line(&text)?;
-        }
-        *next_line += 1;
+fn record<'c>(chunk: &'c Chunk, span: &RecordSpan) -> Record<'c> {
+    Record { file: FileId(0), source: &chunk.source, start: span.start, line: span.line, raw: &chunk.bytes[span.at.clone()] }
+}
+
+impl Explainer {
+    /// With these tables; `json`: for programs.
+    pub fn new(tables: &Arc<Tables>, json: bool) -> Self {
+        Self { reader: Reader::new(tables.clone()), json, next_line: 1, met: false }
     }
-    Ok(())
+
+    fn meet(&mut self, chunk: &Chunk) {
+        if !std::mem::replace(&mut self.met, true) {
+            self.reader.meet(chunk.records.iter().take(LOOKED_AT).map(|span| record(chunk, span)));
+        }
+    }
+
+    /// Prints the records of one chunk; blank lines between records are printed as such.
+    pub fn chunk(&mut self, out: &mut Out<'_>, chunk: &Chunk) -> Result<()> {
+        self.meet(chunk);
+        let mut entries: Vec<Entry> = Vec::new();
+        for span in &chunk.records {
+            self.blank(out, span.line)?;
+            let record = record(chunk, span);
+            entries.clear();
+            self.reader.read(&record, &mut entries);
+            let Some(first) = entries.first() else { continue };
+            if self.json {
+                let mut object = explain::reading(first, span.line, first.reading.continues);
+                if let Some(map) = object.as_object_mut() {
+                    if entries.len() > 1 {
+                        map.insert("entries".into(), entries.len().into());
+                    }
+                    let marks = sensitive::marks(&String::from_utf8_lossy(record.raw), Sensitive::builtin());
+                    if !marks.is_empty() {
+                        map.insert("sensitive".into(), marks.iter().map(|m| serde_json::json!([m.at.start, m.at.end, m.kind.word()])).collect());
+                    }
+                }
+                out.line(&object.to_string())?;
+            } else {
+                let text = line(out, first, span.line);
+                out.line(&text)?;
+            }
+            for n in 1..u64::from(span.lines) {
+                continuation(out, span.line + n, span.line, self.json)?;
+            }
+            self.next_line = span.line + u64::from(span.lines);
+        }
+        Ok(())
+    }
+
+    /// Blank lines up to a line number.
+    pub fn blank(&mut self, out: &mut Out<'_>, until: u64) -> Result<()> {
+        while self.next_line < until {
+            if self.json {
+                out.line(&serde_json::json!({"line": self.next_line, "json": false, "ts": null, "level": null, "message": null, "blank": true}).to_string())?;
+            } else {
+                let text = out.styled(&format!("{:>6}  (blank)", self.next_line), Style::Faint);
+                out.line(&text)?;
+            }
+            self.next_line += 1;
+        }
+        Ok(())
+    }
+
+    /// Takes note of a chunk without printing it.
+    pub fn count(&mut self, chunk: &Chunk) {
+        self.meet(chunk);
+        self.reader.count();
+        let mut entries = Vec::new();
+        for span in &chunk.records {
+            entries.clear();
+            self.reader.read(&record(chunk, span), &mut entries);
+        }
+    }
+
+    /// Prints what the file taught and what was done with each key.
+    pub fn keys(&mut self, out: &mut Out<'_>) -> Result<()> {
+        let habits = self.reader.take_habits().0.into_values().next().unwrap_or_default();
+        let customs = habits.customs();
+        let mut keys: Vec<(&String, &KeyUse)> = habits.keys.iter().collect();
+        keys.sort_by(|a, b| b.1.lines.cmp(&a.1.lines).then_with(|| a.0.cmp(b.0)));
+        if self.json {
+            let conventions: BTreeMap<&String, u64> = habits.conventions.iter().map(|(name, lead)| (name, lead.lines)).collect();
+            let keys: BTreeMap<&String, &KeyUse> = keys.into_iter().collect();
+            let all = serde_json::json!({"objects": habits.objects, "conventions": conventions, "why": customs.why, "keys": keys, "further_keys": habits.further_keys});
+            return Ok(out.line(&all.to_string())?);
+        }
+        for (name, lead) in &habits.conventions {
+            out.line(&format!("{:>8}  {}", format::count(lead.lines), if name.is_empty() { "objects by the generic rules" } else { name }))?;
+        }
+        for why in &customs.why {
+            out.line(&format!("          {}", safe(why)))?;
+        }
+        out.line("")?;
+        for (key, found) in keys {
+            let uses: Vec<&str> = found.uses.keys().map(String::as_str).collect();
+            let (uses, count) = (uses.join("; "), format::count(found.lines));
+            let text = if uses == UNUSED { out.styled(&uses, Style::Faint) } else { uses };
+            out.line(&format!("{count:>8}  {:<40} {text}", safe(key)))?;
+        }
+        if habits.further_keys > 0 {
+            out.line(&format!("{:>8}  values of further keys", format::count(habits.further_keys)))?;
+        }
+        Ok(())
+    }
 }
 
 fn continuation(out: &mut Out<'_>, line: u64, of: u64, json: bool) -> Result<()> {

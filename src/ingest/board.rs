@@ -8,7 +8,7 @@ use crate::{
         checkpoint::{Checkpoint, Counters, FileCheckpoint, FileKind, FileState},
         entry::FileId,
         profile::Profile,
-        status::{Skipped, SourceStatus, Status},
+        status::{KeyStatus, Skipped, SourceStatus, Status},
         time::UnixNanos,
     },
     reconstruct::learn::Learned,
@@ -128,6 +128,11 @@ pub fn tell_learned(source: &mut SourceStatus, learned: &Learned, profile: &Prof
     source.evidence = facts.evidence();
     source.services = facts.services();
     source.zone = facts.zone_words(zone);
+    if let Some(habits) = learned.habits.get(&source.name) {
+        source.decided = habits.customs().why;
+        source.keys = habits.keys.iter().map(|(key, found)| KeyStatus { key: key.clone(), lines: found.lines, read_as: found.uses.keys().cloned().collect() }).collect();
+        source.keys.sort_by(|a, b| b.lines.cmp(&a.lines).then_with(|| a.key.cmp(&b.key)));
+    }
 }
 
 fn take_counts(to: &mut Counters, mine: &Counters) {

@@ -4,7 +4,7 @@
 //! retries: the first error ends it.
 
 use super::{
-    Committed, Event, IngestError,
+    Committed, DecidedCustoms, Event, IngestError,
     board::{Board, Seen},
     positions,
 };
@@ -13,6 +13,7 @@ use crate::{
         checkpoint::{Checkpoint, Counters},
         entry::FileId,
     },
+    recognise::{self, Tables},
     reconstruct::learn::Learned,
     store::{LineWriter, Sealed},
 };
@@ -53,20 +54,24 @@ pub struct Part {
     pub learned: Learned,
     /// What was counted.
     pub counters: BTreeMap<FileId, Counters>,
+    /// Under which customs the lines of each source were read.
+    pub read_under: BTreeMap<String, u32>,
 }
 
 /// The writing end.
 pub struct Committer {
     /// Where lines go.
     pub writer: LineWriter,
+    /// How lines are read.
+    pub tables: Arc<Tables>,
     /// What was learned up to the last commit.
     pub learned: Learned,
     /// Where the state is shown.
     pub board: Board,
     /// Where commits are handed on.
     pub committed: SyncSender<Event>,
-    /// Lets each worker go on.
-    pub released: Vec<SyncSender<()>>,
+    /// Lets each worker go on, with what is decided now.
+    pub released: Vec<SyncSender<DecidedCustoms>>,
 }
 
 impl Committer {
@@ -105,8 +110,9 @@ impl Committer {
     }
 
     fn commit(&mut self, parts: Vec<Part>, mut checkpoint: Checkpoint, catching_up: bool) -> Result<(), IngestError> {
-        let mut touched = Vec::new();
+        let (mut touched, mut read_under) = (Vec::new(), Vec::new());
         for part in parts {
+            read_under.extend(part.read_under);
             self.writer.take(part.sealed)?;
             touched.extend(part.touched);
             self.learned.merge(part.learned);
@@ -114,14 +120,16 @@ impl Committer {
         }
         self.board.fill_in(&mut checkpoint);
         let generation = self.writer.commit(&checkpoint, &self.learned.to_bytes())?;
+        let customs = self.learned.profile().customs;
         for release in &self.released {
             // A worker that is gone has said why.
-            let _ = release.send(());
+            let _ = release.send(customs.clone());
         }
+        let misread = read_under.iter().any(|(source, under)| recognise::customs_id(source, customs.get(source), &self.tables) != *under);
         let learned = Arc::new(self.learned.clone());
         self.board.committed(&checkpoint, learned.clone());
         self.board.resumed();
-        let _ = self.committed.send(Event::Committed(Committed { generation, positions: positions(&checkpoint), touched, learned, catching_up }));
+        let _ = self.committed.send(Event::Committed(Committed { generation, positions: positions(&checkpoint), touched, learned, misread, catching_up }));
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub const PAYLOAD_VERSION: u32 = 1;
 
 /// What a data directory holds, in the layout of the store: known here so that reading leaves it alone.
-pub const DATA_DIR_NAMES: [&str; 5] = ["VERSION", "lock", "lines", "rows", "spool"];
+pub const DATA_DIR_NAMES: [&str; 6] = ["VERSION", "lock", "lines", "rows", "spool", "reading.json"];
 
 /// Everything that must be known to go on reading after a restart.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

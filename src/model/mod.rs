@@ -6,6 +6,7 @@
 pub mod checkpoint;
 pub mod entry;
 pub mod format;
+pub mod habits;
 pub mod id;
 pub mod path_words;
 pub mod profile;

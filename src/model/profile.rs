@@ -3,9 +3,9 @@
 //!
 //! Never changes what a line said: documents keep the written digits.
 
-use crate::model::id::IdKind;
+use crate::model::{habits::Customs, id::IdKind};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Everything learned.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -14,8 +14,8 @@ pub struct Profile {
     pub version: u64,
     /// By source name: offset of naive times from UTC, seconds east. Absent: unknown, read as UTC.
     pub zones: BTreeMap<String, Zone>,
-    /// By `source\u{1f}step`: nanoseconds of one unit of a bare duration.
-    pub units: BTreeMap<String, f64>,
+    /// By source name: how its lines are read, where that differs from each line by itself.
+    pub customs: Arc<BTreeMap<String, Customs>>,
     /// By `service\u{1f}label`: the role the data gave the field, when it differs from what the name says or there is a finding.
     pub roles: BTreeMap<String, RoleDecision>,
     /// By `host\u{1f}against`: offset bounds in nanoseconds of clocks.

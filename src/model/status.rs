@@ -61,6 +61,21 @@ pub struct SourceStatus {
     pub zone: Option<String>,
     /// Services named in it.
     pub services: Vec<String>,
+    /// What its lines taught about how to read them, and what stayed open; a sentence each.
+    pub decided: Vec<String>,
+    /// Its keys, most frequent first.
+    pub keys: Vec<KeyStatus>,
+}
+
+/// What was done with a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyStatus {
+    /// The key, with dots.
+    pub key: String,
+    /// Lines that have it.
+    pub lines: u64,
+    /// What it was read as.
+    pub read_as: Vec<String>,
 }
 
 /// A file that was not read.

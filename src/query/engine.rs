@@ -84,7 +84,7 @@ pub struct Engine {
 impl Engine {
     /// Over a store, with the conventions its lines are read by.
     pub fn new(store: Arc<Store>, row_store: Arc<RowStore>, tables: Arc<Tables>) -> Self {
-        let current = Mutex::new(Arc::new(snapshot(store.reader(), row_store.reader())));
+        let current = Mutex::new(Arc::new(snapshot(store.reader(), row_store.reader(), &tables)));
         Self { store, row_store, tables, current, typical: Mutex::default() }
     }
 
@@ -93,7 +93,7 @@ impl Engine {
         let (reader, rows) = (self.store.reload().map_err(store)?, self.row_store.reload().map_err(store)?);
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if reader.generation() != current.reader.generation() || rows.stamp() != current.rows.stamp() || rows.count() != current.rows.count() {
-            *current = Arc::new(snapshot(reader, rows));
+            *current = Arc::new(snapshot(reader, rows, &self.tables));
         }
         Ok(current.clone())
     }
@@ -116,7 +116,7 @@ impl Engine {
 
     /// The document of a request: the same for pages, commands and exports. Without a deadline.
     pub fn document(&self, snapshot: &Snapshot, root: &str) -> Result<Trace, QueryError> {
-        let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, self.tables(), None);
+        let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), None);
         Ok(self.path_of(snapshot, &index, &Arc::from(root), Instant::now())?.trace)
     }
 
@@ -179,7 +179,7 @@ impl Answers for Engine {
     fn path(&self, text: &str, scope: Option<&str>) -> Result<Found, QueryError> {
         let begun = Instant::now();
         let snapshot = self.snapshot()?;
-        let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, self.tables(), Some(Limit::of_ms(LIMIT_MS)));
+        let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), Some(Limit::of_ms(LIMIT_MS)));
         let meaning = resolve::resolve(&index, &mut Assembler::new(&index, &snapshot.profile), text, scope)?;
         Ok(match meaning {
             Meaning::One(choice) => Found::Path(Box::new(self.path_of(&snapshot, &index, &choice.root, begun)?)),
@@ -207,9 +207,10 @@ impl Answers for Engine {
     }
 }
 
-fn snapshot(reader: LineReader, rows: RowReader) -> Snapshot {
+fn snapshot(reader: LineReader, rows: RowReader, tables: &Tables) -> Snapshot {
     let learned = Learned::from_bytes(reader.learned()).unwrap_or_default();
-    let profile = learned.profile();
+    let mut profile = learned.profile();
+    profile.version ^= tables.version;
     Snapshot { lineages: lines::lineages(reader.checkpoint()), reader, rows, learned, profile }
 }
 

@@ -59,7 +59,7 @@ pub fn lines(engine: &Engine, text: &str, limit: usize) -> Result<LinesFound, Qu
     let parsed = syntax::parse(text);
     let time = Limit::of_ms(LIMIT_MS);
     let sought = Sought::new(engine, &snapshot, &parsed, Some(time))?;
-    let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, engine.tables(), Some(time));
+    let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, engine.tables(), Some(time));
     let mut notices = left_out(&parsed);
     let mut say = |text: String| notices.push(Notice { part: String::new(), at: 0, text });
     if !sought.complete {
@@ -92,7 +92,7 @@ pub fn lines(engine: &Engine, text: &str, limit: usize) -> Result<LinesFound, Qu
 pub fn each_record<E: From<QueryError>>(engine: &Engine, snapshot: &Snapshot, text: &str, mut visit: impl FnMut(&StoredRecord) -> Result<(), E>) -> Result<Vec<Notice>, E> {
     let parsed = syntax::parse(text);
     let sought = Sought::new(engine, snapshot, &parsed, None)?;
-    let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, engine.tables(), None);
+    let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, engine.tables(), None);
     for place in snapshot.reader.as_stored(&sought.records) {
         let loaded = index.read(snapshot.reader.fetch(&place).map_err(store)?);
         if sought.holds(snapshot, &loaded) {
@@ -175,7 +175,7 @@ pub fn unreadable(snapshot: &Snapshot, tables: Arc<Tables>, text: &str) -> Resul
     if text.len() > 512 || !text.contains(char::is_alphanumeric) {
         return Ok(Vec::new());
     }
-    let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, tables, Some(Limit::of_ms(LIMIT_MS)));
+    let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, tables, Some(Limit::of_ms(LIMIT_MS)));
     let query = LineQuery { must: vec![Clause::Word(text.to_owned())], must_not: Vec::new() };
     let found = snapshot.reader.search(&query, 50, true, Some(Limit::of_ms(LIMIT_MS).until)).map_err(store)?;
     let mut out = Vec::new();

@@ -1,12 +1,13 @@
 //! Stored records as entries: reads what the index holds back through recognition, once a record.
 //!
-//! Guarantees: an entry read here equals the one read at ingest (reading is a pure function of the record and its source's name).
+//! Guarantees: an entry read here equals the one read at ingest (reading is a pure function of the record, its source's name and the customs decided of it).
 //! Bounded by the limits its callers give. Never writes.
 
 use crate::{
     model::{
         checkpoint::Checkpoint,
         entry::{Entry, FileId},
+        profile::Profile,
         record::Record,
     },
     query::{
@@ -93,9 +94,11 @@ impl Limit {
 
 impl<'a> IndexLines<'a> {
     /// Over a snapshot.
-    pub fn new(reader: &'a LineReader, lineages: &'a Lineages, tables: Arc<Tables>, limit: Option<Limit>) -> Self {
+    pub fn new(reader: &'a LineReader, lineages: &'a Lineages, profile: &Profile, tables: Arc<Tables>, limit: Option<Limit>) -> Self {
         let unnamed = Lineage { shown: Arc::from("(unknown file)"), source: Arc::from("unknown") };
-        Self { reader, lineages, recogniser: RefCell::new(Reader::new(tables)), loaded: RefCell::default(), unnamed, limit }
+        let mut recogniser = Reader::new(tables);
+        recogniser.tell(profile.customs.clone());
+        Self { reader, lineages, recogniser: RefCell::new(recogniser), loaded: RefCell::default(), unnamed, limit }
     }
 
     /// Reads a stored record.

@@ -47,7 +47,7 @@ pub fn fitting(engine: &Engine, snapshot: &Snapshot, conditions: &Conditions<'_>
     if !conditions.need_reading() {
         return Ok((narrowed, complete));
     }
-    let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, engine.tables(), limit);
+    let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, engine.tables(), limit);
     let mut kept = snapshot.reader.no_records();
     let mut walk = Walk::new(limit);
     while let Some(place) = walk.next(snapshot, &narrowed) {
@@ -66,7 +66,7 @@ pub fn fitting(engine: &Engine, snapshot: &Snapshot, conditions: &Conditions<'_>
 
 /// Follows the ids of lines that carry no root: up to the roots they lead to. `false`: the time was over first.
 fn follow(engine: &Engine, snapshot: &Snapshot, open: &mut RecordSet, limit: Option<Limit>, roots: &mut BTreeSet<String>) -> Result<bool, QueryError> {
-    let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, engine.tables(), limit);
+    let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, engine.tables(), limit);
     let mut assembler = Assembler::new(&index, &snapshot.profile);
     let mut known: FxHashSet<Arc<str>> = FxHashSet::default();
     let mut walk = Walk::new(limit);

@@ -5,6 +5,7 @@
 use crate::{
     model::entry::{Entry, Severity},
     recognise::{
+        customs::scale_of,
         escapes, facets,
         ids::{self, Ids},
         instant, mine,
@@ -94,7 +95,7 @@ fn time(line: &Line<'_, '_>, entry: &mut Entry) {
 }
 
 fn severity_of(line: &Line<'_, '_>) -> Option<Severity> {
-    let scale = line.convention.and_then(|v| v.scale.as_deref()).and_then(scale_of);
+    let scale = line.convention.and_then(|v| v.scale.as_deref()).and_then(scale_of).or(line.scale);
     let found = line.candidates(Role::Level).find_map(|(_, leaf)| {
         let text = scalar(leaf)?;
         let text = text.trim();
@@ -104,18 +105,6 @@ fn severity_of(line: &Line<'_, '_>) -> Option<Severity> {
         }
     });
     found.or_else(|| line.convention.and_then(|v| v.default_severity.as_deref()).and_then(severity::of_word))
-}
-
-fn scale_of(word: &str) -> Option<Scale> {
-    Some(match word {
-        "pino" => Scale::Pino,
-        "python" => Scale::Python,
-        "syslog" => Scale::Syslog,
-        "otel" => Scale::Otel,
-        "slog" => Scale::Slog,
-        "monolog" => Scale::Monolog,
-        _ => return None,
-    })
 }
 
 /// Scales that hardly overlap: pino's tens, Monolog's hundreds, syslog's digits.

@@ -16,7 +16,7 @@ const ABSURD_NS: i128 = 3_653 * 86_400 * 1_000_000_000;
 const MAX_TEXT: usize = 64;
 
 /// Unit of a length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unit {
     /// Nanoseconds.
     Ns,
@@ -44,6 +44,19 @@ impl Unit {
             return None;
         }
         Self::of_word(part.as_bytes())
+    }
+
+    /// Its short name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ns => "ns",
+            Self::Us => "us",
+            Self::Ms => "ms",
+            Self::S => "s",
+            Self::Min => "min",
+            Self::H => "h",
+            Self::Ticks100Ns => "ticks",
+        }
     }
 
     /// The unit that stands behind a number in a text.

@@ -110,7 +110,8 @@ fn holds_lengths(name: &str, common: &Common) -> bool {
     common.length_nouns.contains(&singular) || common.length_nouns.contains(&folded) || singular == "timing"
 }
 
-fn is_length(role: Role) -> bool {
+/// Its value is a length.
+pub fn is_length(role: Role) -> bool {
     matches!(role, Role::Duration | Role::FirstToken | Role::QueueWait | Role::Delay)
 }
 

@@ -4,6 +4,7 @@
 //! loses a record: at the worst the record is text.
 
 mod apply;
+mod customs;
 mod decimal;
 mod escapes;
 pub mod explain;
@@ -23,12 +24,15 @@ mod role;
 pub mod samples;
 mod scan;
 pub mod sensitive;
+pub mod settings;
 pub mod severity;
+mod signature;
 pub mod stack;
 mod table;
 pub mod text;
 mod values;
 
+pub use customs::{UNUSED, customs_id};
 pub use reader::Reader;
 pub use table::{Sample, TableError, Tables};
 

@@ -4,13 +4,18 @@
 //! the memory equals the plan that would be made anew (the whole shape is compared, not its hash).
 
 use crate::{
-    model::id::{IdKind, IdRelation},
+    model::{
+        habits::Lack,
+        id::{IdKind, IdRelation},
+    },
     recognise::{
+        customs::{self, Active},
         length::Unit,
-        meaning::{self, IdUse, KindRule, Meaning},
+        meaning::{self, IdUse, KindRule, Meaning, RoleUse},
         names::Names,
         role::Role,
         scan::{Kind, Leaf},
+        settings::Saying,
         table::{Convention, Tables},
     },
 };
@@ -41,9 +46,30 @@ pub struct IdLeaf {
     pub beside: Option<u16>,
 }
 
+/// Why the values of a leaf are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    /// Nothing claims it, and the line lacks a time, a severity or a text.
+    Free,
+    /// A number for a severity whose scale nothing says.
+    Level,
+    /// A length whose unit nothing says.
+    Length,
+}
+
 /// What to do with the leaves of a line.
 #[derive(Debug)]
 pub struct Plan {
+    /// Its place among the plans of a reader.
+    pub number: u32,
+    /// The customs it was made under.
+    pub customs: u32,
+    /// Its convention is the source's: the line lacks its signature.
+    pub followed: bool,
+    /// Leaves whose values are counted.
+    pub watched: Vec<(u16, Watch)>,
+    lacking: [bool; 3],
+    ignored: Vec<u16>,
     /// The shape.
     pub shape: Vec<u32>,
     /// Index of the convention.
@@ -71,6 +97,26 @@ impl Plan {
         &self.candidates[self.starts[i] as usize..self.starts[i + 1] as usize]
     }
 
+    /// No leaf is known by its name to be that.
+    pub fn lacks(&self, what: Lack) -> bool {
+        self.lacking[what as usize]
+    }
+
+    /// What a leaf is read as, in words.
+    pub fn use_of(&self, leaf: u16) -> String {
+        if self.ignored.contains(&leaf) {
+            return "left out: not of this line".to_owned();
+        }
+        let unit = |role: Role, unit: Option<Unit>| unit.filter(|_| meaning::is_length(role));
+        let roles = Role::ALL
+            .iter()
+            .flat_map(|role| self.of(*role).iter().filter(|c| c.leaf == leaf).map(move |c| RoleUse { role: *role, rank: 0, unit: unit(*role, c.unit), from_zero: false }));
+        let ids = self.ids.iter().filter(|id| id.leaf == leaf).map(|id| Meaning::Id(id.id.clone()));
+        let mut words: Vec<String> = roles.map(Meaning::Role).chain(ids).map(|m| customs::meaning_words(&m)).collect();
+        words.truncate(3);
+        if words.is_empty() { customs::UNUSED.to_owned() } else { words.join(", ") }
+    }
+
     /// Whether the values of a line of this shape lead to this plan's convention.
     pub fn fits(&self, leaves: &[Leaf<'_>]) -> bool {
         let holds = |checks: &[(u16, Check)]| checks.iter().all(|(leaf, check)| check.holds(leaves[*leaf as usize].raw));
@@ -78,29 +124,30 @@ impl Plan {
     }
 
     /// Makes the plan of a shape.
-    pub fn new(leaves: &[Leaf<'_>], shape: Vec<u32>, names: &Names, tables: &Tables, convention: Option<usize>, unless: &[usize]) -> Self {
+    pub fn new(leaves: &[Leaf<'_>], shape: Vec<u32>, names: &Names, tables: &Tables, active: &Active, (convention, unless): (Option<usize>, &[usize])) -> Self {
         let checks_of = |i: usize| checks(&tables.conventions[i], leaves, names);
         let (checks, unless) = (convention.map_or_else(Vec::new, checks_of), unless.iter().map(|i| checks_of(*i)).collect());
         let v = convention.map(|i| &tables.conventions[i]);
         let mut by_role: Vec<Vec<Candidate>> = (0..ROLES).map(|_| Vec::new()).collect();
         let mut ids: Vec<IdLeaf> = Vec::new();
         let mut unclaimed = Vec::new();
-        let mut counted = false;
+        let (mut counted, mut ignored) = (false, Vec::new());
         for (i, leaf) in leaves.iter().enumerate() {
             let dotted = names.dotted(leaf.path);
             counted |= v.is_some_and(|v| v.attempt_counted.contains(&dotted));
-            let found = read(&dotted, tables, v);
+            let found = read(&dotted, tables, v, active);
             let tagged = leaf.kind == Kind::Array && dotted.to_ascii_lowercase().ends_with("tags");
             if found.is_empty() && (leaf.kind == Kind::Str || tagged) {
                 unclaimed.push(i as u16);
             }
             for m in found {
                 match m {
-                    Meaning::Role(r) if r.role == Role::Ignore => {}
+                    Meaning::Role(r) if r.role == Role::Ignore => ignored.push(i as u16),
                     Meaning::Role(r) => {
                         let unit = r.unit.or_else(|| v.and_then(|v| unit_of(v, &dotted, leaf)));
                         by_role[r.role as usize].push(Candidate { leaf: i as u16, unit, from_zero: r.from_zero, rank: r.rank });
                     }
+                    Meaning::Id(_) if matches!(leaf.kind, Kind::Bool | Kind::Object) => {}
                     Meaning::Id(id) => ids.push(IdLeaf { leaf: i as u16, id, beside: None }),
                 }
             }
@@ -121,7 +168,51 @@ impl Plan {
             candidates.extend(list);
             starts[i + 1] = candidates.len() as u16;
         }
-        Self { shape, convention, ids, unclaimed, checks, unless, runs, attempt_counted: counted, candidates, starts }
+        let mut plan = Self {
+            number: 0,
+            customs: active.id,
+            followed: false,
+            watched: Vec::new(),
+            lacking: [false; 3],
+            ignored,
+            shape,
+            convention,
+            ids,
+            unclaimed,
+            checks,
+            unless,
+            runs,
+            attempt_counted: counted,
+            candidates,
+            starts,
+        };
+        let taught = |leaf: &Leaf<'_>| !active.keys.is_empty() && active.keys.contains_key(&names.dotted(leaf.path));
+        let taught: Vec<u16> = leaves.iter().enumerate().filter(|(_, leaf)| taught(leaf)).map(|(i, _)| i as u16).collect();
+        plan.watch(leaves, v.is_some_and(|v| v.scale.is_some()), &taught);
+        plan
+    }
+
+    /// What may teach something about the source. What it taught before, and what the user said, is looked at as if it were not so.
+    fn watch(&mut self, leaves: &[Leaf<'_>], scaled: bool, taught: &[u16]) {
+        let described = self.convention.is_some();
+        let by_name = |role: Role| self.of(role).iter().any(|c| !taught.contains(&c.leaf));
+        self.lacking =
+            [&[Role::Time, Role::Ended, Role::Started][..], &[Role::Level], &[Role::Message, Role::Template]].map(|roles| !described && !roles.iter().any(|r| by_name(*r)));
+        let mut watched: Vec<(u16, Watch)> = Vec::new();
+        if self.lacking.contains(&true) {
+            let claimed = |i: u16| self.ignored.contains(&i) || self.ids.iter().any(|id| id.leaf == i) || self.candidates.iter().any(|c| c.leaf == i);
+            let free = |(i, leaf): (usize, &Leaf<'_>)| {
+                let i = i as u16;
+                (customs::may_be_watched(leaf.kind, leaf.in_array) && (taught.contains(&i) || !claimed(i))).then_some((i, Watch::Free))
+            };
+            watched.extend(leaves.iter().enumerate().filter_map(free));
+        }
+        if !scaled {
+            watched.extend(self.of(Role::Level).iter().take(1).filter(|c| leaves[c.leaf as usize].kind == Kind::Num).map(|c| (c.leaf, Watch::Level)));
+        }
+        let bare = |c: &&Candidate| (c.unit.is_none() || taught.contains(&c.leaf)) && leaves[c.leaf as usize].kind == Kind::Num;
+        watched.extend(self.of(Role::Duration).iter().take(1).filter(bare).map(|c| (c.leaf, Watch::Length)));
+        self.watched = watched;
     }
 }
 
@@ -161,18 +252,28 @@ fn is_run(id: &IdUse) -> bool {
 }
 
 /// Reads a path: what the convention says of it, else the generic rules.
-fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>) -> Vec<Meaning> {
+fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>, active: &Active) -> Vec<Meaning> {
+    let ignored = || vec![Meaning::Role(RoleUse { role: Role::Ignore, rank: 0, unit: None, from_zero: false })];
+    // A convention knows what its logger writes; what lines teach is for those of loggers nobody described.
+    let is_taught = convention.is_some() && active.learned.contains(dotted);
+    match active.keys.get(dotted) {
+        Some(Saying::Role(role, _)) if is_taught && !meaning::is_length(*role) => {}
+        Some(Saying::Ignore) => return ignored(),
+        Some(Saying::Role(role, unit)) => return vec![Meaning::Role(RoleUse { role: *role, rank: 0, unit: *unit, from_zero: false })],
+        Some(Saying::Id(words)) => return vec![Meaning::Id(explicit_id(dotted, words))],
+        None => {}
+    }
     let mut out = Vec::new();
     if let Some(v) = convention {
         if let Some(role) = v.roles.get(dotted) {
             if *role == Role::Ignore {
-                return vec![Meaning::Role(meaning::RoleUse { role: Role::Ignore, rank: 0, unit: None, from_zero: false })];
+                return ignored();
             }
-            out.push(Meaning::Role(meaning::RoleUse { role: *role, rank: 0, unit: None, from_zero: v.attempt_from_zero }));
+            out.push(Meaning::Role(RoleUse { role: *role, rank: 0, unit: None, from_zero: v.attempt_from_zero }));
         }
         if let Some(words) = v.ids.get(dotted) {
             if words == "none" {
-                return vec![Meaning::Role(meaning::RoleUse { role: Role::Ignore, rank: 0, unit: None, from_zero: false })];
+                return ignored();
             }
             out.push(Meaning::Id(explicit_id(dotted, words)));
         }
@@ -203,23 +304,7 @@ fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>) -> Vec<M
 /// `task`, `parent task`, `run task` (it counts within a run), `call`.
 fn explicit_id(dotted: &str, words: &str) -> IdUse {
     let parts: Vec<&str> = dotted.split('.').collect();
-    let relation = if words.contains("parent") {
-        IdRelation::Parent
-    } else if words.contains("child") {
-        IdRelation::Child
-    } else {
-        IdRelation::Own
-    };
-    let kind = match words.rsplit(' ').next().unwrap_or("") {
-        "request" => IdKind::Request,
-        "trace" => IdKind::Trace,
-        "span" => IdKind::Span,
-        "task" => IdKind::Task,
-        "call" => IdKind::Call,
-        "tool" => IdKind::Tool,
-        "group" => IdKind::Group,
-        _ => IdKind::Other,
-    };
+    let (kind, relation) = Saying::id(words);
     IdUse {
         kind: KindRule::Is(kind),
         relation,

@@ -6,17 +6,20 @@
 use crate::{
     model::{
         entry::{At, Entry},
+        habits::{Customs, Habits},
         id::{IdKind, IdRef, IdRelation, is_strong},
         record::Record,
     },
     recognise::{
-        apply, escapes, frame,
+        apply,
+        customs::Sources,
+        escapes, frame,
         names::{Names, ROOT},
-        plan::{self, Plan},
+        plan::Plan,
         prefix,
         scan::{self, Batch, Kind, Leaf, Scan},
-        stack,
-        table::{Convention, Tables},
+        signature, stack,
+        table::Tables,
         text,
         values::Line,
     },
@@ -24,6 +27,7 @@ use crate::{
 use rustc_hash::FxHashMap;
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     hash::{Hash, Hasher},
     sync::Arc,
 };
@@ -43,23 +47,62 @@ pub struct Reader {
     tables: Arc<Tables>,
     names: Names,
     plans: FxHashMap<u64, Vec<Arc<Plan>>>,
-    held: usize,
+    held: Vec<Arc<Plan>>,
+    sources: Sources,
 }
 
 impl Reader {
     /// A reader with these tables.
     pub fn new(tables: Arc<Tables>) -> Self {
         let names = Names::new(tables.sets.clone());
-        Self { tables, names, plans: FxHashMap::default(), held: 0 }
+        Self { tables, names, plans: FxHashMap::default(), held: Vec::new(), sources: Sources::default() }
+    }
+
+    /// What was decided of sources is applied from now on.
+    pub fn tell(&mut self, customs: Arc<BTreeMap<String, Customs>>) {
+        self.sources.tell(customs, &self.tables);
+    }
+
+    /// Looks at the first records of a source and decides what they speak for, before they are read. What is decided may show more (a clock
+    /// tells lengths): then it looks once more.
+    pub fn meet<'r>(&mut self, records: impl Iterator<Item = Record<'r>> + Clone) {
+        let mut scratch = Vec::new();
+        for _ in 0..2 {
+            self.take_habits();
+            self.sources.count(true);
+            for record in records.clone() {
+                scratch.clear();
+                self.read(&record, &mut scratch);
+            }
+            self.sources.settle(&self.held, &self.names, &self.tables);
+            self.sources.count(false);
+            if !self.sources.decide(&self.tables) {
+                break;
+            }
+        }
+        // They are counted when they are read.
+        self.take_habits();
+    }
+
+    /// Begins to count what the lines of each source have in common.
+    pub fn count(&mut self) {
+        self.sources.count(true);
+    }
+
+    /// What was counted since, by source, and under which customs it was read.
+    pub fn take_habits(&mut self) -> (BTreeMap<String, Habits>, BTreeMap<String, u32>) {
+        self.sources.take(&self.held, &self.names, &self.tables)
     }
 
     /// Reads one record; pushes at least one entry.
     pub fn read(&mut self, record: &Record<'_>, out: &mut Vec<Entry>) {
-        if self.names.is_full() || self.held > MAX_PLANS {
+        if self.names.is_full() || self.held.len() > MAX_PLANS {
+            self.sources.settle(&self.held, &self.names, &self.tables);
             self.names.clear();
             self.plans.clear();
-            self.held = 0;
+            self.held.clear();
         }
+        self.sources.enter(record.source, &self.tables);
         // Checking first is several times faster than the lossy way, and almost all lines are valid.
         let text = std::str::from_utf8(record.raw).map_or_else(|_| String::from_utf8_lossy(record.raw), Cow::Borrowed);
         // NULs in front are the hole that a truncated file leaves: they are none of the record's text.
@@ -333,8 +376,9 @@ impl Reader {
         if let Some(v) = convention {
             entry.reading.convention = v.name;
         }
-        let line = Line { leaves, names: &self.names, plan: &plan, convention };
+        let line = Line { leaves, names: &self.names, plan: &plan, convention, scale: self.sources.scale() };
         apply::fill(&line, &self.tables, entry);
+        self.sources.observe(&plan, leaves, entry, &self.names);
         plan.convention
     }
 
@@ -343,46 +387,20 @@ impl Reader {
         let mut hasher = rustc_hash::FxHasher::default();
         shape.hash(&mut hasher);
         let hash = hasher.finish();
-        if let Some(known) = self.plans.get(&hash).into_iter().flatten().filter(|p| p.shape == shape).find(|p| p.fits(leaves)) {
+        let customs = self.sources.active_id();
+        if let Some(known) = self.plans.get(&hash).into_iter().flatten().filter(|p| p.customs == customs && p.shape == shape).find(|p| p.fits(leaves)) {
             return known.clone();
         }
-        let (convention, unless) = choose(leaves, &self.tables, &self.names);
-        let plan = Arc::new(Plan::new(leaves, shape, &self.names, &self.tables, convention, &unless));
-        self.held += 1;
+        let active = self.sources.active();
+        let (convention, unless, followed) = signature::choose(leaves, &self.tables, &self.names, &active);
+        let mut plan = Plan::new(leaves, shape, &self.names, &self.tables, &active, (convention, &unless));
+        plan.number = self.held.len() as u32;
+        plan.followed = followed;
+        let plan = Arc::new(plan);
+        self.held.push(plan.clone());
         self.plans.entry(hash).or_default().push(plan.clone());
         plan
     }
-}
-
-/// The strongest convention whose signature the line has; and those before it that the shape has but whose values it lacks.
-fn choose(leaves: &[Leaf<'_>], tables: &Tables, names: &Names) -> (Option<usize>, Vec<usize>) {
-    let paths: Vec<(String, Kind)> = leaves.iter().map(|l| (names.dotted(l.path), l.kind)).collect();
-    let mut unless = Vec::new();
-    for (i, v) in tables.conventions.iter().enumerate() {
-        if !has_shape(v, &paths) {
-            continue;
-        }
-        if plan::checks(v, leaves, names).iter().all(|(leaf, check)| check.holds(leaves[*leaf as usize].raw)) {
-            return (Some(i), unless);
-        }
-        unless.push(i);
-    }
-    (None, unless)
-}
-
-fn has_shape(v: &Convention, paths: &[(String, Kind)]) -> bool {
-    let has = |want: &String| match want.strip_suffix('.') {
-        Some(object) => paths.iter().any(|(p, _)| p.strip_prefix(object).is_some_and(|r| r.starts_with('.'))),
-        None => paths.iter().any(|(p, _)| p == want),
-    };
-    let is = |want: &String, kind: Kind| paths.iter().any(|(p, k)| p == want && *k == kind);
-    v.when.has.iter().all(has)
-        && (v.when.any.is_empty() || v.when.any.iter().any(has))
-        && !v.when.not.iter().any(has)
-        && v.when.number.iter().all(|p| is(p, Kind::Num))
-        && v.when.string.iter().all(|p| is(p, Kind::Str))
-        && v.when.starts.keys().all(|p| is(p, Kind::Str))
-        && v.when.capital.iter().all(|p| is(p, Kind::Str))
 }
 
 /// The lines below the first: a trace says what was raised, anything else is text.

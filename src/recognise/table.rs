@@ -3,7 +3,7 @@
 //! Guarantees: a table that does not load says which file, which entry and why; the built-in ones load (a test reads them all). Code
 //! never names a convention: everything that is peculiar to one stands in its file.
 
-use crate::recognise::{length::Unit, role::Role};
+use crate::recognise::{length::Unit, role::Role, settings::Settings};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 use std::{
@@ -178,6 +178,10 @@ pub struct Tables {
     pub sets: Arc<Sets>,
     /// Samples by table.
     pub samples: Vec<(String, Sample)>,
+    /// Hash of what came from outside; 0: nothing did.
+    pub version: u64,
+    /// What the user says of keys and sources.
+    pub settings: Settings,
     /// File and name of the conventions that came from outside.
     pub own: Vec<(String, String)>,
 }
@@ -192,6 +196,16 @@ impl Tables {
     /// The built-in conventions and some more; of two with the same name the later one is taken.
     pub fn with(extra: &[(String, String)]) -> Result<Arc<Self>, TableError> {
         Self::load(extra)
+    }
+
+    /// And with what a settings file says: its name and its text.
+    pub fn under(extra: &[(String, String)], file: &str, text: &str) -> Result<Arc<Self>, TableError> {
+        let loaded = Self::load(extra)?;
+        let mut tables = Arc::try_unwrap(loaded).unwrap_or_default();
+        let names: Vec<&str> = tables.conventions.iter().map(|v| v.name).collect();
+        tables.version ^= hash(&text);
+        tables.settings = Settings::read(text, &names).map_err(|what| TableError { file: file.to_owned(), what })?;
+        Ok(Arc::new(tables))
     }
 
     fn load(extra: &[(String, String)]) -> Result<Arc<Self>, TableError> {
@@ -222,6 +236,7 @@ impl Tables {
         }
         tables.conventions.sort_by(|a, b| b.when.strength().cmp(&a.when.strength()).then_with(|| a.name.cmp(b.name)));
         tables.sets = Arc::new(sets);
+        tables.version = if extra.is_empty() { 0 } else { hash(&extra) };
         Ok(Arc::new(tables))
     }
 
@@ -269,6 +284,13 @@ impl Tables {
     }
 }
 
+fn hash(of: &impl std::hash::Hash) -> u64 {
+    use std::hash::Hasher as _;
+    let mut hasher = rustc_hash::FxHasher::default();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// Names of conventions live as long as the process: there are few, and entries carry them around.
 fn interned(name: &str) -> &'static str {
     static NAMES: OnceLock<std::sync::Mutex<FxHashSet<&'static str>>> = OnceLock::new();
@@ -282,7 +304,7 @@ fn interned(name: &str) -> &'static str {
 }
 
 /// One line: where, and what.
-fn toml_words(text: &str, error: &toml::de::Error) -> String {
+pub fn toml_words(text: &str, error: &toml::de::Error) -> String {
     let what = error.message().lines().collect::<Vec<_>>().join(", ");
     match error.span() {
         Some(span) => format!("line {}: {what}", text[..span.start.min(text.len())].matches('\n').count() + 1),

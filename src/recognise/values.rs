@@ -14,6 +14,7 @@ use crate::{
         plan::{Candidate, Plan},
         role::Role,
         scan::{self, Kind, Leaf},
+        severity::Scale,
         table::Convention,
     },
 };
@@ -30,6 +31,8 @@ pub struct Line<'a, 'l> {
     pub plan: &'l Plan,
     /// The convention.
     pub convention: Option<&'l Convention>,
+    /// Scale of numeric severities that the source taught.
+    pub scale: Option<Scale>,
 }
 
 impl<'a, 'l> Line<'a, 'l> {

@@ -110,24 +110,15 @@ impl Item {
         self.refs.iter().find(|r| &*r.key == key)
     }
 
-    /// The length the line states, in nanoseconds, when its unit is known or was learned.
-    pub fn duration_ns(&self, profile: &Profile) -> Option<i64> {
-        let length = self.entry.duration?;
-        length.ns.or_else(|| {
-            let unit = profile.units.get(&unit_profile_key(&self.entry))?;
-            Some((length.bare * unit) as i64)
-        })
+    /// The length the line states, in nanoseconds, when its unit is known.
+    pub fn duration_ns(&self) -> Option<i64> {
+        self.entry.duration?.ns
     }
 
     /// A stated instant with the source's zone applied.
     pub fn corrected(&self, instant: Instant, profile: &Profile) -> i64 {
         corrected(&self.entry, instant, profile)
     }
-}
-
-/// Key of a learned unit: the source and the step.
-pub fn unit_profile_key(entry: &Entry) -> String {
-    format!("{}\u{1f}{}", entry.source, words::step_name(entry))
 }
 
 fn label_parts(label: &str) -> usize {

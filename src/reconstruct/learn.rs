@@ -6,6 +6,7 @@
 use crate::{
     model::{
         entry::Entry,
+        habits::Habits,
         id::{IdKind, IdRelation},
         profile::{Profile, RoleDecision, Zone},
     },
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     hash::{Hash, Hasher},
+    sync::Arc,
 };
 
 /// Ids sampled for zones: those with the smallest hashes.
@@ -26,7 +28,9 @@ const MAX_FIELDS: usize = 4_096;
 /// Different requests remembered for a sampled value.
 const MAX_MET: usize = 6;
 /// Version of the compact form.
-const LEARNED_VERSION: u32 = 1;
+const LEARNED_VERSION: u32 = 2;
+/// Most sources whose habits are kept.
+const MAX_HABITS: usize = 256;
 /// A data test speaks from this many sampled values up.
 pub const ENOUGH: usize = 20;
 
@@ -42,6 +46,8 @@ pub struct Learned {
     /// By service, then label.
     fields: BTreeMap<String, BTreeMap<String, Field>>,
     field_count: usize,
+    /// By source: what its lines have in common.
+    pub habits: BTreeMap<String, Habits>,
 }
 
 /// What a source showed of itself. Instants are as written: a naive one is not moved yet.
@@ -188,7 +194,15 @@ fn hash(text: &str) -> u64 {
 
 impl Default for Learned {
     fn default() -> Self {
-        Self { version: LEARNED_VERSION, sources: BTreeMap::new(), zone_ids: BTreeMap::new(), zone_lines: BTreeMap::new(), fields: BTreeMap::new(), field_count: 0 }
+        Self {
+            version: LEARNED_VERSION,
+            sources: BTreeMap::new(),
+            zone_ids: BTreeMap::new(),
+            zone_lines: BTreeMap::new(),
+            fields: BTreeMap::new(),
+            field_count: 0,
+            habits: BTreeMap::new(),
+        }
     }
 }
 
@@ -274,6 +288,15 @@ impl Learned {
         }
     }
 
+    /// Takes note of what the lines of sources have in common.
+    pub fn observe_habits(&mut self, habits: BTreeMap<String, Habits>) {
+        for (source, habits) in habits {
+            if self.habits.len() < MAX_HABITS || self.habits.contains_key(&source) {
+                self.habits.entry(source).or_default().merge(&habits);
+            }
+        }
+    }
+
     /// Takes in what another reader of other lines learned. The order of merging does not matter.
     pub fn merge(&mut self, other: Self) {
         for (name, facts) in other.sources {
@@ -296,6 +319,7 @@ impl Learned {
             let mine = self.zone_lines.entry(source).or_default();
             votes.into_iter().for_each(|(offset, n)| *mine.entry(offset).or_default() += n);
         }
+        self.observe_habits(other.habits);
         for (service, fields) in other.fields {
             for (label, field) in fields {
                 self.merge_field(&service, &label, field);
@@ -343,7 +367,8 @@ impl Learned {
 
     /// The profile these statistics speak for. Its version is a hash of what it says: equal profiles have equal versions.
     pub fn profile(&self) -> Profile {
-        let mut profile = Profile { zones: self.zones(), ..Profile::default() };
+        let customs = self.habits.iter().map(|(source, habits)| (source.clone(), habits.customs())).filter(|(_, customs)| !customs.is_empty());
+        let mut profile = Profile { zones: self.zones(), customs: Arc::new(customs.collect()), ..Profile::default() };
         for decision in self.roles() {
             if decision.kind != decision.by_name {
                 profile.roles.insert(roles::role_key(&decision.service, &decision.label), decision);
@@ -444,6 +469,9 @@ fn profile_version(profile: &Profile) -> u64 {
     }
     for (key, role) in &profile.roles {
         text.push_str(&format!("r{key}\u{1f}{:?}\n", role.kind));
+    }
+    for (source, customs) in &*profile.customs {
+        text.push_str(&format!("c{source}\u{1f}{:?}{:?}{:?}{:?}\n", customs.convention, customs.first_keys, customs.keys, customs.scale));
     }
     hash(&text)
 }

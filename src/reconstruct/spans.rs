@@ -130,7 +130,7 @@ pub struct Stated {
 pub fn stated(item: &Item, profile: &Profile) -> Option<Stated> {
     let entry = &item.entry;
     let (started, ended) = (entry.started.map(|t| item.corrected(t, profile)), entry.ended.map(|t| item.corrected(t, profile)));
-    let duration = item.duration_ns(profile).filter(|d| *d >= 0);
+    let duration = item.duration_ns().filter(|d| *d >= 0);
     match (started, ended, duration) {
         (Some(s), Some(e), _) if e >= s => Some(Stated { start: s, end: e, evidence: Evidence::Stated }),
         (Some(s), None, Some(d)) => Some(Stated { start: s, end: s.saturating_add(d), evidence: Evidence::Stated }),

@@ -54,13 +54,20 @@ pub struct Rollup {
     interrupted: bool,
 }
 
+/// What was learned, as it is applied under these tables: rows made under others are behind.
+pub fn profile_of(learned: &Learned, tables: &Tables) -> Profile {
+    let mut profile = learned.profile();
+    profile.version ^= tables.version;
+    profile
+}
+
 impl Rollup {
     /// Over a store. Rows that are behind their lines are rebuilt at once, unless `stop` is set meanwhile.
     pub fn open(store: Arc<Store>, row_store: &RowStore, tables: Arc<Tables>, stop: Arc<AtomicBool>) -> Result<Self, QueryError> {
         let rows = row_store.writer().map_err(lines::store)?;
         let reader = store.reload().map_err(lines::store)?;
         let learned = Learned::from_bytes(reader.learned()).unwrap_or_default();
-        let profile = Arc::new(learned.profile());
+        let profile = Arc::new(profile_of(&learned, &tables));
         let built = row_store.reader();
         let empty = reader.doc_count() == 0;
         let stamp = built.stamp();
@@ -84,10 +91,18 @@ impl Rollup {
             return Ok(());
         }
         self.generation = batch.generation;
-        let profile = batch.learned.profile();
+        let profile = profile_of(&batch.learned, &self.tables);
         if profile.version != self.profile.version {
             self.stale |= self.any;
+            if profile.customs != self.profile.customs {
+                self.recent = Recent::new(RECENT_BYTES, false);
+            }
             self.profile = Arc::new(profile);
+        }
+        // Its records were read before what they teach was known: from the index they are read rightly.
+        if batch.misread {
+            self.stale = true;
+            self.recent = Recent::new(RECENT_BYTES, false);
         }
         let reader = self.store.reload().map_err(lines::store)?;
         if self.stale && !batch.catching_up {
@@ -119,7 +134,7 @@ impl Rollup {
     /// Rebuilds the rows of the records that were committed after the rows were.
     fn catch_up(&mut self, reader: &LineReader, learned: &Learned, covered: &BTreeMap<u64, u64>) -> Result<(), QueryError> {
         let lineages = lines::lineages(reader.checkpoint());
-        let index = IndexLines::new(reader, &lineages, self.tables.clone(), None);
+        let index = IndexLines::new(reader, &lineages, &self.profile, self.tables.clone(), None);
         for part in reader.since(covered).chunks(REBUILD_BATCH) {
             let mut count = 0;
             for place in part {
@@ -145,7 +160,7 @@ impl Rollup {
         self.any = false;
         self.recent = Recent::new(RECENT_BYTES, true);
         let lineages = lines::lineages(reader.checkpoint());
-        let index = IndexLines::new(reader, &lineages, self.tables.clone(), None);
+        let index = IndexLines::new(reader, &lineages, &self.profile, self.tables.clone(), None);
         let mut count = 0;
         for stored in reader.all() {
             let loaded = index.read(stored.map_err(lines::store)?);
@@ -173,7 +188,8 @@ impl Rollup {
     fn build_last(&mut self, reader: &LineReader, learned: &Learned, count: usize) -> Result<(), QueryError> {
         let lineages = lines::lineages(reader.checkpoint());
         let profile = self.profile.clone();
-        let source = Both { recent: &self.recent, lineages: &lineages, index: IndexLines::new(reader, &lineages, self.tables.clone(), None), unpacked: RefCell::default() };
+        let source =
+            Both { recent: &self.recent, lineages: &lineages, index: IndexLines::new(reader, &lineages, &self.profile, self.tables.clone(), None), unpacked: RefCell::default() };
         let mut assembler = Assembler::new(&source, &profile);
         let coverage = engine::spans(learned, &profile);
         let mut done: FxHashSet<u64> = FxHashSet::default();

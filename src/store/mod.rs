@@ -235,7 +235,7 @@ fn check_version(dir: &Path, create: bool) -> Result<(), StoreError> {
             if try_exists(&lines.join("meta.json"))? {
                 return Err(StoreError::Damaged { path, cause: "the file is missing, and an index stands beside it".to_owned() });
             }
-            write_new(&path, format!("{LAYOUT_VERSION}\n").as_bytes())
+            write_whole(&path, format!("{LAYOUT_VERSION}\n").as_bytes())
         }
         Err(cause) if cause.kind() == io::ErrorKind::InvalidData => Err(StoreError::Damaged { path, cause: cause.to_string() }),
         Err(cause) => Err(StoreError::Io { action: "reading", path, cause }),
@@ -243,7 +243,7 @@ fn check_version(dir: &Path, create: bool) -> Result<(), StoreError> {
 }
 
 /// Writes a small file as a whole: beside its place first, synced, then renamed.
-fn write_new(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), StoreError> {
     use io::Write;
     let beside = path.with_extension("new");
     let mut file = File::create(&beside).map_err(io_error("creating", &beside))?;

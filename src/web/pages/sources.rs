@@ -54,6 +54,9 @@ struct SourceView {
     pending: String,
     coverage: String,
     bar: Option<(Units, Units)>,
+    decided: Vec<String>,
+    keys: Vec<(String, String, String)>,
+    keys_title: String,
 }
 
 /// What became of some of a file's lines.
@@ -113,7 +116,11 @@ fn source(s: &SourceStatus, scale: Option<Scale>) -> SourceView {
     let mut conventions = s.conventions.iter();
     let first = conventions.next();
     let others = conventions.take(4).map(|(name, n)| format!("{name} {}", format::count(*n))).collect::<Vec<_>>().join(", ");
+    let keys: Vec<(String, String, String)> = s.keys.iter().map(|k| (k.key.clone(), format::count(k.lines), k.read_as.join("; "))).collect();
     SourceView {
+        decided: s.decided.clone(),
+        keys_title: format!("what was done with its {}", format::counted(keys.len() as u64, "key", "keys")),
+        keys,
         name: if s.name.is_empty() { s.path.clone() } else { s.name.clone() },
         path: s.path.clone(),
         state: state(s),

@@ -1,0 +1,439 @@
+//! What the lines of one source have in common, counted, and what is decided from it: which convention its odd lines follow, which of its
+//! unnamed keys is the clock, the severity or the text, which unit its bare durations have.
+//!
+//! Guarantees: counts, minima and maxima only, so lines may come in any order and batches of any size; bounded whatever the keys; a
+//! decision is a pure function of the counts, and what is ambiguous is said and used for nothing. It never sees a line.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Most keys whose use is counted, and keys that are watched.
+pub const MAX_KEYS: usize = 96;
+/// Most words remembered of a key's values.
+const MAX_WORDS: usize = 12;
+/// Most conventions, and first keys of one.
+const MAX_LEADS: usize = 12;
+/// Longest key that is remembered, in bytes.
+pub const MAX_KEY_BYTES: usize = 160;
+/// Fewest lines that decide anything.
+const ENOUGH: u64 = 8;
+/// Agreeing lengths that decide a unit.
+const ENOUGH_LENGTHS: u32 = 3;
+/// Units of bare durations with their nanoseconds.
+pub const UNITS: [(&str, f64); 4] = [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9)];
+/// A clock of a log covers no more than this, in seconds: two years. Birthdays and validities do.
+const LONGEST_LOG_S: i64 = 2 * 366 * 86_400;
+
+/// What a line lacks that an unnamed key may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// No key is known to be its time.
+    Time,
+    /// No key is known to be its severity.
+    Level,
+    /// No key is known to be its text.
+    Message,
+}
+
+/// What was counted of a source.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Habits {
+    /// JSON objects.
+    pub objects: u64,
+    /// Convention (empty: none) → its lines.
+    pub conventions: BTreeMap<String, Lead>,
+    /// Objects without a time, a severity, a text that is known by its key.
+    pub lacking: [u64; 3],
+    /// Key → what its values looked like, for keys that nothing claims and lengths without a unit.
+    pub watched: BTreeMap<String, Watched>,
+    /// Numbers that stood for a severity where no convention gave their scale.
+    pub levels: BTreeMap<i64, u64>,
+    /// Key → what was done with it.
+    pub keys: BTreeMap<String, KeyUse>,
+    /// Keys beyond the bound.
+    pub further_keys: u64,
+}
+
+/// The lines of a convention.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lead {
+    /// How many.
+    pub lines: u64,
+    /// Key they begin with → how many.
+    pub first_keys: BTreeMap<String, u64>,
+}
+
+/// What became of a key.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyUse {
+    /// Lines that have it.
+    pub lines: u64,
+    /// What it was read as, in words → lines.
+    pub uses: BTreeMap<String, u64>,
+}
+
+/// What the values of a key looked like.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watched {
+    /// Values.
+    pub lines: u64,
+    /// Of them, instants.
+    pub instants: u64,
+    /// Earliest and latest of those, in seconds.
+    pub range_s: Option<(i64, i64)>,
+    /// Values that are words of a severity.
+    pub severities: u64,
+    /// Those words.
+    pub words: BTreeMap<String, u64>,
+    /// Values of several words.
+    pub prose: u64,
+    /// For a length: how often it fits the time since its unit of work was first seen, by [`UNITS`].
+    pub fits: [u32; 4],
+}
+
+/// What is decided of a source; empty when there is nothing to decide.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Customs {
+    /// Convention of lines that nearly have its signature.
+    pub convention: Option<String>,
+    /// Keys such a line begins with.
+    pub first_keys: Vec<String>,
+    /// Key → what it is: `time`, `level`, `message`, `duration ms`.
+    pub keys: BTreeMap<String, String>,
+    /// Scale of numeric severities.
+    pub scale: Option<String>,
+    /// Why, and what stayed open; one sentence each.
+    pub why: Vec<String>,
+}
+
+impl Customs {
+    /// Nothing differs from reading each line by itself.
+    pub fn is_empty(&self) -> bool {
+        self.convention.is_none() && self.keys.is_empty() && self.scale.is_none()
+    }
+}
+
+/// Counts one more, unless a new name would be one too many.
+pub fn bump(counts: &mut BTreeMap<String, u64>, name: &str, by: u64, most: usize) {
+    if let Some(n) = counts.get_mut(name) {
+        *n += by;
+    } else if counts.len() < most && name.len() <= MAX_KEY_BYTES {
+        counts.insert(name.to_owned(), by);
+    }
+}
+
+impl Habits {
+    /// Counts lines of a convention that begin with a key.
+    pub fn led(&mut self, convention: &str, first_key: &str, lines: u64) {
+        self.objects += lines;
+        if self.conventions.len() < MAX_LEADS || self.conventions.contains_key(convention) {
+            let lead = self.conventions.entry(convention.to_owned()).or_default();
+            lead.lines += lines;
+            bump(&mut lead.first_keys, first_key, lines, MAX_LEADS);
+        }
+    }
+
+    /// Counts what was done with a key.
+    pub fn used(&mut self, key: &str, what: &str, lines: u64) {
+        if !self.keys.contains_key(key) {
+            if self.keys.len() >= MAX_KEYS || key.len() > MAX_KEY_BYTES {
+                self.further_keys += lines;
+                return;
+            }
+            self.keys.insert(key.to_owned(), KeyUse::default());
+        }
+        if let Some(found) = self.keys.get_mut(key) {
+            found.lines += lines;
+            bump(&mut found.uses, what, lines, 4);
+        }
+    }
+
+    /// What is counted of a key's values, as long as there is room for one more.
+    pub fn watch(&mut self, key: &str) -> Option<&mut Watched> {
+        if !self.watched.contains_key(key) {
+            if self.watched.len() >= MAX_KEYS || key.len() > MAX_KEY_BYTES {
+                return None;
+            }
+            self.watched.insert(key.to_owned(), Watched::default());
+        }
+        self.watched.get_mut(key)
+    }
+
+    /// Takes in what was counted elsewhere.
+    pub fn merge(&mut self, other: &Self) {
+        self.objects += other.objects;
+        self.further_keys += other.further_keys;
+        for (mine, theirs) in self.lacking.iter_mut().zip(other.lacking) {
+            *mine += theirs;
+        }
+        for (name, lead) in &other.conventions {
+            if self.conventions.len() < MAX_LEADS || self.conventions.contains_key(name) {
+                let mine = self.conventions.entry(name.clone()).or_default();
+                mine.lines += lead.lines;
+                lead.first_keys.iter().for_each(|(key, n)| bump(&mut mine.first_keys, key, *n, MAX_LEADS));
+            }
+        }
+        for (key, seen) in &other.watched {
+            if let Some(mine) = self.watch(key) {
+                mine.merge(seen);
+            }
+        }
+        for (number, n) in &other.levels {
+            self.level_number(*number, *n);
+        }
+        for (key, found) in &other.keys {
+            found.uses.iter().for_each(|(what, n)| self.used(key, what, *n));
+        }
+    }
+
+    /// Counts a number that stood for a severity.
+    pub fn level_number(&mut self, number: i64, lines: u64) {
+        if self.levels.len() < 32 || self.levels.contains_key(&number) {
+            *self.levels.entry(number).or_default() += lines;
+        }
+    }
+
+    /// What it all speaks for.
+    pub fn customs(&self) -> Customs {
+        let mut out = Customs::default();
+        self.decide_convention(&mut out);
+        self.decide(Lack::Time, "time", "values that are instants", Watched::is_clock, &mut out);
+        self.decide(Lack::Level, "level", "values that are words of a severity", Watched::is_level, &mut out);
+        self.decide(Lack::Message, "message", "values of several words", Watched::is_message, &mut out);
+        self.decide_units(&mut out);
+        out.scale = self.scale().map(str::to_owned);
+        out
+    }
+
+    /// Lines without a convention follow the one of most of their source.
+    fn decide_convention(&self, out: &mut Customs) {
+        let Some((name, lead)) = self.conventions.iter().filter(|(name, _)| !name.is_empty()).max_by_key(|(_, lead)| lead.lines) else { return };
+        let odd = self.conventions.get("").map_or(0, |lead| lead.lines);
+        if odd == 0 || lead.lines < ENOUGH || lead.lines * 10 < self.objects * 6 {
+            return;
+        }
+        out.convention = Some(name.clone());
+        out.first_keys = lead.first_keys.iter().filter(|(_, n)| **n * 5 >= lead.lines).map(|(key, _)| key.clone()).collect();
+        out.why.push(format!("{} of {} objects have the keys of {name}; others that begin alike and have half of them are read so too", lead.lines, self.objects));
+    }
+
+    fn decide(&self, lack: Lack, role: &str, what: &str, is: fn(&Watched, &str) -> bool, out: &mut Customs) {
+        let lines = self.lacking[lack as usize];
+        if lines < ENOUGH {
+            return;
+        }
+        let found: Vec<(&String, &Watched)> = self.watched.iter().filter(|(key, seen)| seen.lines >= ENOUGH && seen.lines * 2 >= lines && is(seen, key)).collect();
+        // Of several, the one nearest to the top.
+        let depth = |key: &str| key.matches('.').count();
+        let top = found.iter().map(|(key, _)| depth(key)).min().unwrap_or(0);
+        let nearest: Vec<&(&String, &Watched)> = found.iter().filter(|(key, _)| depth(key) == top).collect();
+        match nearest[..] {
+            [] => {}
+            [(key, seen)] => {
+                out.keys.insert((*key).clone(), role.to_owned());
+                out.why.push(format!("{key} is the {role}: {} {what}, on {} of {lines} lines without one", seen.lines, seen.lines.min(lines)));
+            }
+            [..] => {
+                let names: Vec<&str> = nearest.iter().map(|(key, _)| key.as_str()).collect();
+                out.why.push(format!("{} may each be the {role}: none is used", names.join(", ")));
+            }
+        }
+    }
+
+    fn decide_units(&self, out: &mut Customs) {
+        for (key, seen) in &self.watched {
+            let total: u32 = seen.fits.iter().sum();
+            let Some((best, n)) = seen.fits.iter().enumerate().max_by_key(|(_, n)| **n) else { continue };
+            if *n >= ENOUGH_LENGTHS && u64::from(*n) * 10 >= u64::from(total) * 9 {
+                let unit = UNITS[best].0;
+                out.keys.entry(key.clone()).or_insert_with(|| format!("duration {unit}"));
+                out.why.push(format!("{key} is in {unit}: {n} of {total} lengths fit the time since their work was first seen"));
+            }
+        }
+    }
+
+    /// Tens are pino's or Python's: with pino most lines are 30, with Python 20. Fours are slog's or OpenTelemetry's.
+    fn scale(&self) -> Option<&'static str> {
+        let total: u64 = self.levels.values().sum();
+        let most = self.levels.iter().max_by_key(|(_, n)| **n).map(|(number, _)| *number)?;
+        let all = |allowed: &[i64]| self.levels.keys().all(|n| allowed.contains(n));
+        if total < ENOUGH {
+            return None;
+        }
+        if all(&[5, 10, 20, 25, 30, 40, 50]) && matches!(most, 20 | 25) && !self.levels.contains_key(&60) {
+            return Some("python");
+        }
+        if all(&[-8, -4, 0, 4, 8, 12]) && self.levels.keys().any(|n| *n < 0 || *n > 7) {
+            return Some("slog");
+        }
+        (self.levels.keys().all(|n| (1..=24).contains(n)) && most == 9).then_some("otel")
+    }
+}
+
+impl Watched {
+    fn merge(&mut self, other: &Self) {
+        self.lines += other.lines;
+        self.instants += other.instants;
+        self.severities += other.severities;
+        self.prose += other.prose;
+        if let Some((from, to)) = other.range_s {
+            self.saw(from);
+            self.saw(to);
+        }
+        other.words.iter().for_each(|(word, n)| bump(&mut self.words, word, *n, MAX_WORDS));
+        for (mine, theirs) in self.fits.iter_mut().zip(other.fits) {
+            *mine += theirs;
+        }
+    }
+
+    /// Takes note of an instant.
+    pub fn saw(&mut self, at_s: i64) {
+        self.range_s = Some(self.range_s.map_or((at_s, at_s), |(from, to)| (from.min(at_s), to.max(at_s))));
+    }
+
+    /// Takes note of a word of a severity.
+    pub fn word(&mut self, word: &str) {
+        self.severities += 1;
+        bump(&mut self.words, word, 1, MAX_WORDS);
+    }
+
+    /// All its values are instants of a time that a log may cover.
+    fn is_clock(&self, key: &str) -> bool {
+        let covers = self.range_s.is_some_and(|(from, to)| to - from <= LONGEST_LOG_S);
+        self.instants == self.lines && covers && !has_word(key, &OF_ANOTHER_TIME)
+    }
+
+    /// All its values are severities, and they differ and repeat.
+    fn is_level(&self, _: &str) -> bool {
+        self.severities == self.lines && (2..=8).contains(&self.words.len()) && self.words.values().sum::<u64>() == self.lines
+    }
+
+    fn is_message(&self, key: &str) -> bool {
+        self.prose * 10 >= self.lines * 6 && !has_word(key, &OF_ANOTHER_TEXT)
+    }
+}
+
+/// Times of something else than the line.
+const OF_ANOTHER_TIME: [&str; 21] = [
+    "expires",
+    "expiry",
+    "expiration",
+    "expire",
+    "until",
+    "deadline",
+    "valid",
+    "renews",
+    "renewal",
+    "born",
+    "birth",
+    "updated",
+    "due",
+    "next",
+    "last",
+    "scheduled",
+    "since",
+    "released",
+    "modified",
+    "start",
+    "end",
+];
+/// Texts that are not what the line says.
+const OF_ANOTHER_TEXT: [&str; 24] = [
+    "agent",
+    "query",
+    "prompt",
+    "content",
+    "input",
+    "output",
+    "question",
+    "answer",
+    "address",
+    "title",
+    "description",
+    "sql",
+    "statement",
+    "response",
+    "completion",
+    "args",
+    "command",
+    "cmd",
+    "stack",
+    "header",
+    "cookie",
+    "referer",
+    "browser",
+    "documentation",
+];
+
+fn has_word(key: &str, words: &[&str]) -> bool {
+    key.split(|c: char| !c.is_alphanumeric()).any(|part| {
+        let lower = part.to_ascii_lowercase();
+        words.iter().any(|word| lower == *word || (lower.len() > word.len() && word.len() > 4 && (lower.starts_with(word) || lower.ends_with(word))))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(lacking: [u64; 3], watched: &[(&str, Watched)]) -> Habits {
+        Habits { objects: 20, lacking, watched: watched.iter().map(|(key, seen)| ((*key).to_owned(), seen.clone())).collect(), ..Habits::default() }
+    }
+
+    fn clock(from: i64, to: i64) -> Watched {
+        Watched { lines: 20, instants: 20, range_s: Some((from, to)), ..Watched::default() }
+    }
+
+    #[test]
+    fn the_one_key_that_is_a_clock_is_the_time() {
+        let customs = of([20, 0, 0], &[("zeit", clock(1_700_000_000, 1_700_000_900)), ("card.expires", clock(1_700_000_000, 1_700_000_900))]).customs();
+        assert_eq!(customs.keys, BTreeMap::from([("zeit".to_owned(), "time".to_owned())]));
+        assert_eq!(customs.why, ["zeit is the time: 20 values that are instants, on 20 of 20 lines without one"]);
+    }
+
+    #[test]
+    fn of_two_clocks_none_is_used_and_both_are_named() {
+        let customs = of([20, 0, 0], &[("a", clock(1_700_000_000, 1_700_000_900)), ("b", clock(1_700_000_000, 1_700_000_900))]).customs();
+        assert!(customs.is_empty());
+        assert_eq!(customs.why, ["a, b may each be the time: none is used"]);
+    }
+
+    #[test]
+    fn birthdays_are_no_clock() {
+        assert!(of([20, 0, 0], &[("day", clock(400_000_000, 1_700_000_900))]).customs().is_empty());
+    }
+
+    #[test]
+    fn a_unit_needs_lengths_that_agree() {
+        let fits = |fits| of([0; 3], &[("dauer", Watched { lines: 9, fits, ..Watched::default() })]).customs().keys;
+        assert_eq!(fits([0, 0, 3, 0]), BTreeMap::from([("dauer".to_owned(), "duration ms".to_owned())]));
+        assert_eq!(fits([0, 0, 2, 0]), BTreeMap::new());
+        assert_eq!(fits([0, 2, 3, 0]), BTreeMap::new());
+    }
+
+    #[test]
+    fn tens_are_told_by_what_most_lines_are() {
+        let scale = |levels: &[(i64, u64)]| Habits { levels: levels.iter().copied().collect(), ..Habits::default() }.scale();
+        assert_eq!(scale(&[(20, 30), (30, 2), (40, 1)]), Some("python"));
+        assert_eq!(scale(&[(20, 3), (30, 20), (50, 1)]), None);
+        assert_eq!(scale(&[(-4, 3), (0, 20), (8, 1)]), Some("slog"));
+        assert_eq!(scale(&[(9, 20), (13, 2), (17, 1)]), Some("otel"));
+        assert_eq!(scale(&[(6, 20), (3, 1)]), None);
+    }
+
+    #[test]
+    fn counts_are_bounded_whatever_the_keys() {
+        let mut habits = Habits::default();
+        for n in 0..1_000_000 {
+            let key = format!("key {n}");
+            habits.used(&key, "not read", 1);
+            habits.led(&key, &key, 1);
+            if let Some(seen) = habits.watch(&key) {
+                seen.word(&key);
+            }
+            habits.level_number(n, 1);
+        }
+        let bytes = postcard::to_allocvec(&habits).unwrap_or_default().len();
+        assert!(habits.keys.len() <= MAX_KEYS && habits.further_keys > 999_000 && bytes < 16 * 1_024, "{bytes} bytes");
+    }
+}
