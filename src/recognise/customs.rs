@@ -85,6 +85,16 @@ impl Active {
     }
 }
 
+impl Active {
+    /// The unit its lines taught for a length.
+    pub fn unit(&self, role: Role, key: &str) -> Option<length::Unit> {
+        match self.keys.get(key) {
+            Some(Saying::Role(of, unit)) if *of == role => *unit,
+            _ => None,
+        }
+    }
+}
+
 /// Scales by their names in the tables.
 pub fn scale_of(word: &str) -> Option<Scale> {
     Some(match word {
@@ -223,12 +233,13 @@ impl Known {
             }
             Watch::Length => {
                 let firsts = self.firsts.get_or_insert_default();
-                let Some((bare, gap)) = bare_and_gap(leaf, entry, firsts) else { return };
+                let Some(bare) = leaf.raw.trim().parse::<f64>().ok().filter(|n| *n > 0.0 && n.is_finite()) else { return };
+                // How fast a model wrote would tell more, but of models that are played in tests it tells wrongly.
+                let Some(fits) = gap(entry, firsts).map(|gap| gap as f64 * 0.3..=gap as f64 * 1.05 + 2e6) else { return };
                 if let Some(seen) = self.habits.watch(&names.dotted(leaf.path)) {
                     seen.lines += 1;
                     for (i, (_, unit)) in UNITS.iter().enumerate() {
-                        let ns = bare * unit;
-                        seen.fits[i] += u32::from(ns >= gap as f64 * 0.3 && ns <= gap as f64 * 1.05 + 2e6);
+                        seen.fits[i] += u32::from(fits.contains(&(bare * unit)));
                     }
                 }
             }
@@ -288,13 +299,12 @@ fn remember(firsts: &mut FxHashMap<u64, i64>, entry: &Entry) {
     }
 }
 
-/// A length without a unit beside the time since the line's unit of work was first seen, when both say something.
-fn bare_and_gap(leaf: &Leaf<'_>, entry: &Entry, firsts: &FxHashMap<u64, i64>) -> Option<(f64, i64)> {
-    let bare = leaf.raw.trim().parse::<f64>().ok().filter(|n| *n > 0.0 && n.is_finite())?;
+/// The time since the line's unit of work was first seen, when it says something, in nanoseconds.
+fn gap(entry: &Entry, firsts: &FxHashMap<u64, i64>) -> Option<i64> {
     let (key, time) = (key_of(entry)?, entry.time?);
     let gap = time.unix_ns - firsts.get(&key)?;
     // A gap near the resolution of the clock fits several units.
-    (gap >= 5 * i64::try_from(time.quantum_ns).unwrap_or(i64::MAX / 5).max(1_000_000)).then_some((bare, gap))
+    (gap >= 5 * i64::try_from(time.quantum_ns).unwrap_or(i64::MAX / 5).max(1_000_000)).then_some(gap)
 }
 
 /// The number of the customs of a source; 0: none.

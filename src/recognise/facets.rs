@@ -247,6 +247,11 @@ fn fail(line: &Line<'_, '_>, entry: &mut Entry) {
         if out.kind.is_none() {
             out.kind = failure::class_of_stack(&text).map(Into::into);
         }
+        // A traceback ends with the text of the error; that it is the line's own is told by its class.
+        let said = if text.contains("Traceback (most recent") { failure::read(&text) } else { failure::Said::default() };
+        if out.message.is_none() && said.kind.is_some_and(|kind| out.kind.as_deref().is_some_and(|known| known.ends_with(kind) || kind.ends_with(known))) {
+            out.message = said.message.map(Into::into);
+        }
     }
     if out.message.is_none() && entry.severity.is_some_and(|s| s >= Severity::Warn) {
         out.message = line.text(Role::Reason).map(|t| t.trim().into());

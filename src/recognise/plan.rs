@@ -144,7 +144,7 @@ impl Plan {
                 match m {
                     Meaning::Role(r) if r.role == Role::Ignore => ignored.push(i as u16),
                     Meaning::Role(r) => {
-                        let unit = r.unit.or_else(|| v.and_then(|v| unit_of(v, &dotted, leaf)));
+                        let unit = r.unit.or_else(|| v.and_then(|v| unit_of(v, &dotted, leaf))).or_else(|| active.unit(r.role, &dotted));
                         by_role[r.role as usize].push(Candidate { leaf: i as u16, unit, from_zero: r.from_zero, rank: r.rank });
                     }
                     Meaning::Id(_) if matches!(leaf.kind, Kind::Bool | Kind::Object) => {}
@@ -254,10 +254,10 @@ fn is_run(id: &IdUse) -> bool {
 /// Reads a path: what the convention says of it, else the generic rules.
 fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>, active: &Active) -> Vec<Meaning> {
     let ignored = || vec![Meaning::Role(RoleUse { role: Role::Ignore, rank: 0, unit: None, from_zero: false })];
-    // A convention knows what its logger writes; what lines teach is for those of loggers nobody described.
-    let is_taught = convention.is_some() && active.learned.contains(dotted);
+    let taught = active.learned.contains(dotted);
     match active.keys.get(dotted) {
-        Some(Saying::Role(role, _)) if is_taught && !meaning::is_length(*role) => {}
+        // A unit that was learned is for lengths that have none; and a convention knows what its logger writes.
+        Some(Saying::Role(role, _)) if taught && (convention.is_some() || meaning::is_length(*role)) => {}
         Some(Saying::Ignore) => return ignored(),
         Some(Saying::Role(role, unit)) => return vec![Meaning::Role(RoleUse { role: *role, rank: 0, unit: *unit, from_zero: false })],
         Some(Saying::Id(words)) => return vec![Meaning::Id(explicit_id(dotted, words))],

@@ -58,6 +58,10 @@ fn of_lower(word: &[u8]) -> Option<Severity> {
 fn of_offset(word: &[u8]) -> Option<Severity> {
     let at = word.iter().position(|b| !b.is_ascii_alphabetic())?;
     let (name, offset) = word.split_at(at);
+    // Levels of detail of debug output: MongoDB's `D1` to `D5`.
+    if let ([b'd'], [b'1'..=b'9']) = (name, offset) {
+        return Some(Severity::Debug);
+    }
     let (sign, digits) = match offset.first()? {
         b'+' => (1, &offset[1..]),
         b'-' => (-1, &offset[1..]),
@@ -108,7 +112,7 @@ mod tests {
         use Severity::{Debug, Error, Fatal, Info, Trace, Warn};
         let families: [(Severity, &[&str]); 6] = [
             (Trace, &["trace", "TRCE", "VERBOSE", "silly", "finest", "DEBUG-4", "trc"]),
-            (Debug, &["debug", "DEBG", "D", "DEBUG+1", "dbg", "Debug"]),
+            (Debug, &["D1", "D5", "debug", "DEBG", "D", "DEBUG+1", "dbg", "Debug"]),
             (Info, &["info", "NOTICE", "log", "Information", "INFO+2", "I", "INFO2", "[info]", "DEFAULT", " INFO "]),
             (Warn, &["warn", "WARNING", "W", "INFO+4", "wrn"]),
             (Error, &["error", "ERRO", "err", "severe", "E", "WARN+4", "ERROR+2"]),
