@@ -342,7 +342,7 @@ struct Begun {
 }
 
 /// How many records of a new source are looked at before they are read.
-const LOOKED_AT: usize = 200;
+const LOOKED_AT: usize = 2_000;
 
 fn recognise_chunks(queue: &Receiver<Job>, out: &Out, go_on: &Receiver<DecidedCustoms>, mut shard: Shard, tables: Arc<Tables>, begun: Begun) {
     let mut reader = Reader::new(tables);

@@ -21,7 +21,7 @@ use anyhow::Result;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// How many records are looked at before the first is read.
-const LOOKED_AT: usize = 1_000;
+const LOOKED_AT: usize = 2_000;
 
 /// Reads one file.
 pub struct Explainer {

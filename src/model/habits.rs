@@ -96,8 +96,8 @@ pub struct Watched {
 pub struct Customs {
     /// Convention of lines that nearly have its signature.
     pub convention: Option<String>,
-    /// Keys such a line begins with.
-    pub first_keys: Vec<String>,
+    /// Key such a line begins with.
+    pub first_key: Option<String>,
     /// Key → what it is: `time`, `level`, `message`, `duration ms`.
     pub keys: BTreeMap<String, String>,
     /// Scale of numeric severities.
@@ -213,7 +213,8 @@ impl Habits {
             return;
         }
         out.convention = Some(name.clone());
-        out.first_keys = lead.first_keys.iter().filter(|(_, n)| **n * 5 >= lead.lines).map(|(key, _)| key.clone()).collect();
+        // One alone: a share that is near its threshold would be decided now this way, now that.
+        out.first_key = lead.first_keys.iter().max_by_key(|(_, n)| **n).map(|(key, _)| key.clone());
         out.why.push(format!("{} of {} objects have the keys of {name}; others that begin alike and have half of them are read so too", lead.lines, self.objects));
     }
 

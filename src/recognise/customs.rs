@@ -45,8 +45,8 @@ pub struct Active {
     pub convention: Option<usize>,
     /// The user named the convention: no signature is asked for.
     pub imposed: bool,
-    /// Keys such lines begin with.
-    pub first_keys: Vec<String>,
+    /// Key such lines begin with.
+    pub first_key: Option<String>,
     /// Key → what it is.
     pub keys: FxHashMap<String, Saying>,
     /// Keys among them that the lines taught.
@@ -69,7 +69,7 @@ impl Active {
             id: 0,
             convention: imposed.or_else(|| customs.convention.as_ref().and_then(find)),
             imposed: imposed.is_some(),
-            first_keys: customs.first_keys.clone(),
+            first_key: customs.first_key.clone(),
             keys,
             learned,
             scale: customs.scale.as_deref().and_then(scale_of),
@@ -78,7 +78,7 @@ impl Active {
             let mut hasher = FxHasher::default();
             let mut all: Vec<String> = out.keys.iter().map(|(key, saying)| format!("{key}={saying:?}")).collect();
             all.sort();
-            (all, out.convention, out.imposed, &out.first_keys, customs.scale.as_deref()).hash(&mut hasher);
+            (all, out.convention, out.imposed, &out.first_key, customs.scale.as_deref()).hash(&mut hasher);
             out.id = (hasher.finish() >> 32) as u32 | 1;
         }
         out

@@ -28,7 +28,7 @@ pub fn choose(leaves: &[Leaf<'_>], tables: &Tables, names: &Names, active: &Acti
         }
         unless.push(i);
     }
-    let begins_alike = paths.first().is_some_and(|(first, _)| active.first_keys.contains(first));
+    let begins_alike = paths.first().is_some_and(|(first, _)| active.first_key.as_ref() == Some(first));
     (active.convention.filter(|i| begins_alike && !unless.contains(i) && nearly_has(&tables.conventions[*i], &paths)), unless, true)
 }
 

@@ -471,7 +471,7 @@ fn profile_version(profile: &Profile) -> u64 {
         text.push_str(&format!("r{key}\u{1f}{:?}\n", role.kind));
     }
     for (source, customs) in &*profile.customs {
-        text.push_str(&format!("c{source}\u{1f}{:?}{:?}{:?}{:?}\n", customs.convention, customs.first_keys, customs.keys, customs.scale));
+        text.push_str(&format!("c{source}\u{1f}{:?}{:?}{:?}{:?}\n", customs.convention, customs.first_key, customs.keys, customs.scale));
     }
     hash(&text)
 }
