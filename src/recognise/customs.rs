@@ -147,6 +147,13 @@ impl Sources {
         known.active.id != before
     }
 
+    /// What was counted of the current source never was.
+    pub fn forget(&mut self) {
+        if let Some(known) = self.list.get_mut(self.now) {
+            known.habits = Habits::default();
+        }
+    }
+
     /// Begins to count.
     pub fn count(&mut self, yes: bool) {
         self.counting = yes;

@@ -63,12 +63,11 @@ impl Reader {
         self.sources.tell(customs, &self.tables);
     }
 
-    /// Looks at the first records of a source and decides what they speak for, before they are read. What is decided may show more (a clock
-    /// tells lengths): then it looks once more.
+    /// Looks at the first records of a new source and decides what they speak for, before they are read. What is decided may show more (a
+    /// clock tells lengths): then it looks once more.
     pub fn meet<'r>(&mut self, records: impl Iterator<Item = Record<'r>> + Clone) {
         let mut scratch = Vec::new();
         for _ in 0..2 {
-            self.take_habits();
             self.sources.count(true);
             for record in records.clone() {
                 scratch.clear();
@@ -76,12 +75,13 @@ impl Reader {
             }
             self.sources.settle(&self.held, &self.names, &self.tables);
             self.sources.count(false);
-            if !self.sources.decide(&self.tables) {
+            let news = self.sources.decide(&self.tables);
+            // They are counted when they are read.
+            self.sources.forget();
+            if !news {
                 break;
             }
         }
-        // They are counted when they are read.
-        self.take_habits();
     }
 
     /// Begins to count what the lines of each source have in common.

@@ -90,3 +90,21 @@ fn settings_that_say_nothing_are_refused_in_one_line_and_nothing_is_made() {
     }
     assert!(bench.fails(2, &["index", "logs", "--data", "d", "--config", "absent.toml"]).contains("absent.toml: "));
 }
+
+#[test]
+fn every_key_of_every_sample_log_is_accounted_for() {
+    let bench = Bench::new();
+    let logs = concat!(env!("CARGO_MANIFEST_DIR"), "/sample-logs");
+    let status: serde_json::Value = serde_json::from_str(&bench.ok(&["index", logs, "--data", "d", "--json"])).unwrap();
+    // Rotated parts of one log share its name and its keys.
+    let mut records = std::collections::BTreeMap::<&str, (u64, u64)>::new();
+    for source in status["sources"].as_array().unwrap() {
+        let entry = records.entry(source["name"].as_str().unwrap()).or_default();
+        entry.0 += source["counters"]["ok"].as_u64().unwrap() - source["counters"]["text"].as_u64().unwrap();
+        entry.1 = source["keys"].as_array().unwrap().iter().map(|key| key["lines"].as_u64().unwrap()).max().unwrap_or(0);
+    }
+    assert!(records.len() > 4, "{records:?}");
+    for (name, (objects, most_frequent)) in records {
+        assert!(most_frequent * 10 >= objects * 9 && most_frequent <= objects + 10, "{name}: {most_frequent} of {objects}");
+    }
+}

@@ -53,6 +53,15 @@ fn keys_nobody_knows_are_told_by_how_their_values_behave() {
 }
 
 #[test]
+fn to_meet_another_source_loses_nothing_of_the_first() {
+    let (mut reader, _) = read(Tables::builtin(), &unknown_logger(12));
+    let other: Arc<str> = "other".into();
+    reader.meet(unknown_logger(10).iter().map(|line| record(&other, line)));
+    let counted = reader.take_habits().0;
+    assert_eq!(counted.iter().map(|(name, habits)| (name.as_str(), habits.objects)).collect::<Vec<_>>(), [("app", 24)]);
+}
+
+#[test]
 fn few_lines_teach_nothing() {
     let lines: Vec<String> = unknown_logger(3).iter().map(|l| l.replace("\"zeit\"", "\"q1\"")).collect();
     let (_, entries) = read(Tables::builtin(), &lines);
