@@ -245,7 +245,9 @@ impl Habits {
         for (key, seen) in &self.watched {
             let total: u32 = seen.fits.iter().sum();
             let Some((best, n)) = seen.fits.iter().enumerate().max_by_key(|(_, n)| **n) else { continue };
-            if *n >= ENOUGH_LENGTHS && u64::from(*n) * 10 >= u64::from(total) * 9 {
+            // Short steps late in long work fit a longer unit now and then: most lengths of the key must fit.
+            let most = u64::from(*n) * 10 >= seen.lines * 6;
+            if *n >= ENOUGH_LENGTHS && u64::from(*n) * 10 >= u64::from(total) * 9 && most {
                 let unit = UNITS[best].0;
                 out.keys.entry(key.clone()).or_insert_with(|| format!("duration {unit}"));
                 out.why.push(format!("{key} is in {unit}: {n} of {total} lengths fit the time since their work was first seen"));
@@ -304,9 +306,10 @@ impl Watched {
         self.instants == self.lines && covers && !has_word(key, &OF_ANOTHER_TIME)
     }
 
-    /// All its values are severities, and they differ and repeat.
+    /// All its values are severities, and they differ and repeat; one of them is what most lines of any log are.
     fn is_level(&self, _: &str) -> bool {
-        self.severities == self.lines && (2..=8).contains(&self.words.len()) && self.words.values().sum::<u64>() == self.lines
+        let is_info = |word: &String| matches!(word.to_ascii_lowercase().as_str(), "i" | "inf" | "info" | "information" | "informational");
+        self.words.keys().any(is_info) && self.severities == self.lines && (2..=8).contains(&self.words.len()) && self.words.values().sum::<u64>() == self.lines
     }
 
     fn is_message(&self, key: &str) -> bool {
@@ -400,6 +403,13 @@ mod tests {
     }
 
     #[test]
+    fn words_that_are_also_levels_are_none_without_info() {
+        let words = |words: &[(&str, u64)]| Watched { lines: 20, severities: 20, words: words.iter().map(|(w, n)| ((*w).to_owned(), *n)).collect(), ..Watched::default() };
+        assert!(of([0, 20, 0], &[("kind", words(&[("http", 12), ("system", 8)]))]).customs().is_empty());
+        assert!(!of([0, 20, 0], &[("s", words(&[("I", 12), ("W", 8)]))]).customs().is_empty());
+    }
+
+    #[test]
     fn birthdays_are_no_clock() {
         assert!(of([20, 0, 0], &[("day", clock(400_000_000, 1_700_000_900))]).customs().is_empty());
     }
@@ -407,9 +417,11 @@ mod tests {
     #[test]
     fn a_unit_needs_lengths_that_agree() {
         let fits = |fits| of([0; 3], &[("dauer", Watched { lines: 9, fits, ..Watched::default() })]).customs().keys;
-        assert_eq!(fits([0, 0, 3, 0]), BTreeMap::from([("dauer".to_owned(), "duration ms".to_owned())]));
+        assert_eq!(fits([0, 0, 8, 0]), BTreeMap::from([("dauer".to_owned(), "duration ms".to_owned())]));
         assert_eq!(fits([0, 0, 2, 0]), BTreeMap::new());
         assert_eq!(fits([0, 2, 3, 0]), BTreeMap::new());
+        // Three of nine fit seconds: queries of some milliseconds, late in requests of some seconds.
+        assert_eq!(fits([0, 0, 0, 3]), BTreeMap::new());
     }
 
     #[test]

@@ -266,8 +266,8 @@ impl Known {
                         .raw
                         .split(' ')
                         .filter(|w| w.len() > 1 && w.bytes().all(|b| b.is_ascii_alphabetic() || !b.is_ascii() || matches!(b, b',' | b'.' | b':' | b'\'')))
-                        .take(2);
-                    seen.prose += u64::from(words.count() == 2 && instant_of(leaf).is_none());
+                        .take(3);
+                    seen.prose += u64::from(words.count() == 3 && instant_of(leaf).is_none());
                 }
             }
         }

@@ -53,6 +53,12 @@ fn keys_nobody_knows_are_told_by_how_their_values_behave() {
 }
 
 #[test]
+fn names_of_people_and_places_are_no_message() {
+    let lines: Vec<String> = (0..20).map(|i| format!(r#"{{"time":{},"kunde":"Anna Smith","stadt":"New York"}}"#, 1_795_423_039_000_u64 + i)).collect();
+    assert!(read(Tables::builtin(), &lines).1.iter().all(|e| e.body.is_none()));
+}
+
+#[test]
 fn to_meet_another_source_loses_nothing_of_the_first() {
     let (mut reader, _) = read(Tables::builtin(), &unknown_logger(12));
     let other: Arc<str> = "other".into();
