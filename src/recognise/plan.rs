@@ -201,9 +201,11 @@ impl Plan {
         let mut watched: Vec<(u16, Watch)> = Vec::new();
         if self.lacking.contains(&true) {
             let claimed = |i: u16| self.ignored.contains(&i) || self.ids.iter().any(|id| id.leaf == i) || self.candidates.iter().any(|c| c.leaf == i);
+            // A length is counted as one below.
+            let is_length = |i: u16| self.of(Role::Duration).iter().any(|c| c.leaf == i);
             let free = |(i, leaf): (usize, &Leaf<'_>)| {
                 let i = i as u16;
-                (customs::may_be_watched(leaf.kind, leaf.in_array) && (taught.contains(&i) || !claimed(i))).then_some((i, Watch::Free))
+                (customs::may_be_watched(leaf.kind, leaf.in_array) && (!claimed(i) || (taught.contains(&i) && !is_length(i)))).then_some((i, Watch::Free))
             };
             watched.extend(leaves.iter().enumerate().filter_map(free));
         }
