@@ -13,11 +13,14 @@ use crate::{
         checkpoint::{Checkpoint, Counters, FileCheckpoint, PAYLOAD_VERSION},
         entry::{Entry, FileId},
         habits::Customs,
-        record::{Chunk, Record, RecordSpan},
+        record::{Chunk, RecordSpan},
         status::Status,
     },
     recognise::{self, Reader, Tables},
-    reconstruct::{learn::Learned, roles},
+    reconstruct::{
+        learn::{Learned, MAX_HABITS},
+        roles,
+    },
     source::{SourceError, Sources, WakeHandle},
     store::{LineDoc, LineWriter, Shard, StoreError},
 };
@@ -50,8 +53,20 @@ const BULK_BATCH: BatchEnd = BatchEnd { bytes: 40 * 1024 * 1024, records: usize:
 /// How often the state of the sources is published.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
 
-/// By source, what is decided of it.
-pub type DecidedCustoms = Arc<BTreeMap<String, Customs>>;
+/// What is known of the sources when a batch begins.
+#[derive(Clone)]
+pub struct Known {
+    /// What is decided of them.
+    customs: Arc<BTreeMap<String, Customs>>,
+    /// Those whose lines were counted.
+    counted: FxHashSet<String>,
+}
+
+impl Known {
+    fn of(learned: &Learned) -> Self {
+        Self { customs: learned.profile().customs, counted: learned.habits.keys().cloned().collect() }
+    }
+}
 
 struct BatchEnd {
     bytes: usize,
@@ -164,7 +179,7 @@ pub fn run(run: Run, sources: &mut Sources) -> Result<(), IngestError> {
     let threads = threads.max(1);
     let board = Board::new(&checkpoint, &learned, follow, status);
     let bell = Bell { ended: Arc::default(), wake: sources.wake_handle() };
-    let begun = Begun { customs: learned.profile().customs, met: learned.habits.keys().cloned().collect() };
+    let known = Arc::new(Known::of(&learned));
     let (steps, step_queue) = mpsc::sync_channel::<Step>(threads * 2 + 2);
     thread::scope(|scope| {
         let mut workers = Vec::with_capacity(threads);
@@ -173,11 +188,11 @@ pub fn run(run: Run, sources: &mut Sources) -> Result<(), IngestError> {
         let last = Last(steps.clone());
         for n in 0..threads {
             let (jobs, job_queue) = mpsc::sync_channel::<Job>(3);
-            let (release, go_on) = mpsc::sync_channel::<DecidedCustoms>(1);
-            let (shard, out, tables, bell, begun) = (writer.shard(), Out(steps.clone()), tables.clone(), bell.clone(), begun.clone());
+            let (release, go_on) = mpsc::sync_channel::<Arc<Known>>(1);
+            let (shard, out, tables, bell, known) = (writer.shard(), Out(steps.clone()), tables.clone(), bell.clone(), known.clone());
             let work = move || {
                 let _bell = bell;
-                recognise_chunks(&job_queue, &out, &go_on, shard, tables, begun);
+                recognise_chunks(&job_queue, &out, &go_on, shard, tables, known);
             };
             working.push(thread::Builder::new().name(format!("recognise-{n}")).spawn_scoped(scope, work).map_err(|_| IngestError::Worker)?);
             workers.push(jobs);
@@ -334,26 +349,17 @@ impl Reading<'_> {
     }
 }
 
-/// What was known of the sources when the run began.
-#[derive(Clone)]
-struct Begun {
-    customs: DecidedCustoms,
-    met: FxHashSet<String>,
-}
-
-/// How many records of a new source are looked at before they are read.
-const LOOKED_AT: usize = 2_000;
-
-fn recognise_chunks(queue: &Receiver<Job>, out: &Out, go_on: &Receiver<DecidedCustoms>, mut shard: Shard, tables: Arc<Tables>, begun: Begun) {
+fn recognise_chunks(queue: &Receiver<Job>, out: &Out, go_on: &Receiver<Arc<Known>>, mut shard: Shard, tables: Arc<Tables>, mut known: Arc<Known>) {
     let mut reader = Reader::new(tables);
-    reader.tell(begun.customs);
-    let mut met = begun.met;
+    reader.tell(known.customs.clone());
+    // Met in this batch; what is met is known with the next.
+    let mut met = FxHashSet::default();
     let mut part = (Vec::new(), Learned::default(), BTreeMap::new());
     while let Ok(job) = queue.recv() {
         let step = match job {
             Job::Chunk(chunk) => {
-                if met.insert(chunk.source.to_string()) {
-                    reader.meet(chunk.records.iter().take(LOOKED_AT).map(|span| record(&chunk, span)));
+                if !known.counted.contains(&*chunk.source) && known.counted.len() < MAX_HABITS && met.insert(chunk.source.clone()) {
+                    reader.meet(&chunk);
                 }
                 reader.count();
                 match read_chunk(&mut reader, &chunk, &mut shard, &mut part) {
@@ -364,9 +370,9 @@ fn recognise_chunks(queue: &Receiver<Job>, out: &Out, go_on: &Receiver<DecidedCu
             Job::Seal => match shard.seal() {
                 Ok(sealed) => {
                     let (touched, mut learned, counters) = std::mem::take(&mut part);
-                    let (habits, read_under) = reader.take_habits();
-                    learned.observe_habits(habits);
-                    Step::Sealed(Box::new(Part { sealed, touched, learned, counters, read_under }))
+                    let counted = reader.take_counted();
+                    learned.observe_habits(counted.habits);
+                    Step::Sealed(Box::new(Part { sealed, touched, learned, counters, read_under: counted.read_under }))
                 }
                 Err(error) => Step::Failed(error.into()),
             },
@@ -376,8 +382,10 @@ fn recognise_chunks(queue: &Receiver<Job>, out: &Out, go_on: &Receiver<DecidedCu
         if out.0.send(step).is_err() || failed {
             return;
         }
-        let Ok(customs) = go_on.recv() else { return };
-        reader.tell(customs);
+        let Ok(now) = go_on.recv() else { return };
+        known = now;
+        reader.tell(known.customs.clone());
+        met.clear();
     }
 }
 
@@ -388,7 +396,7 @@ fn read_chunk(reader: &mut Reader, chunk: &Chunk, shard: &mut Shard, part: &mut 
     let counters = counters.entry(chunk.file).or_default();
     let mut entries = Vec::new();
     for span in &chunk.records {
-        let record = record(chunk, span);
+        let record = chunk.record(span);
         entries.clear();
         reader.read(&record, &mut entries);
         count(counters, &entries, span);
@@ -409,10 +417,6 @@ fn read_chunk(reader: &mut Reader, chunk: &Chunk, shard: &mut Shard, part: &mut 
         shard.add(doc)?;
     }
     Ok(())
-}
-
-fn record<'c>(chunk: &'c Chunk, span: &RecordSpan) -> Record<'c> {
-    Record { file: chunk.file, source: &chunk.source, start: span.start, line: span.line, raw: &chunk.bytes[span.at.clone()] }
 }
 
 fn count(counters: &mut Counters, entries: &[Entry], span: &RecordSpan) {

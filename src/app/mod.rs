@@ -134,8 +134,8 @@ fn index(args: &IndexArgs) -> Result<()> {
     let tables = reading.tables()?;
     let before = data_dir::Before::of(&dir);
     let (store, rows) = open_for_writing(&dir)?;
-    reading.keep(&dir)?;
     let mut terminal = Terminal::new();
+    keep(&reading, &dir)?;
     let pipeline = Pipeline::start(store, rows, tables, watch(&args.paths, &dir, false, false)).inspect_err(|_| before.restore())?;
     terminal.watch_until_done(&pipeline);
     let status = pipeline.finish()?;
@@ -154,6 +154,14 @@ fn index(args: &IndexArgs) -> Result<()> {
         terminal.say(&format!("index: {}", dir.display()));
     }
     if unread.is_empty() { left_over(&status) } else { bail!("{}", unread.join("; ")) }
+}
+
+/// Keeps beside an index how its lines are read; said when that puts settings out of force.
+fn keep(reading: &Reading, dir: &Path) -> Result<()> {
+    if reading.keep(dir)? {
+        Terminal::new().say("note: this index was made with settings or conventions that are not given now; its lines are read without them");
+    }
+    Ok(())
 }
 
 /// Read once, and yet not to the end.
@@ -196,7 +204,7 @@ fn serve(args: &ServeArgs) -> Result<()> {
     let mut reading = Reading::asked(&args.reading)?;
     // Nothing is read anew: its lines are read as they were.
     if args.paths.is_empty() && reading.is_empty() {
-        reading = Reading::kept(&dir);
+        reading = Reading::kept(&dir)?;
     }
     let tables = reading.tables()?;
     let listener = std::net::TcpListener::bind(listen).map_err(|e| port_words(listen, &e))?;
@@ -204,7 +212,7 @@ fn serve(args: &ServeArgs) -> Result<()> {
     let address = listener.local_addr()?;
     let before = data_dir::Before::of(&dir);
     let (store, rows) = open_for_writing(&dir)?;
-    reading.keep(&dir)?;
+    keep(&reading, &dir)?;
     let engine = Arc::new(Engine::new(store.clone(), rows.clone(), tables.clone()));
     let pipeline = if args.paths.is_empty() {
         Pipeline::of_kept(store, rows, tables)?
@@ -302,7 +310,7 @@ fn engine_at(dir: &Path) -> Result<Engine> {
         other => other.into(),
     })?;
     let (rows, _) = RowStore::open_reader(dir)?;
-    Ok(Engine::new(Arc::new(store), Arc::new(rows), Reading::kept(dir).tables()?))
+    Ok(Engine::new(Arc::new(store), Arc::new(rows), Reading::kept(dir)?.tables()?))
 }
 
 fn open_for_writing(dir: &Path) -> Result<(Arc<Store>, Arc<RowStore>)> {

@@ -9,7 +9,7 @@ use crate::{
     model::format,
     recognise::{Tables, samples},
 };
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use std::{
     fs, io,
@@ -19,6 +19,8 @@ use std::{
 
 /// Name of the settings where nobody names them.
 const SETTINGS: &str = "throughline.toml";
+/// Longest settings.
+const MAX_SETTINGS_BYTES: u64 = 1 << 20;
 /// Where they are kept in a data directory.
 const KEPT: &str = "reading.json";
 
@@ -33,18 +35,17 @@ impl Reading {
     /// What the arguments name, and the settings of the current directory.
     pub fn asked(args: &ReadingArgs) -> Result<Self> {
         let formats = args.formats.as_deref().map_or_else(|| Ok(Vec::new()), conventions)?;
-        let here = PathBuf::from(SETTINGS);
-        let file = args.config.clone().or_else(|| here.is_file().then_some(here));
-        let settings = match file {
-            Some(file) => Some((file.display().to_string(), fs::read_to_string(&file).map_err(|e| Usage(format!("{}: {}", file.display(), format::cause(&e))))?)),
-            None => None,
+        let file = match &args.config {
+            Some(file) => Some(file.clone()),
+            None => fs::symlink_metadata(SETTINGS).is_ok().then(|| PathBuf::from(SETTINGS)),
         };
+        let settings = file.map(|file| text_of(&file).map(|text| (file.display().to_string(), text))).transpose()?;
         Ok(Self { formats, settings })
     }
 
     /// The tables it makes.
     pub fn tables(&self) -> Result<Arc<Tables>> {
-        if *self == Self::default() {
+        if self.is_empty() {
             return Ok(Tables::builtin());
         }
         let tables = match &self.settings {
@@ -56,30 +57,43 @@ impl Reading {
         Ok(tables)
     }
 
-    /// Keeps it beside an index.
-    pub fn keep(&self, dir: &Path) -> Result<()> {
-        let path = dir.join(KEPT);
-        let text = serde_json::to_string(self)?;
-        let kept = fs::read_to_string(&path);
-        let is_kept = match &kept {
-            Ok(kept) => *kept == text,
-            Err(error) => error.kind() == io::ErrorKind::NotFound && self.is_empty(),
-        };
-        if is_kept {
-            return Ok(());
+    /// Keeps it beside an index; true: another one was kept there, and this one says nothing.
+    pub fn keep(&self, dir: &Path) -> Result<bool> {
+        let kept = Self::kept(dir);
+        if kept.as_ref().is_ok_and(|kept| kept == self) {
+            return Ok(false);
         }
-        crate::store::write_whole(&path, text.as_bytes()).map_err(Into::into)
+        crate::store::write_whole(&dir.join(KEPT), serde_json::to_string(self)?.as_bytes())?;
+        Ok(self.is_empty())
     }
 
-    /// What was kept beside an index; what cannot be read is as if there were none.
-    pub fn kept(dir: &Path) -> Self {
-        fs::read_to_string(dir.join(KEPT)).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    /// What was kept beside an index.
+    pub fn kept(dir: &Path) -> Result<Self> {
+        let path = dir.join(KEPT);
+        match fs::read_to_string(&path) {
+            Ok(text) => serde_json::from_str(&text).with_context(|| format!("{}: it does not say how lines were read; index again", path.display())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(anyhow!("{}: {}", path.display(), format::cause(&error))),
+        }
     }
 
     /// Nothing was asked for.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// The text of a settings file: a file, and not a large one.
+fn text_of(file: &Path) -> Result<String> {
+    let wrong = |what: &str| Usage(format!("{}: {what}", file.display()));
+    let metadata = fs::metadata(file).map_err(|e| wrong(&format::cause(&e)))?;
+    if !metadata.is_file() {
+        return Err(wrong("no file with settings").into());
+    }
+    if metadata.len() > MAX_SETTINGS_BYTES {
+        return Err(wrong("longer than a MiB, and so no settings").into());
+    }
+    Ok(fs::read_to_string(file).map_err(|e| wrong(&format::cause(&e)))?)
 }
 
 fn conventions(dir: &Path) -> Result<Vec<(String, String)>> {

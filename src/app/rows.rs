@@ -5,7 +5,6 @@
 
 use crate::{
     query::{engine::Engine, view::Behind},
-    recognise::Tables,
     rollup::Rollup,
     store::{RowStore, Store, StoreError},
 };
@@ -29,7 +28,7 @@ pub fn made(engine: Engine, dir: &Path, open: &dyn Fn(&Path) -> Result<Engine>) 
         Ok(store) => {
             writeln!(io::stderr(), "{behind}; it is made now")?;
             let (rows, _) = RowStore::open(dir)?;
-            drop(Rollup::open(Arc::new(store), &rows, Tables::builtin(), Arc::default())?);
+            drop(Rollup::open(Arc::new(store), &rows, engine.tables(), Arc::default())?);
             Ok((open(dir)?, None))
         }
         Err(StoreError::Locked { .. }) => wait(engine, dir, open),

@@ -5,13 +5,7 @@
 
 use crate::{
     commands::{Out, Style, cut, safe},
-    model::{
-        entry::{Entry, FileId},
-        format,
-        habits::KeyUse,
-        record::{Chunk, Record, RecordSpan},
-        time::UnixNanos,
-    },
+    model::{entry::Entry, format, habits::KeyUse, record::Chunk, time::UnixNanos},
     recognise::{
         Reader, Tables, UNUSED, explain,
         sensitive::{self, Sensitive},
@@ -20,19 +14,12 @@ use crate::{
 use anyhow::Result;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// How many records are looked at before the first is read.
-const LOOKED_AT: usize = 2_000;
-
 /// Reads one file.
 pub struct Explainer {
     reader: Reader,
     json: bool,
     next_line: u64,
     met: bool,
-}
-
-fn record<'c>(chunk: &'c Chunk, span: &RecordSpan) -> Record<'c> {
-    Record { file: FileId(0), source: &chunk.source, start: span.start, line: span.line, raw: &chunk.bytes[span.at.clone()] }
 }
 
 impl Explainer {
@@ -43,7 +30,7 @@ impl Explainer {
 
     fn meet(&mut self, chunk: &Chunk) {
         if !std::mem::replace(&mut self.met, true) {
-            self.reader.meet(chunk.records.iter().take(LOOKED_AT).map(|span| record(chunk, span)));
+            self.reader.meet(chunk);
         }
     }
 
@@ -53,7 +40,7 @@ impl Explainer {
         let mut entries: Vec<Entry> = Vec::new();
         for span in &chunk.records {
             self.blank(out, span.line)?;
-            let record = record(chunk, span);
+            let record = chunk.record(span);
             entries.clear();
             self.reader.read(&record, &mut entries);
             let Some(first) = entries.first() else { continue };
@@ -102,13 +89,13 @@ impl Explainer {
         let mut entries = Vec::new();
         for span in &chunk.records {
             entries.clear();
-            self.reader.read(&record(chunk, span), &mut entries);
+            self.reader.read(&chunk.record(span), &mut entries);
         }
     }
 
     /// Prints what the file taught and what was done with each key.
     pub fn keys(&mut self, out: &mut Out<'_>) -> Result<()> {
-        let habits = self.reader.take_habits().0.into_values().next().unwrap_or_default();
+        let habits = self.reader.take_counted().habits.into_values().next().unwrap_or_default();
         let customs = habits.customs();
         let mut keys: Vec<(&String, &KeyUse)> = habits.keys.iter().collect();
         keys.sort_by(|a, b| b.1.lines.cmp(&a.1.lines).then_with(|| a.0.cmp(b.0)));

@@ -4,7 +4,7 @@
 //! retries: the first error ends it.
 
 use super::{
-    Committed, DecidedCustoms, Event, IngestError,
+    Committed, Event, IngestError, Known,
     board::{Board, Seen},
     positions,
 };
@@ -70,8 +70,8 @@ pub struct Committer {
     pub board: Board,
     /// Where commits are handed on.
     pub committed: SyncSender<Event>,
-    /// Lets each worker go on, with what is decided now.
-    pub released: Vec<SyncSender<DecidedCustoms>>,
+    /// Lets each worker go on, with what is known now.
+    pub released: Vec<SyncSender<Arc<Known>>>,
 }
 
 impl Committer {
@@ -120,12 +120,12 @@ impl Committer {
         }
         self.board.fill_in(&mut checkpoint);
         let generation = self.writer.commit(&checkpoint, &self.learned.to_bytes())?;
-        let customs = self.learned.profile().customs;
+        let known = Arc::new(Known::of(&self.learned));
         for release in &self.released {
             // A worker that is gone has said why.
-            let _ = release.send(customs.clone());
+            let _ = release.send(known.clone());
         }
-        let misread = read_under.iter().any(|(source, under)| recognise::customs_id(source, customs.get(source), &self.tables) != *under);
+        let misread = read_under.iter().any(|(source, under)| recognise::customs_id(source, known.customs.get(source), &self.tables) != *under);
         let learned = Arc::new(self.learned.clone());
         self.board.committed(&checkpoint, learned.clone());
         self.board.resumed();

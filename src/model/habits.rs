@@ -5,7 +5,7 @@
 //! decision is a pure function of the counts, and what is ambiguous is said and used for nothing. It never sees a line.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 /// Most keys whose use is counted, and keys that are watched.
 pub const MAX_KEYS: usize = 96;
@@ -81,6 +81,10 @@ pub struct Watched {
     pub instants: u64,
     /// Earliest and latest of those, in seconds.
     pub range_s: Option<(i64, i64)>,
+    /// Instants that follow another, in the order of the lines.
+    pub steps: u64,
+    /// Of them, those that are earlier than the one before.
+    pub falls: u64,
     /// Values that are words of a severity.
     pub severities: u64,
     /// Those words.
@@ -89,6 +93,8 @@ pub struct Watched {
     pub prose: u64,
     /// For a length: how often it fits the time since its unit of work was first seen, by [`UNITS`].
     pub fits: [u32; 4],
+    /// Shortest and longest of those lengths, in thousandths of whatever they are in.
+    pub lengths_milli: Option<(i64, i64)>,
 }
 
 /// What is decided of a source; empty when there is nothing to decide.
@@ -111,6 +117,10 @@ impl Customs {
     pub fn is_empty(&self) -> bool {
         self.convention.is_none() && self.keys.is_empty() && self.scale.is_none()
     }
+}
+
+fn widen(range: &mut Option<(i64, i64)>, value: i64) {
+    *range = Some(range.map_or((value, value), |(low, high)| (low.min(value), high.max(value))));
 }
 
 /// Counts one more, unless a new name would be one too many.
@@ -247,7 +257,9 @@ impl Habits {
             let Some((best, n)) = seen.fits.iter().enumerate().max_by_key(|(_, n)| **n) else { continue };
             // Short steps late in long work fit a longer unit now and then: most lengths of the key must fit.
             let most = u64::from(*n) * 10 >= seen.lines * 6;
-            if *n >= ENOUGH_LENGTHS && u64::from(*n) * 10 >= u64::from(total) * 9 && most {
+            // Lengths that hardly differ may fit the beat of a timer in any unit.
+            let differ = seen.lengths_milli.is_some_and(|(shortest, longest)| longest.saturating_mul(2) >= shortest.saturating_mul(3));
+            if *n >= ENOUGH_LENGTHS && u64::from(*n) * 10 >= u64::from(total) * 9 && most && differ {
                 let unit = UNITS[best].0;
                 out.keys.entry(key.clone()).or_insert_with(|| format!("duration {unit}"));
                 out.why.push(format!("{key} is in {unit}: {n} of {total} lengths fit the time since their work was first seen"));
@@ -279,9 +291,13 @@ impl Watched {
         self.instants += other.instants;
         self.severities += other.severities;
         self.prose += other.prose;
-        if let Some((from, to)) = other.range_s {
-            self.saw(from);
-            self.saw(to);
+        self.steps += other.steps;
+        self.falls += other.falls;
+        for at in other.range_s.into_iter().flat_map(<[i64; 2]>::from) {
+            widen(&mut self.range_s, at);
+        }
+        for length in other.lengths_milli.into_iter().flat_map(<[i64; 2]>::from) {
+            widen(&mut self.lengths_milli, length);
         }
         other.words.iter().for_each(|(word, n)| bump(&mut self.words, word, *n, MAX_WORDS));
         for (mine, theirs) in self.fits.iter_mut().zip(other.fits) {
@@ -289,9 +305,23 @@ impl Watched {
         }
     }
 
-    /// Takes note of an instant.
-    pub fn saw(&mut self, at_s: i64) {
-        self.range_s = Some(self.range_s.map_or((at_s, at_s), |(from, to)| (from.min(at_s), to.max(at_s))));
+    /// Takes note of an instant, and of the one before it.
+    pub fn instant(&mut self, at_s: i64, before_s: Option<i64>) {
+        self.instants += 1;
+        widen(&mut self.range_s, at_s);
+        if let Some(before) = before_s {
+            self.steps += 1;
+            self.falls += u64::from(at_s < before);
+        }
+    }
+
+    /// Takes note of a length beside the time since its work was first seen: the lengths that fit, in nanoseconds.
+    pub fn length(&mut self, bare: f64, fits_ns: &RangeInclusive<f64>) {
+        self.lines += 1;
+        widen(&mut self.lengths_milli, (bare * 1e3) as i64);
+        for (mine, (_, unit)) in self.fits.iter_mut().zip(UNITS) {
+            *mine += u32::from(fits_ns.contains(&(bare * unit)));
+        }
     }
 
     /// Takes note of a word of a severity.
@@ -300,16 +330,24 @@ impl Watched {
         bump(&mut self.words, word, 1, MAX_WORDS);
     }
 
-    /// All its values are instants of a time that a log may cover.
+    /// Its values are instants of a time that a log may cover, and they grow.
     fn is_clock(&self, key: &str) -> bool {
         let covers = self.range_s.is_some_and(|(from, to)| to - from <= LONGEST_LOG_S);
-        self.instants == self.lines && covers && !has_word(key, &OF_ANOTHER_TIME)
+        let grows = self.steps + 1 >= ENOUGH && self.falls * 10 <= self.steps;
+        self.nearly_all(self.instants) && covers && grows && !has_word(key, &OF_ANOTHER_TIME)
     }
 
-    /// All its values are severities, and they differ and repeat; one of them is what most lines of any log are.
+    /// Its values are severities, they differ and repeat, and most of them are what most lines of any log are.
     fn is_level(&self, _: &str) -> bool {
-        let is_info = |word: &String| matches!(word.to_ascii_lowercase().as_str(), "i" | "inf" | "info" | "information" | "informational");
-        self.words.keys().any(is_info) && self.severities == self.lines && (2..=8).contains(&self.words.len()) && self.words.values().sum::<u64>() == self.lines
+        let low = |word: &str| matches!(word.to_ascii_lowercase().as_str(), "i" | "inf" | "info" | "information" | "informational" | "d" | "debug" | "dbg");
+        let lows: u64 = self.words.iter().filter(|(word, _)| low(word)).map(|(_, n)| n).sum();
+        let known: u64 = self.words.values().sum();
+        self.nearly_all(self.severities) && known == self.severities && (2..=8).contains(&self.words.len()) && lows * 2 >= known
+    }
+
+    /// One value of a hundred may be odd.
+    fn nearly_all(&self, n: u64) -> bool {
+        n * 100 >= self.lines * 99
     }
 
     fn is_message(&self, key: &str) -> bool {
@@ -385,7 +423,7 @@ mod tests {
     }
 
     fn clock(from: i64, to: i64) -> Watched {
-        Watched { lines: 20, instants: 20, range_s: Some((from, to)), ..Watched::default() }
+        Watched { lines: 20, instants: 20, range_s: Some((from, to)), steps: 19, ..Watched::default() }
     }
 
     #[test]
@@ -403,10 +441,28 @@ mod tests {
     }
 
     #[test]
-    fn words_that_are_also_levels_are_none_without_info() {
+    fn dates_in_any_order_are_no_clock() {
+        assert!(of([20, 0, 0], &[("arrival", Watched { falls: 9, ..clock(1_700_000_000, 1_700_000_900) })]).customs().is_empty());
+    }
+
+    #[test]
+    fn one_odd_value_of_many_changes_nothing() {
+        let odd = |instants| of([200, 0, 0], &[("zeit", Watched { lines: 200, instants, steps: 180, ..clock(1_700_000_000, 1_700_000_900) })]).customs();
+        assert!(!odd(198).is_empty() && odd(197).is_empty());
+    }
+
+    #[test]
+    fn lengths_that_hardly_differ_tell_no_unit() {
+        let seen = Watched { lines: 40, fits: [0, 0, 0, 40], lengths_milli: Some((6_000, 8_000)), ..Watched::default() };
+        assert!(of([0; 3], &[("took", seen)]).customs().is_empty());
+    }
+
+    #[test]
+    fn words_that_are_also_levels_are_none_unless_most_are_info() {
         let words = |words: &[(&str, u64)]| Watched { lines: 20, severities: 20, words: words.iter().map(|(w, n)| ((*w).to_owned(), *n)).collect(), ..Watched::default() };
         assert!(of([0, 20, 0], &[("kind", words(&[("http", 12), ("system", 8)]))]).customs().is_empty());
         assert!(!of([0, 20, 0], &[("s", words(&[("I", 12), ("W", 8)]))]).customs().is_empty());
+        assert!(of([0, 20, 0], &[("finding", words(&[("info", 5), ("warning", 8), ("critical", 7)]))]).customs().is_empty());
     }
 
     #[test]
@@ -416,7 +472,7 @@ mod tests {
 
     #[test]
     fn a_unit_needs_lengths_that_agree() {
-        let fits = |fits| of([0; 3], &[("dauer", Watched { lines: 9, fits, ..Watched::default() })]).customs().keys;
+        let fits = |fits| of([0; 3], &[("dauer", Watched { lines: 9, fits, lengths_milli: Some((40_000, 900_000)), ..Watched::default() })]).customs().keys;
         assert_eq!(fits([0, 0, 8, 0]), BTreeMap::from([("dauer".to_owned(), "duration ms".to_owned())]));
         assert_eq!(fits([0, 0, 2, 0]), BTreeMap::new());
         assert_eq!(fits([0, 2, 3, 0]), BTreeMap::new());

@@ -62,3 +62,10 @@ pub struct Chunk {
     /// The records, in order.
     pub records: Vec<RecordSpan>,
 }
+
+impl Chunk {
+    /// One of its records.
+    pub fn record(&self, span: &RecordSpan) -> Record<'_> {
+        Record { file: self.file, source: &self.source, start: span.start, line: span.line, raw: &self.bytes[span.at.clone()] }
+    }
+}

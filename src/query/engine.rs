@@ -207,10 +207,16 @@ impl Answers for Engine {
     }
 }
 
-fn snapshot(reader: LineReader, rows: RowReader, tables: &Tables) -> Snapshot {
-    let learned = Learned::from_bytes(reader.learned()).unwrap_or_default();
+/// What was learned, as it is applied under these tables: rows made under others are behind.
+pub fn profile_of(learned: &Learned, tables: &Tables) -> Profile {
     let mut profile = learned.profile();
     profile.version ^= tables.version;
+    profile
+}
+
+fn snapshot(reader: LineReader, rows: RowReader, tables: &Tables) -> Snapshot {
+    let learned = Learned::from_bytes(reader.learned()).unwrap_or_default();
+    let profile = profile_of(&learned, tables);
     Snapshot { lineages: lines::lineages(reader.checkpoint()), reader, rows, learned, profile }
 }
 

@@ -5,7 +5,6 @@
 use crate::{
     model::entry::{Entry, Severity},
     recognise::{
-        customs::scale_of,
         escapes, facets,
         ids::{self, Ids},
         instant, mine,
@@ -95,7 +94,7 @@ fn time(line: &Line<'_, '_>, entry: &mut Entry) {
 }
 
 fn severity_of(line: &Line<'_, '_>) -> Option<Severity> {
-    let scale = line.convention.and_then(|v| v.scale.as_deref()).and_then(scale_of).or(line.scale);
+    let scale = line.convention.and_then(|v| v.scale.as_deref()).and_then(Scale::of_word).or(line.scale);
     let found = line.candidates(Role::Level).find_map(|(_, leaf)| {
         let text = scalar(leaf)?;
         let text = text.trim();

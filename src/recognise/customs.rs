@@ -6,20 +6,20 @@
 use crate::{
     model::{
         entry::Entry,
-        habits::{Customs, Habits, Lack, UNITS},
+        habits::{Customs, Habits, Lack, MAX_KEYS},
         id::{IdRelation, is_strong},
     },
     recognise::{
         length,
         meaning::{KindRule, Meaning},
         names::Names,
-        plan::{Plan, Watch},
+        plan::{Plan, Watch, Watched},
         role::Role,
         scan::{Kind, Leaf},
         settings::Saying,
         severity::{self, Scale},
         table::Tables,
-        values::instant_of,
+        values::{absent, instant_of},
     },
 };
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
@@ -72,7 +72,7 @@ impl Active {
             first_key: customs.first_key.clone(),
             keys,
             learned,
-            scale: customs.scale.as_deref().and_then(scale_of),
+            scale: customs.scale.as_deref().and_then(Scale::of_word),
         };
         if out.convention.is_some() || !out.keys.is_empty() || out.scale.is_some() {
             let mut hasher = FxHasher::default();
@@ -83,9 +83,7 @@ impl Active {
         }
         out
     }
-}
 
-impl Active {
     /// The unit its lines taught for a length.
     pub fn unit(&self, role: Role, key: &str) -> Option<length::Unit> {
         match self.keys.get(key) {
@@ -95,17 +93,13 @@ impl Active {
     }
 }
 
-/// Scales by their names in the tables.
-pub fn scale_of(word: &str) -> Option<Scale> {
-    Some(match word {
-        "pino" => Scale::Pino,
-        "python" => Scale::Python,
-        "syslog" => Scale::Syslog,
-        "otel" => Scale::Otel,
-        "slog" => Scale::Slog,
-        "monolog" => Scale::Monolog,
-        _ => return None,
-    })
+/// What was counted of the sources of some lines.
+#[derive(Debug, Default)]
+pub struct Counted {
+    /// By source.
+    pub habits: BTreeMap<String, Habits>,
+    /// The customs each source was read under, counted or not.
+    pub read_under: BTreeMap<String, u32>,
 }
 
 /// A source, as one reader knows it.
@@ -113,9 +107,13 @@ pub fn scale_of(word: &str) -> Option<Scale> {
 struct Known {
     name: Arc<str>,
     active: Arc<Active>,
+    /// Lines of it were read since the counts were taken.
+    read: bool,
     habits: Habits,
     /// First time of a unit of work, once a length without a unit was met.
     firsts: Option<FxHashMap<u64, i64>>,
+    /// The last instant of a key that may be a clock.
+    lasts: FxHashMap<Box<str>, i64>,
 }
 
 /// What a reader knows of the sources it reads.
@@ -134,24 +132,19 @@ impl Sources {
     /// What was decided of all sources; those met before are looked up anew.
     pub fn tell(&mut self, told: Arc<BTreeMap<String, Customs>>, tables: &Tables) {
         self.told = told;
+        let none = Customs::default();
         for known in &mut self.list {
-            known.active = Arc::new(self.told.get(&*known.name).map_or_else(|| Active::new(&known.name, &Customs::default(), tables), |c| Active::new(&known.name, c, tables)));
+            known.active = Arc::new(Active::new(&known.name, self.told.get(&*known.name).unwrap_or(&none), tables));
         }
     }
 
-    /// What is decided of the current source from its own lines alone; whether that is new.
+    /// What is decided of the current source from its own lines alone; whether that is new. What was counted for it never was.
     pub fn decide(&mut self, tables: &Tables) -> bool {
         let Some(known) = self.list.get_mut(self.now) else { return false };
         let before = known.active.id;
         known.active = Arc::new(Active::new(&known.name, &known.habits.customs(), tables));
+        (known.habits, known.lasts) = Default::default();
         known.active.id != before
-    }
-
-    /// What was counted of the current source never was.
-    pub fn forget(&mut self) {
-        if let Some(known) = self.list.get_mut(self.now) {
-            known.habits = Habits::default();
-        }
     }
 
     /// Begins to count.
@@ -161,23 +154,21 @@ impl Sources {
 
     /// The lines that follow are of this source.
     pub fn enter(&mut self, source: &Arc<str>, tables: &Tables) {
-        if self.list.get(self.now).is_some_and(|k| Arc::ptr_eq(&k.name, source) || k.name == *source) {
-            return;
+        if self.list.get(self.now).is_none_or(|k| !Arc::ptr_eq(&k.name, source) && k.name != *source) {
+            self.now = self.by_name.get(source).copied().unwrap_or_else(|| self.add(source, tables));
         }
-        if let Some(at) = self.by_name.get(source) {
-            self.now = *at;
-            return;
+        if let Some(known) = self.list.get_mut(self.now) {
+            known.read = true;
         }
+    }
+
+    fn add(&mut self, source: &Arc<str>, tables: &Tables) -> usize {
         let none = Customs::default();
         let active = Arc::new(Active::new(source, self.told.get(&**source).unwrap_or(&none), tables));
-        // Of more sources than these only the newest are remembered.
-        if self.list.len() >= 4 * MAX_SOURCES {
-            self.list.truncate(MAX_SOURCES);
-            self.by_name.retain(|_, at| *at < MAX_SOURCES);
-        }
-        self.now = self.list.len();
-        self.by_name.insert(source.clone(), self.now);
+        let at = self.list.len();
+        self.by_name.insert(source.clone(), at);
         self.list.push(Known { name: source.clone(), active, ..Known::default() });
+        at
     }
 
     /// What is in force for the current source.
@@ -196,27 +187,37 @@ impl Sources {
     }
 
     /// Counts one line.
-    pub fn observe(&mut self, plan: &Plan, leaves: &[Leaf<'_>], entry: &Entry, names: &Names) {
+    pub fn observe(&mut self, plan: &Plan, leaves: &[Leaf<'_>], entry: &Entry) {
         if !self.counting || self.now >= MAX_SOURCES {
             return;
         }
         *self.counts.entry((self.now as u32, plan.number)).or_default() += 1;
         let Some(known) = self.list.get_mut(self.now) else { return };
-        if !plan.watched.is_empty() {
-            for (index, watch) in &plan.watched {
-                known.value(&leaves[*index as usize], *watch, entry, plan, names);
-            }
+        for watched in &plan.watched {
+            known.value(&leaves[watched.leaf as usize], watched, entry, plan);
         }
         if let Some(firsts) = &mut known.firsts {
             remember(firsts, entry);
         }
     }
 
-    /// What was counted since, by source. `plans` by their numbers.
-    pub fn take(&mut self, plans: &[Arc<Plan>], names: &Names, tables: &Tables) -> (BTreeMap<String, Habits>, BTreeMap<String, u32>) {
+    /// What was counted since. `plans` by their numbers.
+    pub fn take(&mut self, plans: &[Arc<Plan>], names: &Names, tables: &Tables) -> Counted {
         self.settle(plans, names, tables);
-        let counted = self.list.iter_mut().filter(|k| k.habits != Habits::default());
-        counted.map(|k| ((k.name.to_string(), std::mem::take(&mut k.habits)), (k.name.to_string(), k.active.id))).unzip()
+        let mut out = Counted::default();
+        for known in self.list.iter_mut().filter(|k| k.read) {
+            known.read = false;
+            out.read_under.insert(known.name.to_string(), known.active.id);
+            if known.habits != Habits::default() {
+                out.habits.insert(known.name.to_string(), std::mem::take(&mut known.habits));
+            }
+        }
+        // Of more sources than these the newest are looked up again.
+        if self.list.len() > 4 * MAX_SOURCES {
+            self.list.truncate(MAX_SOURCES);
+            self.by_name.retain(|_, at| *at < MAX_SOURCES);
+        }
+        out
     }
 
     /// Counts what was done with the keys of the plans met since, before the plans may be forgotten.
@@ -231,8 +232,8 @@ impl Sources {
 
 impl Known {
     /// One value of a key that is watched.
-    fn value(&mut self, leaf: &Leaf<'_>, watch: Watch, entry: &Entry, plan: &Plan, names: &Names) {
-        match watch {
+    fn value(&mut self, leaf: &Leaf<'_>, watched: &Watched, entry: &Entry, plan: &Plan) {
+        match watched.why {
             Watch::Level => {
                 if let Ok(number) = leaf.raw.trim().parse::<i64>() {
                     self.habits.level_number(number, 1);
@@ -243,33 +244,31 @@ impl Known {
                 let Some(bare) = leaf.raw.trim().parse::<f64>().ok().filter(|n| *n > 0.0 && n.is_finite()) else { return };
                 // How fast a model wrote would tell more, but of models that are played in tests it tells wrongly.
                 let Some(fits) = gap(entry, firsts).map(|gap| gap as f64 * 0.3..=gap as f64 * 1.05 + 2e6) else { return };
-                if let Some(seen) = self.habits.watch(&names.dotted(leaf.path)) {
-                    seen.lines += 1;
-                    for (i, (_, unit)) in UNITS.iter().enumerate() {
-                        seen.fits[i] += u32::from(fits.contains(&(bare * unit)));
-                    }
+                if let Some(seen) = self.habits.watch(&watched.key) {
+                    seen.length(bare, &fits);
                 }
             }
-            Watch::Free => {
-                let Some(seen) = self.habits.watch(&names.dotted(leaf.path)) else { return };
-                seen.lines += 1;
-                let instant = if plan.lacks(Lack::Time) { instant_of(leaf).map(|t| t.unix_ns.div_euclid(1_000_000_000)) } else { None };
-                if let Some(at) = instant.filter(|at| CLOCK_S.contains(at)) {
-                    seen.instants += 1;
-                    seen.saw(at);
-                }
-                if leaf.kind == Kind::Str {
-                    if leaf.raw.len() <= 16 && severity::of_word(leaf.raw).is_some() {
-                        seen.word(leaf.raw);
-                    }
-                    let words = leaf
-                        .raw
-                        .split(' ')
-                        .filter(|w| w.len() > 1 && w.bytes().all(|b| b.is_ascii_alphabetic() || !b.is_ascii() || matches!(b, b',' | b'.' | b':' | b'\'')))
-                        .take(3);
-                    seen.prose += u64::from(words.count() == 3 && instant_of(leaf).is_none());
-                }
+            Watch::Free if leaf.kind == Kind::Str && absent(leaf.raw) => {}
+            Watch::Free => self.free(leaf, watched, plan),
+        }
+    }
+
+    fn free(&mut self, leaf: &Leaf<'_>, watched: &Watched, plan: &Plan) {
+        let Some(seen) = self.habits.watch(&watched.key) else { return };
+        seen.lines += 1;
+        let instant = clock_s(leaf);
+        if let Some(at) = instant.filter(|_| plan.lacks(Lack::Time)) {
+            let before = self.lasts.get_mut(&watched.key).map(|last| std::mem::replace(last, at));
+            if before.is_none() && self.lasts.len() < MAX_KEYS {
+                self.lasts.insert(watched.key.clone(), at);
             }
+            seen.instant(at, before);
+        }
+        if leaf.kind == Kind::Str {
+            if leaf.raw.len() <= 16 && severity::of_word(leaf.raw).is_some() {
+                seen.word(leaf.raw);
+            }
+            seen.prose += u64::from(instant.is_none() && is_prose(leaf.raw));
         }
     }
 
@@ -287,6 +286,20 @@ impl Known {
             self.habits.used(&names.dotted(*path), &plan.use_of(index as u16), lines);
         }
     }
+}
+
+/// An instant of a clock, in seconds. Ten digits and nothing else may be anything: an amount, a telephone, an issue of a token.
+fn clock_s(leaf: &Leaf<'_>) -> Option<i64> {
+    if leaf.raw.len() <= 10 && leaf.raw.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    instant_of(leaf).map(|t| t.unix_ns.div_euclid(1_000_000_000)).filter(|at| CLOCK_S.contains(at))
+}
+
+/// Three words at least.
+fn is_prose(text: &str) -> bool {
+    let is_word = |w: &&str| w.len() > 1 && w.bytes().all(|b| b.is_ascii_alphabetic() || !b.is_ascii() || matches!(b, b',' | b'.' | b':' | b'\''));
+    text.split(' ').filter(is_word).nth(2).is_some()
 }
 
 fn key_of(entry: &Entry) -> Option<u64> {
@@ -342,11 +355,6 @@ pub fn meaning_words(meaning: &Meaning) -> String {
             format!("{relation}{kind} id")
         }
     }
-}
-
-/// An unnamed clock must look like one.
-pub fn may_be_watched(kind: Kind, in_array: bool) -> bool {
-    matches!(kind, Kind::Str | Kind::Num) && !in_array
 }
 
 #[cfg(test)]

@@ -244,11 +244,11 @@ fn fail(line: &Line<'_, '_>, entry: &mut Entry) {
     for (_, leaf) in line.candidates(Role::Stack) {
         let Some(text) = scalar(leaf) else { continue };
         out.has_stack = true;
+        let said = failure::of_stack(&text);
         if out.kind.is_none() {
-            out.kind = failure::class_of_stack(&text).map(Into::into);
+            out.kind = said.kind.map(Into::into);
         }
-        // A traceback ends with the text of the error; that it is the line's own is told by its class.
-        let said = if text.contains("Traceback (most recent") { failure::read(&text) } else { failure::Said::default() };
+        // That the text is of the line's own error is told by its class.
         if out.message.is_none() && said.kind.is_some_and(|kind| out.kind.as_deref().is_some_and(|known| known.ends_with(kind) || kind.ends_with(known))) {
             out.message = said.message.map(Into::into);
         }

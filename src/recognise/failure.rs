@@ -35,13 +35,13 @@ pub fn read(text: &str) -> Said<'_> {
     Said { kind: None, message: (!first.is_empty()).then_some(first), has_stack }
 }
 
-/// The class a stack begins or ends with; its text is said elsewhere.
-pub fn class_of_stack(text: &str) -> Option<&str> {
+/// The class a stack begins or ends with. Python's traceback ends with the text of the error too; of other stacks it is said elsewhere.
+pub fn of_stack(text: &str) -> Said<'_> {
     let text = text.trim();
     if text.contains("Traceback (most recent call last)") {
-        return read(text).kind;
+        return read(text);
     }
-    class_and_text(text.lines().next().unwrap_or("")).map(|(kind, _)| kind)
+    Said { kind: class_and_text(text.lines().next().unwrap_or("")).map(|(kind, _)| kind), message: None, has_stack: true }
 }
 
 /// The first line behind the frames that is not indented.
@@ -134,7 +134,9 @@ mod tests {
 
     #[test]
     fn a_stack_without_a_class_has_none() {
-        assert_eq!(class_of_stack("main.main\n\t/srv/go/main.go:93\nruntime.main"), None);
-        assert_eq!(class_of_stack("SyntaxError: Unexpected token <\n    at a (b.js:1)"), Some("SyntaxError"));
+        assert_eq!(of_stack("main.main\n\t/srv/go/main.go:93\nruntime.main").kind, None);
+        assert_eq!(of_stack("SyntaxError: Unexpected token <\n    at a (b.js:1)").kind, Some("SyntaxError"));
+        let python = of_stack("Traceback (most recent call last):\n  File \"a.py\", line 3, in f\nRuntimeError: no room");
+        assert_eq!((python.kind, python.message), (Some("RuntimeError"), Some("no room")));
     }
 }

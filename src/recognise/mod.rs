@@ -32,7 +32,7 @@ mod table;
 pub mod text;
 mod values;
 
-pub use customs::{UNUSED, customs_id};
+pub use customs::{Counted, UNUSED, customs_id};
 pub use reader::Reader;
 pub use table::{Sample, TableError, Tables};
 

@@ -57,6 +57,17 @@ pub enum Watch {
     Length,
 }
 
+/// A leaf whose values are counted.
+#[derive(Debug)]
+pub struct Watched {
+    /// Index of the leaf.
+    pub leaf: u16,
+    /// Why.
+    pub why: Watch,
+    /// Its key.
+    pub key: Box<str>,
+}
+
 /// What to do with the leaves of a line.
 #[derive(Debug)]
 pub struct Plan {
@@ -67,7 +78,7 @@ pub struct Plan {
     /// Its convention is the source's: the line lacks its signature.
     pub followed: bool,
     /// Leaves whose values are counted.
-    pub watched: Vec<(u16, Watch)>,
+    pub watched: Vec<Watched>,
     lacking: [bool; 3],
     ignored: Vec<u16>,
     /// The shape.
@@ -188,12 +199,13 @@ impl Plan {
         };
         let taught = |leaf: &Leaf<'_>| !active.keys.is_empty() && active.keys.contains_key(&names.dotted(leaf.path));
         let taught: Vec<u16> = leaves.iter().enumerate().filter(|(_, leaf)| taught(leaf)).map(|(i, _)| i as u16).collect();
-        plan.watch(leaves, v.is_some_and(|v| v.scale.is_some()), &taught);
+        let watched = plan.watch(leaves, v.is_some_and(|v| v.scale.is_some()), &taught);
+        plan.watched = watched.into_iter().map(|(leaf, why)| Watched { leaf, why, key: names.dotted(leaves[leaf as usize].path).into() }).collect();
         plan
     }
 
     /// What may teach something about the source. What it taught before, and what the user said, is looked at as if it were not so.
-    fn watch(&mut self, leaves: &[Leaf<'_>], scaled: bool, taught: &[u16]) {
+    fn watch(&mut self, leaves: &[Leaf<'_>], scaled: bool, taught: &[u16]) -> Vec<(u16, Watch)> {
         let described = self.convention.is_some();
         let by_name = |role: Role| self.of(role).iter().any(|c| !taught.contains(&c.leaf));
         self.lacking =
@@ -205,7 +217,7 @@ impl Plan {
             let is_length = |i: u16| self.of(Role::Duration).iter().any(|c| c.leaf == i);
             let free = |(i, leaf): (usize, &Leaf<'_>)| {
                 let i = i as u16;
-                (customs::may_be_watched(leaf.kind, leaf.in_array) && (!claimed(i) || (taught.contains(&i) && !is_length(i)))).then_some((i, Watch::Free))
+                (matches!(leaf.kind, Kind::Str | Kind::Num) && !leaf.in_array && (!claimed(i) || (taught.contains(&i) && !is_length(i)))).then_some((i, Watch::Free))
             };
             watched.extend(leaves.iter().enumerate().filter_map(free));
         }
@@ -214,7 +226,7 @@ impl Plan {
         }
         let bare = |c: &&Candidate| (c.unit.is_none() || taught.contains(&c.leaf)) && leaves[c.leaf as usize].kind == Kind::Num;
         watched.extend(self.of(Role::Duration).iter().take(1).filter(bare).map(|c| (c.leaf, Watch::Length)));
-        self.watched = watched;
+        watched
     }
 }
 

@@ -6,13 +6,13 @@
 use crate::{
     model::{
         entry::{At, Entry},
-        habits::{Customs, Habits},
+        habits::Customs,
         id::{IdKind, IdRef, IdRelation, is_strong},
-        record::Record,
+        record::{Chunk, Record},
     },
     recognise::{
         apply,
-        customs::Sources,
+        customs::{Counted, Sources},
         escapes, frame,
         names::{Names, ROOT},
         plan::Plan,
@@ -38,6 +38,8 @@ const MAX_PLANS: usize = 4_096;
 const MAX_BATCH: usize = 10_000;
 /// Most places where a broken record is looked at for a whole one.
 const MAX_BREAKS: usize = 32;
+/// How many records of a new source are looked at before the first is read.
+const LOOKED_AT: usize = 2_000;
 /// How deep records may stand in records.
 const MAX_NESTING: u8 = 3;
 
@@ -65,20 +67,18 @@ impl Reader {
 
     /// Looks at the first records of a new source and decides what they speak for, before they are read. What is decided may show more (a
     /// clock tells lengths): then it looks once more.
-    pub fn meet<'r>(&mut self, records: impl Iterator<Item = Record<'r>> + Clone) {
+    pub fn meet(&mut self, chunk: &Chunk) {
         let mut scratch = Vec::new();
         for _ in 0..2 {
             self.sources.count(true);
-            for record in records.clone() {
+            for span in chunk.records.iter().take(LOOKED_AT) {
                 scratch.clear();
-                self.read(&record, &mut scratch);
+                self.read(&chunk.record(span), &mut scratch);
             }
             self.sources.settle(&self.held, &self.names, &self.tables);
             self.sources.count(false);
-            let news = self.sources.decide(&self.tables);
             // They are counted when they are read.
-            self.sources.forget();
-            if !news {
+            if !self.sources.decide(&self.tables) {
                 break;
             }
         }
@@ -89,8 +89,8 @@ impl Reader {
         self.sources.count(true);
     }
 
-    /// What was counted since, by source, and under which customs it was read.
-    pub fn take_habits(&mut self) -> (BTreeMap<String, Habits>, BTreeMap<String, u32>) {
+    /// What was counted since.
+    pub fn take_counted(&mut self) -> Counted {
         self.sources.take(&self.held, &self.names, &self.tables)
     }
 
@@ -378,7 +378,7 @@ impl Reader {
         }
         let line = Line { leaves, names: &self.names, plan: &plan, convention, scale: self.sources.scale() };
         apply::fill(&line, &self.tables, entry);
-        self.sources.observe(&plan, leaves, entry, &self.names);
+        self.sources.observe(&plan, leaves, entry);
         plan.convention
     }
 

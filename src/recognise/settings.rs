@@ -4,7 +4,7 @@
 
 use crate::{
     model::id::{IdKind, IdRelation},
-    recognise::{length::Unit, role::Role},
+    recognise::{length::Unit, meaning::is_length, role::Role},
 };
 use globset::{Glob, GlobMatcher};
 use serde::Deserialize;
@@ -36,6 +36,7 @@ impl Saying {
         let role = Role::of_word(word).ok_or_else(|| format!("unknown role {word:?}"))?;
         match unit {
             None => Ok(Self::Role(role, None)),
+            Some(_) if !is_length(role) => Err(format!("{word:?} is no length and has no unit")),
             Some(unit) => Ok(Self::Role(role, Some(Unit::of_suffix(unit).ok_or_else(|| format!("unknown unit {unit:?}"))?))),
         }
     }
@@ -99,6 +100,8 @@ impl Settings {
             }
             sources.push(OfSource { name, convention: raw.convention, keys: sayings(raw.keys).map_err(|e| format!("source {pattern:?}: {e}"))? });
         }
+        // A name goes over a pattern, a longer pattern over a shorter one.
+        sources.sort_by_key(|s| (!s.name.glob().glob().contains(['*', '?', '[', '{']), s.name.glob().glob().len()));
         Ok(Self { keys, sources })
     }
 
@@ -149,10 +152,22 @@ mod tests {
     }
 
     #[test]
+    fn a_name_goes_over_a_pattern_wherever_it_stands() {
+        for text in
+            ["[source.api]\nconvention = \"zap\"\n[source.\"api*\"]\nconvention = \"pino\"\n", "[source.\"*\"]\nconvention = \"pino\"\n[source.api]\nconvention = \"zap\"\n"]
+        {
+            let settings = Settings::read(text, &["pino", "zap"]).unwrap();
+            assert_eq!(settings.of("api").convention.map(String::as_str), Some("zap"), "{text}");
+            assert_eq!(settings.of("api-2").convention.map(String::as_str), Some("pino"), "{text}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_understood_is_refused() {
         for (text, want) in [
             ("[keys]\na = \"tiem\"\n", "key \"a\": unknown role \"tiem\""),
             ("[keys]\na = \"duration fortnight\"\n", "key \"a\": unknown unit \"fortnight\""),
+            ("[keys]\na = \"time ms\"\n", "key \"a\": \"time\" is no length and has no unit"),
             ("[source.x]\nconvention = \"none\"\n", "source \"x\": unknown convention \"none\""),
             ("[kyes]\n", "line 1: unknown field `kyes`, expected `keys` or `source`"),
             ("[keys]\na = \"x\"\na = \"y\"\n", "line 3: duplicate key"),

@@ -24,6 +24,21 @@ pub enum Scale {
     Monolog,
 }
 
+impl Scale {
+    /// A scale by its name in the tables.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "pino" => Self::Pino,
+            "python" => Self::Python,
+            "syslog" => Self::Syslog,
+            "otel" => Self::Otel,
+            "slog" => Self::Slog,
+            "monolog" => Self::Monolog,
+            _ => return None,
+        })
+    }
+}
+
 /// A severity word, whatever its case: `WARNING`, `ERRO`, `dpanic`, `W`, `ERROR+4`. Surrounding space and `[]<>` are allowed.
 pub fn of_word(word: &str) -> Option<Severity> {
     let word = word.trim_matches(|c: char| c.is_ascii_whitespace() || matches!(c, '[' | ']' | '<' | '>' | ':'));

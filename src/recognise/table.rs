@@ -190,25 +190,24 @@ impl Tables {
     /// The built-in conventions.
     pub fn builtin() -> Arc<Self> {
         static BUILT_IN: OnceLock<Arc<Tables>> = OnceLock::new();
-        BUILT_IN.get_or_init(|| Self::load(&[]).unwrap_or_default()).clone()
+        BUILT_IN.get_or_init(|| Arc::new(Self::load(&[]).unwrap_or_default())).clone()
     }
 
     /// The built-in conventions and some more; of two with the same name the later one is taken.
     pub fn with(extra: &[(String, String)]) -> Result<Arc<Self>, TableError> {
-        Self::load(extra)
+        Self::load(extra).map(Arc::new)
     }
 
     /// And with what a settings file says: its name and its text.
     pub fn under(extra: &[(String, String)], file: &str, text: &str) -> Result<Arc<Self>, TableError> {
-        let loaded = Self::load(extra)?;
-        let mut tables = Arc::try_unwrap(loaded).unwrap_or_default();
+        let mut tables = Self::load(extra)?;
         let names: Vec<&str> = tables.conventions.iter().map(|v| v.name).collect();
         tables.version ^= hash(&text);
         tables.settings = Settings::read(text, &names).map_err(|what| TableError { file: file.to_owned(), what })?;
         Ok(Arc::new(tables))
     }
 
-    fn load(extra: &[(String, String)]) -> Result<Arc<Self>, TableError> {
+    fn load(extra: &[(String, String)]) -> Result<Self, TableError> {
         let mut built_in: BTreeMap<String, String> = BTreeMap::new();
         for file in BuiltIn::iter().filter(|f| std::path::Path::new(&**f).extension().is_some_and(|e| e.eq_ignore_ascii_case("toml"))) {
             if let Some(data) = BuiltIn::get(&file) {
@@ -237,7 +236,7 @@ impl Tables {
         tables.conventions.sort_by(|a, b| b.when.strength().cmp(&a.when.strength()).then_with(|| a.name.cmp(b.name)));
         tables.sets = Arc::new(sets);
         tables.version = if extra.is_empty() { 0 } else { hash(&extra) };
-        Ok(Arc::new(tables))
+        Ok(tables)
     }
 
     /// A convention of one's own takes the place of the one of its name.

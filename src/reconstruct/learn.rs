@@ -30,7 +30,7 @@ const MAX_MET: usize = 6;
 /// Version of the compact form.
 const LEARNED_VERSION: u32 = 2;
 /// Most sources whose habits are kept.
-const MAX_HABITS: usize = 256;
+pub const MAX_HABITS: usize = 256;
 /// A data test speaks from this many sampled values up.
 pub const ENOUGH: usize = 20;
 

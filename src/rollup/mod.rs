@@ -54,20 +54,13 @@ pub struct Rollup {
     interrupted: bool,
 }
 
-/// What was learned, as it is applied under these tables: rows made under others are behind.
-pub fn profile_of(learned: &Learned, tables: &Tables) -> Profile {
-    let mut profile = learned.profile();
-    profile.version ^= tables.version;
-    profile
-}
-
 impl Rollup {
     /// Over a store. Rows that are behind their lines are rebuilt at once, unless `stop` is set meanwhile.
     pub fn open(store: Arc<Store>, row_store: &RowStore, tables: Arc<Tables>, stop: Arc<AtomicBool>) -> Result<Self, QueryError> {
         let rows = row_store.writer().map_err(lines::store)?;
         let reader = store.reload().map_err(lines::store)?;
         let learned = Learned::from_bytes(reader.learned()).unwrap_or_default();
-        let profile = Arc::new(profile_of(&learned, &tables));
+        let profile = Arc::new(engine::profile_of(&learned, &tables));
         let built = row_store.reader();
         let empty = reader.doc_count() == 0;
         let stamp = built.stamp();
@@ -91,7 +84,7 @@ impl Rollup {
             return Ok(());
         }
         self.generation = batch.generation;
-        let profile = profile_of(&batch.learned, &self.tables);
+        let profile = engine::profile_of(&batch.learned, &self.tables);
         if profile.version != self.profile.version {
             self.stale |= self.any;
             if profile.customs != self.profile.customs {

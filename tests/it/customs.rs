@@ -108,3 +108,60 @@ fn every_key_of_every_sample_log_is_accounted_for() {
         assert!(most_frequent * 10 >= objects * 9 && most_frequent <= objects + 10, "{name}: {most_frequent} of {objects}");
     }
 }
+
+#[test]
+fn a_question_that_makes_the_list_makes_it_with_the_settings_of_the_index() {
+    let bench = Bench::new();
+    bench.write("logs/odd.log", odd(0..12));
+    bench.write("s.toml", "[keys]\nduration = \"duration s\"\n");
+    bench.ok(&["index", "logs", "--data", "d", "--config", "s.toml"]);
+    fs::remove_dir_all(bench.path("d/rows")).unwrap();
+    let first = bench.run(&["search", "status:200", "--data", "d"]);
+    assert!(String::from_utf8_lossy(&first.stdout).contains("5 m 05 s"), "{first:?}");
+    let again = bench.run(&["search", "status:200", "--data", "d"]);
+    assert!(!String::from_utf8_lossy(&again.stderr).contains("made now"), "{again:?}");
+}
+
+#[test]
+fn settings_that_go_out_of_force_and_settings_that_cannot_be_read_are_said() {
+    let bench = Bench::new();
+    bench.write("logs/odd.log", odd(0..12));
+    bench.write("s.toml", "[keys]\nduration = \"duration s\"\n");
+    let said = |args: &[&str]| String::from_utf8_lossy(&bench.run(args).stderr).into_owned();
+    assert!(!said(&["index", "logs", "--data", "d", "--config", "s.toml"]).contains("note:"));
+    assert!(said(&["index", "logs", "--data", "d"]).contains("note: this index was made with settings"));
+    assert!(!said(&["index", "logs", "--data", "d"]).contains("note:"));
+    bench.write("d/reading.json", "{");
+    assert!(bench.fails(1, &["search", "status:200", "--data", "d"]).contains("reading.json: it does not say how lines were read"));
+    bench.ok(&["index", "logs", "--data", "d"]);
+    bench.ok(&["search", "status:200", "--data", "d"]);
+}
+
+#[test]
+fn what_is_no_settings_file_is_refused() {
+    let bench = Bench::new();
+    bench.write("logs/odd.log", odd(0..2));
+    fs::create_dir(bench.path("throughline.toml")).unwrap();
+    assert!(bench.fails(2, &["index", "logs", "--data", "d"]).contains("throughline.toml: no file with settings"));
+    fs::remove_dir(bench.path("throughline.toml")).unwrap();
+    assert!(bench.fails(2, &["index", "logs", "--data", "d", "--config", "/dev/zero"]).contains("/dev/zero: no file with settings"));
+    bench.write("long.toml", " ".repeat((1 << 20) + 1));
+    assert!(bench.fails(2, &["index", "logs", "--data", "d", "--config", "long.toml"]).contains("long.toml: longer than a MiB"));
+}
+
+#[test]
+fn with_more_logs_than_are_counted_rows_say_what_pages_say() {
+    let bench = Bench::new();
+    for n in 0..300_u64 {
+        bench.write(&format!("logs/pod{n}.log"), odd(n * 10..n * 10 + 5).replace(ID, &format!("req_01HV{n:03}000000000000")));
+    }
+    bench.ok(&["index", "logs", "--data", "d"]);
+    let rows = bench.ok(&["search", "--data", "d", "--json", "--limit", "500", ""]);
+    let rows: Vec<serde_json::Value> = rows.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert!(rows.len() > 400, "{}", rows.len());
+    for row in rows.iter().step_by(41) {
+        let id = row["id"].as_str().unwrap();
+        let page: serde_json::Value = serde_json::from_str(&bench.ok(&["show", "--data", "d", "--json", id])).unwrap();
+        assert_eq!((&row["state"], &row["completion_ns"]), (&page["state"], &page["completion_ns"]), "{id}");
+    }
+}

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{
-    model::{entry::FileId, record::Record},
+    model::{
+        entry::FileId,
+        record::{Chunk, Record, RecordSpan},
+    },
     recognise::Reader,
 };
 
@@ -25,11 +28,25 @@ fn record<'r>(source: &'r Arc<str>, line: &'r str) -> Record<'r> {
     Record { file: FileId(0), source, start: 0, line: 1, raw: line.as_bytes() }
 }
 
+/// A chunk as it comes from a file.
+fn chunk(source: &Arc<str>, lines: &[String]) -> Chunk {
+    let mut bytes = Vec::new();
+    let mut records = Vec::new();
+    for (n, line) in lines.iter().enumerate() {
+        let start = bytes.len();
+        bytes.extend_from_slice(line.as_bytes());
+        let at = start..bytes.len();
+        bytes.push(b'\n');
+        records.push(RecordSpan { start: start as u64, end: bytes.len() as u64, line: n as u64 + 1, lines: 1, at, cut: None });
+    }
+    Chunk { file: FileId(0), source: source.clone(), bytes, records }
+}
+
 /// A reader that has met the lines, and what each of them is then read as.
 fn read(tables: Arc<Tables>, lines: &[String]) -> (Reader, Vec<Entry>) {
     let source: Arc<str> = "app".into();
     let mut reader = Reader::new(tables);
-    reader.meet(lines.iter().map(|line| record(&source, line)));
+    reader.meet(&chunk(&source, lines));
     reader.count();
     let mut out = Vec::new();
     lines.iter().for_each(|line| reader.read(&record(&source, line), &mut out));
@@ -38,7 +55,7 @@ fn read(tables: Arc<Tables>, lines: &[String]) -> (Reader, Vec<Entry>) {
 
 fn habits(lines: &[String]) -> Habits {
     let (mut reader, _) = read(Tables::builtin(), lines);
-    reader.take_habits().0.remove("app").unwrap_or_default()
+    reader.take_counted().habits.remove("app").unwrap_or_default()
 }
 
 #[test]
@@ -62,8 +79,8 @@ fn names_of_people_and_places_are_no_message() {
 fn to_meet_another_source_loses_nothing_of_the_first() {
     let (mut reader, _) = read(Tables::builtin(), &unknown_logger(12));
     let other: Arc<str> = "other".into();
-    reader.meet(unknown_logger(10).iter().map(|line| record(&other, line)));
-    let counted = reader.take_habits().0;
+    reader.meet(&chunk(&other, &unknown_logger(10)));
+    let counted = reader.take_counted().habits;
     assert_eq!(counted.iter().map(|(name, habits)| (name.as_str(), habits.objects)).collect::<Vec<_>>(), [("app", 24)]);
 }
 
@@ -136,7 +153,7 @@ fn memory_is_bounded_whatever_the_keys_and_sources() {
         out.clear();
         reader.read(&record(&source, &format!("{{{}}}", members.join(","))), &mut out);
         if n % 5_000 == 4_999 {
-            let sizes: Vec<usize> = reader.take_habits().0.values().map(|h| postcard::to_allocvec(h).unwrap_or_default().len()).collect();
+            let sizes: Vec<usize> = reader.take_counted().habits.values().map(|h| postcard::to_allocvec(h).unwrap_or_default().len()).collect();
             largest = largest.max(sizes.iter().copied().max().unwrap_or(0));
             all = all.max(sizes.iter().sum());
         }
