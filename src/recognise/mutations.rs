@@ -168,6 +168,43 @@ fn members_that_only_look_like_something_report_nothing() {
     }
 }
 
+/// Spellings of one instant: zone by name, by an offset with and without colon, elsewhere; a space for the `T`; more digits.
+fn spellings(at: chrono::DateTime<chrono::Utc>) -> Vec<String> {
+    let there = at.with_timezone(&chrono::FixedOffset::east_opt(7_200).unwrap());
+    let utc = |format: &str| at.format(format).to_string();
+    vec![
+        utc("%Y-%m-%dT%H:%M:%S%.9fZ"),
+        utc("%Y-%m-%dT%H:%M:%S%.9f+00:00"),
+        utc("%Y-%m-%dT%H:%M:%S%.9f+0000"),
+        utc("%Y-%m-%d %H:%M:%S%.9fZ"),
+        utc("%Y-%m-%d %H:%M:%S%.9f +00:00"),
+        there.format("%Y-%m-%dT%H:%M:%S%.9f%:z").to_string(),
+        there.format("%Y-%m-%d %H:%M:%S%.9f %z").to_string(),
+    ]
+}
+
+#[test]
+fn another_spelling_of_its_time_changes_nothing() {
+    let (mut wrong, mut tried) = (Vec::new(), 0);
+    for (name, sample, found) in objects() {
+        let before = said(&sample.line, &[]);
+        let Some(at) = before[0]["ts"].as_str().and_then(|t| chrono::DateTime::parse_from_rfc3339(t).ok()).map(|t| t.to_utc()) else { continue };
+        let is_time = |(_, value): &(String, String)| chrono::DateTime::parse_from_rfc3339(value.trim_matches('"')).is_ok_and(|t| t == at);
+        let Some(place) = found.iter().position(is_time) else { continue };
+        for spelling in spellings(at) {
+            tried += 1;
+            let mut changed = found.clone();
+            changed[place].1 = Value::from(spelling.as_str()).to_string();
+            let after = said(&line_of(&changed), &[]);
+            if after != before {
+                wrong.push(format!("{name}: {spelling}\n  {}\n  {}", Value::from(after), Value::from(before.clone())));
+            }
+        }
+    }
+    assert!(tried > 100, "{tried}");
+    assert!(wrong.is_empty(), "{} readings change:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 /// What an envelope may add: where the line came from, and whose it is when the line does not say so itself.
 const ADDED: [&str; 8] = ["other_ids", "host", "context", "service", "received", "id_scopes", "stream", "logger"];
 
