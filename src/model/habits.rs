@@ -1,8 +1,9 @@
 //! What the lines of one source have in common, counted, and what is decided from it: which convention its odd lines follow, which of its
 //! unnamed keys is the clock, the severity or the text, which unit its bare durations have.
 //!
-//! Guarantees: counts, minima and maxima only, so lines may come in any order and batches of any size; bounded whatever the keys; a
-//! decision is a pure function of the counts, and what is ambiguous is said and used for nothing. It never sees a line.
+//! Guarantees: mergeable counts, minima and maxima, so batches may have any size; only whether a clock grows, and the time since work was
+//! first seen, are counted in the order of reading. Bounded whatever the keys; a decision is a pure function of the counts, and what is
+//! ambiguous is said and used for nothing. It never sees a line.
 
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, ops::RangeInclusive};
