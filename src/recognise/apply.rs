@@ -9,7 +9,7 @@ use crate::{
         ids::{self, Ids},
         instant, mine,
         role::Role,
-        scan::{self, Kind, Leaf},
+        scan::{self, Kind},
         severity::{self, Scale},
         table::Tables,
         values::{Line, instant_of, scalar},
@@ -127,7 +127,7 @@ fn body(line: &Line<'_, '_>, entry: &mut Entry) -> Option<u16> {
     for (c, leaf) in line.candidates(Role::Message) {
         let text: Cow<'_, str> = match leaf.kind {
             Kind::Str if !leaf.raw.is_empty() => leaf.text(),
-            Kind::Array => match bytes(leaf.raw).or_else(|| if is_explicit(line, leaf) { first_text(leaf.raw) } else { None }) {
+            Kind::Array => match bytes(leaf.raw).or_else(|| if c.is_explicit() { first_text(leaf.raw) } else { None }) {
                 Some(text) => Cow::Owned(text),
                 None => continue,
             },
@@ -137,11 +137,6 @@ fn body(line: &Line<'_, '_>, entry: &mut Entry) -> Option<u16> {
         return Some(c.leaf);
     }
     None
-}
-
-/// The convention says itself that the text stands there.
-fn is_explicit(line: &Line<'_, '_>, leaf: &Leaf<'_>) -> bool {
-    line.convention.is_some_and(|v| v.roles.get(&line.names.dotted(leaf.path)) == Some(&Role::Message))
 }
 
 /// What was handed to a logger as a list: the text comes first.

@@ -14,7 +14,8 @@ use crate::{
         length::{self, Unit},
         mine,
         role::Role,
-        scan::{self, Kind},
+        scan::{self, Kind, Leaf},
+        table,
         values::{Line, scalar},
     },
 };
@@ -340,7 +341,9 @@ pub fn render(template: &str, line: &Line<'_, '_>) -> String {
         };
         let name = hole.trim_start_matches(['@', '$']).split([':', ',']).next().unwrap_or(hole);
         let formatted = if hole.contains(':') { rendered.next() } else { None };
-        let leaf = line.leaves.iter().find(|l| line.names.key(l.path) == name && matches!(l.kind, Kind::Str | Kind::Num | Kind::Bool));
+        let scalar = |l: &&Leaf<'_>| matches!(l.kind, Kind::Str | Kind::Num | Kind::Bool);
+        let named = |same: fn(&str, &str) -> bool| line.leaves.iter().filter(scalar).find(|l| same(line.names.key(l.path), name));
+        let leaf = named(|key, name| key == name).or_else(|| named(table::are_one_spelt));
         match (formatted, leaf) {
             (Some((_, text)), _) => out.push_str(&escapes::unescape(text)),
             (None, Some(leaf)) => out.push_str(&leaf.text()),

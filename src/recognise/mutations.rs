@@ -4,7 +4,7 @@
 use crate::recognise::{
     reader::Reader,
     samples,
-    table::{Sample, Tables},
+    table::{Sample, Tables, fold_spelling},
 };
 use proptest::prelude::*;
 use serde::de::{MapAccess, Visitor};
@@ -166,6 +166,65 @@ fn members_that_only_look_like_something_report_nothing() {
             }
         }
     }
+}
+
+/// A key in the habits of another language.
+fn respelt(key: &str, how: &str) -> String {
+    let marks: String = key.chars().take_while(|c| !c.is_alphanumeric()).collect();
+    let components = key[marks.len()..].split_inclusive(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-'));
+    let one = |component: &str| {
+        let end: String = component.chars().filter(|c| !c.is_alphanumeric() && !matches!(c, '_' | '-')).collect();
+        let words = crate::recognise::names::words(component);
+        let capital = |w: &String| w[..1].to_uppercase() + &w[1..];
+        let word = match how {
+            "snake_case" => words.join("_"),
+            "kebab-case" => words.join("-"),
+            "SCREAMING_CASE" => words.join("_").to_uppercase(),
+            "PascalCase" => words.iter().map(capital).collect(),
+            _ => words.iter().enumerate().map(|(i, w)| if i == 0 { w.clone() } else { capital(w) }).collect(),
+        };
+        word + &end
+    };
+    marks + &components.map(one).collect::<String>()
+}
+
+fn all_respelt(value: &str, how: &str) -> String {
+    match members(value) {
+        Some(found) => line_of(&found.into_iter().map(|(key, value)| (respelt(&key, how), all_respelt(&value, how))).collect()),
+        None => value.to_owned(),
+    }
+}
+
+/// Members that another case makes one, or what the convention calls something else (`taskName` is asyncio's, `task_name` Prefect's).
+fn told_apart_by_case(name: &str, line: &str, changed: &str) -> bool {
+    let tables = Tables::builtin();
+    let Some(v) = tables.conventions.iter().find(|v| v.name == name) else { return false };
+    let keys = |line: &str| members(line).map_or_else(Vec::new, |found| found.into_iter().map(|(key, _)| key).collect::<Vec<_>>());
+    let role = |key: &String| v.roles.get(&v.spell(std::slice::from_ref(key))[0]);
+    let one = |key: &String, other: &String| key != other && fold_spelling(key) == fold_spelling(other);
+    let (before, after) = (keys(line), keys(changed));
+    before.iter().any(|key| before.iter().any(|other| one(key, other))) || before.iter().zip(&after).any(|(key, other)| v.roles.get(key) != role(other))
+}
+
+#[test]
+fn keys_in_another_case_change_nothing() {
+    let (mut wrong, mut tried) = (Vec::new(), 0);
+    for (name, sample, _) in objects() {
+        let before = said(&sample.line, &[]);
+        for how in ["snake_case", "camelCase", "PascalCase", "kebab-case", "SCREAMING_CASE"] {
+            let line = all_respelt(&sample.line, how);
+            if told_apart_by_case(&name, &sample.line, &line) {
+                continue;
+            }
+            tried += 1;
+            let after = said(&line, &[]);
+            if after != before {
+                wrong.push(format!("{name}: {how}\n  {line}\n  {}\n  {}", Value::from(after), Value::from(before.clone())));
+            }
+        }
+    }
+    assert!(tried > 300, "{tried}");
+    assert!(wrong.is_empty(), "{} of {tried} readings change:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// Spellings of one instant: zone by name, by an offset with and without colon, elsewhere; a space for the `T`; more digits.

@@ -62,7 +62,7 @@ impl Names {
         }
         let folded = fold(key);
         let opaque = self.sets.opaque.contains(&*folded);
-        let batch = parent == ROOT && self.sets.batches.contains_key(key);
+        let batch = parent == ROOT && self.sets.batches.contains_key(&folded);
         let id = self.list.len() as u32;
         self.list.push(Name { parent, key: key.into(), next: first, opaque, batch });
         self.by_hash.insert(hash, id);

@@ -16,6 +16,7 @@ use crate::{
         role::Role,
         scan::{Kind, Leaf},
         settings::Saying,
+        signature::Chosen,
         table::{Convention, Tables},
     },
 };
@@ -33,6 +34,13 @@ pub struct Candidate {
     /// For attempts.
     pub from_zero: bool,
     rank: u32,
+}
+
+impl Candidate {
+    /// A convention, the user or the source says so; no rule by the name.
+    pub fn is_explicit(&self) -> bool {
+        self.rank == 0
+    }
 }
 
 /// A leaf that may carry an id.
@@ -68,6 +76,27 @@ pub struct Watched {
     pub key: Box<str>,
 }
 
+/// Where a line carries another record.
+#[derive(Debug)]
+pub struct Inner {
+    /// The leaf whose text it is; without one it is an object.
+    pub text: Option<u16>,
+    /// Its path, as the line writes it.
+    pub path: Box<str>,
+}
+
+impl Inner {
+    /// It is a text with something in it.
+    pub fn holds_text(&self, leaves: &[Leaf<'_>]) -> bool {
+        self.text.map(|i| leaves[i as usize]).is_some_and(|leaf| leaf.kind == Kind::Str && !leaf.text().trim().is_empty())
+    }
+
+    /// That text.
+    pub fn text<'a>(&self, leaves: &[Leaf<'a>]) -> std::borrow::Cow<'a, str> {
+        self.text.map_or_else(Default::default, |i| leaves[i as usize].text())
+    }
+}
+
 /// What to do with the leaves of a line.
 #[derive(Debug)]
 pub struct Plan {
@@ -77,6 +106,8 @@ pub struct Plan {
     pub customs: u32,
     /// Its convention is the source's: the line lacks its signature.
     pub followed: bool,
+    /// Where the line carries another record.
+    pub inner: Option<Inner>,
     /// Leaves whose values are counted.
     pub watched: Vec<Watched>,
     lacking: [bool; 3],
@@ -135,18 +166,21 @@ impl Plan {
     }
 
     /// Makes the plan of a shape.
-    pub fn new(leaves: &[Leaf<'_>], shape: Vec<u32>, names: &Names, tables: &Tables, active: &Active, (convention, unless): (Option<usize>, &[usize])) -> Self {
-        let checks_of = |i: usize| checks(&tables.conventions[i], leaves, names);
-        let (checks, unless) = (convention.map_or_else(Vec::new, checks_of), unless.iter().map(|i| checks_of(*i)).collect());
-        let v = convention.map(|i| &tables.conventions[i]);
+    pub fn new(leaves: &[Leaf<'_>], shape: Vec<u32>, names: &Names, tables: &Tables, active: &Active, chosen: &Chosen) -> Self {
+        let v = chosen.convention.map(|i| &tables.conventions[i]);
+        let written: Vec<String> = leaves.iter().map(|leaf| names.dotted(leaf.path)).collect();
+        let paths_of = |i: usize| tables.conventions[i].spell(&written);
+        let paths: Vec<String> = chosen.convention.map_or_else(|| written.clone(), paths_of);
+        let checks_of = |i: usize| checks(&tables.conventions[i], paths_of(i).iter().map(String::as_str));
+        let (checks, unless) = (chosen.convention.map_or_else(Vec::new, checks_of), chosen.unless.iter().map(|i| checks_of(*i)).collect());
         let mut by_role: Vec<Vec<Candidate>> = (0..ROLES).map(|_| Vec::new()).collect();
         let mut ids: Vec<IdLeaf> = Vec::new();
         let mut unclaimed = Vec::new();
         let (mut counted, mut ignored) = (false, Vec::new());
         for (i, leaf) in leaves.iter().enumerate() {
-            let dotted = names.dotted(leaf.path);
-            counted |= v.is_some_and(|v| v.attempt_counted.contains(&dotted));
-            let found = read(&dotted, tables, v, active);
+            let dotted = &paths[i];
+            counted |= v.is_some_and(|v| v.attempt_counted.contains(dotted));
+            let found = told(&written[i], active, v.is_some()).unwrap_or_else(|| read(dotted, tables, v));
             let tagged = leaf.kind == Kind::Array && dotted.to_ascii_lowercase().ends_with("tags");
             if found.is_empty() && (leaf.kind == Kind::Str || tagged) {
                 unclaimed.push(i as u16);
@@ -155,7 +189,7 @@ impl Plan {
                 match m {
                     Meaning::Role(r) if r.role == Role::Ignore => ignored.push(i as u16),
                     Meaning::Role(r) => {
-                        let unit = r.unit.or_else(|| v.and_then(|v| unit_of(v, &dotted, leaf))).or_else(|| active.unit(r.role, &dotted));
+                        let unit = r.unit.or_else(|| v.and_then(|v| unit_of(v, dotted, leaf))).or_else(|| active.unit(r.role, &written[i]));
                         by_role[r.role as usize].push(Candidate { leaf: i as u16, unit, from_zero: r.from_zero, rank: r.rank });
                     }
                     Meaning::Id(_) if matches!(leaf.kind, Kind::Bool | Kind::Object) => {}
@@ -179,15 +213,22 @@ impl Plan {
             candidates.extend(list);
             starts[i + 1] = candidates.len() as u16;
         }
+        let inner = v.and_then(|v| v.inner.as_deref()).and_then(|inner| {
+            let leaf = paths.iter().position(|path| path == inner || path.strip_prefix(inner).is_some_and(|rest| rest.starts_with('.')))?;
+            let below = paths[leaf][inner.len()..].matches('.').count();
+            let end = written[leaf].rmatch_indices('.').nth(below.wrapping_sub(1)).map_or(written[leaf].len(), |(at, _)| at);
+            Some(Inner { text: (below == 0).then_some(leaf as u16), path: written[leaf][..end].into() })
+        });
         let mut plan = Self {
             number: 0,
             customs: active.id,
-            followed: false,
+            followed: chosen.followed,
+            inner,
             watched: Vec::new(),
             lacking: [false; 3],
             ignored,
             shape,
-            convention,
+            convention: chosen.convention,
             ids,
             unclaimed,
             checks,
@@ -197,10 +238,9 @@ impl Plan {
             candidates,
             starts,
         };
-        let taught = |leaf: &Leaf<'_>| !active.keys.is_empty() && active.keys.contains_key(&names.dotted(leaf.path));
-        let taught: Vec<u16> = leaves.iter().enumerate().filter(|(_, leaf)| taught(leaf)).map(|(i, _)| i as u16).collect();
+        let taught: Vec<u16> = written.iter().enumerate().filter(|(_, path)| active.keys.contains_key(*path)).map(|(i, _)| i as u16).collect();
         let watched = plan.watch(leaves, v.is_some_and(|v| v.scale.is_some()), &taught);
-        plan.watched = watched.into_iter().map(|(leaf, why)| Watched { leaf, why, key: names.dotted(leaves[leaf as usize].path).into() }).collect();
+        plan.watched = watched.into_iter().map(|(leaf, why)| Watched { leaf, why, key: written[leaf as usize].as_str().into() }).collect();
         plan
     }
 
@@ -250,11 +290,11 @@ impl Check {
 }
 
 /// The checks of a convention on the leaves of a shape that has its paths.
-pub fn checks(v: &Convention, leaves: &[Leaf<'_>], names: &Names) -> Vec<(u16, Check)> {
+pub fn checks<'p>(v: &Convention, paths: impl Iterator<Item = &'p str> + Clone) -> Vec<(u16, Check)> {
     if v.when.starts.is_empty() && v.when.capital.is_empty() {
         return Vec::new();
     }
-    let at = |path: &str| leaves.iter().position(|l| names.dotted(l.path) == path).map(|i| i as u16);
+    let at = |path: &str| paths.clone().position(|p| p == path).map(|i| i as u16);
     let starts = v.when.starts.iter().filter_map(|(path, want)| Some((at(path)?, Check::Starts(want.as_str().into()))));
     let capital = v.when.capital.iter().filter_map(|path| Some((at(path)?, Check::Capital)));
     starts.chain(capital).collect()
@@ -265,18 +305,23 @@ fn is_run(id: &IdUse) -> bool {
     id.relation == IdRelation::Own && id.kind == KindRule::Is(IdKind::Task) && (lower.contains("run") || lower.contains("workflow"))
 }
 
-/// Reads a path: what the convention says of it, else the generic rules.
-fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>, active: &Active) -> Vec<Meaning> {
-    let ignored = || vec![Meaning::Role(RoleUse { role: Role::Ignore, rank: 0, unit: None, from_zero: false })];
-    let taught = active.learned.contains(dotted);
-    match active.keys.get(dotted) {
+fn ignored() -> Vec<Meaning> {
+    vec![Meaning::Role(RoleUse { role: Role::Ignore, rank: 0, unit: None, from_zero: false })]
+}
+
+/// What the user says of a path, or its source taught.
+fn told(written: &str, active: &Active, described: bool) -> Option<Vec<Meaning>> {
+    match active.keys.get(written)? {
         // A unit that was learned is for lengths that have none; and a convention knows what its logger writes.
-        Some(Saying::Role(role, _)) if taught && (convention.is_some() || meaning::is_length(*role)) => {}
-        Some(Saying::Ignore) => return ignored(),
-        Some(Saying::Role(role, unit)) => return vec![Meaning::Role(RoleUse { role: *role, rank: 0, unit: *unit, from_zero: false })],
-        Some(Saying::Id(words)) => return vec![Meaning::Id(explicit_id(dotted, words))],
-        None => {}
+        Saying::Role(role, _) if active.learned.contains(written) && (described || meaning::is_length(*role)) => None,
+        Saying::Ignore => Some(ignored()),
+        Saying::Role(role, unit) => Some(vec![Meaning::Role(RoleUse { role: *role, rank: 0, unit: *unit, from_zero: false })]),
+        Saying::Id(words) => Some(vec![Meaning::Id(explicit_id(written, words))]),
     }
+}
+
+/// Reads a path: what the convention says of it, else the generic rules.
+fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>) -> Vec<Meaning> {
     let mut out = Vec::new();
     if let Some(v) = convention {
         if let Some(role) = v.roles.get(dotted) {

@@ -14,7 +14,7 @@ use crate::{
         apply,
         customs::{Counted, Sources},
         escapes, frame,
-        names::{Names, ROOT},
+        names::{self, Names, ROOT},
         plan::Plan,
         prefix,
         scan::{self, Batch, Kind, Leaf, Scan},
@@ -231,16 +231,13 @@ impl Reader {
         let mut entry = Entry { source: source.clone(), ..Entry::default() };
         entry.reading.json = scan.clean;
         entry.reading.unparsed = !scan.clean;
-        let convention = self.fill(&scan.leaves, &mut entry);
+        let plan = self.fill(&scan.leaves, &mut entry);
         if !scan.clean && entry.body.is_none() && entry.time.is_none() && entry.ids.is_empty() {
             entry.body = Some(mine_head(text).into());
         }
-        let tables = self.tables.clone();
-        let path = convention.and_then(|i| tables.conventions[i].inner.as_deref());
-        let inner = path.and_then(|path| scan.leaves.iter().find(|l| l.kind == Kind::Str && self.names.dotted(l.path) == path).map(Leaf::text));
-        match inner {
-            Some(inner) if depth < MAX_NESTING && !inner.trim().is_empty() => self.inner(&inner, &entry, source, depth, out),
-            _ if depth < MAX_NESTING && path.is_some_and(|path| self.object_inside(text, path, source, depth, out)) => {}
+        match plan.inner.as_ref().filter(|_| depth < MAX_NESTING) {
+            Some(inner) if inner.holds_text(&scan.leaves) => self.inner(&inner.text(&scan.leaves), &entry, source, depth, out),
+            Some(inner) if self.object_inside(text, &inner.path, source, depth, out) => {}
             _ if depth < MAX_NESTING && self.record_in_body(&entry, source, depth, out) => {}
             _ => out.push(entry),
         }
@@ -317,7 +314,7 @@ impl Reader {
     /// An envelope of many records: each is read with what stands around it.
     fn batch(&mut self, scan: &Scan<'_>, batch: Batch<'_>, source: &Arc<str>, depth: u8, out: &mut Vec<Entry>) -> bool {
         let sets = self.tables.sets.clone();
-        let Some(path) = sets.batches.get(self.names.key(batch.path)) else { return false };
+        let Some(path) = sets.batches.get(&names::fold(self.names.key(batch.path))) else { return false };
         let around: Vec<Leaf<'_>> = scan.leaves.iter().copied().filter(|l| l.path != batch.path).collect();
         let first = out.len();
         self.level(batch.raw, path, &around, source, depth, out);
@@ -359,18 +356,15 @@ impl Reader {
         let leaves: Vec<Leaf<'_>> = around.iter().copied().chain(scan.leaves.iter().copied()).collect();
         let mut entry = Entry { source: source.clone(), ..Entry::default() };
         entry.reading.json = clean;
-        let convention = self.fill(&leaves, &mut entry);
-        let tables = self.tables.clone();
-        let inner = convention.and_then(|i| tables.conventions[i].inner.as_deref());
-        let inner = inner.and_then(|path| leaves.iter().find(|l| l.kind == Kind::Str && self.names.dotted(l.path) == path).map(Leaf::text));
-        match inner {
-            Some(inner) if !inner.trim().is_empty() => self.inner(&inner, &entry, source, depth + 1, out),
+        let plan = self.fill(&leaves, &mut entry);
+        match &plan.inner {
+            Some(inner) if inner.holds_text(&leaves) => self.inner(&inner.text(&leaves), &entry, source, depth + 1, out),
             _ => out.push(entry),
         }
     }
 
     /// Finds the convention and the plan of a line, and fills the entry.
-    fn fill(&mut self, leaves: &[Leaf<'_>], entry: &mut Entry) -> Option<usize> {
+    fn fill(&mut self, leaves: &[Leaf<'_>], entry: &mut Entry) -> Arc<Plan> {
         let plan = self.plan(leaves);
         let convention = plan.convention.map(|i| &self.tables.conventions[i]);
         if let Some(v) = convention {
@@ -379,7 +373,7 @@ impl Reader {
         let line = Line { leaves, names: &self.names, plan: &plan, convention, scale: self.sources.scale() };
         apply::fill(&line, &self.tables, entry);
         self.sources.observe(&plan, leaves, entry);
-        plan.convention
+        plan
     }
 
     fn plan(&mut self, leaves: &[Leaf<'_>]) -> Arc<Plan> {
@@ -392,10 +386,9 @@ impl Reader {
             return known.clone();
         }
         let active = self.sources.active();
-        let (convention, unless, followed) = signature::choose(leaves, &self.tables, &self.names, &active);
-        let mut plan = Plan::new(leaves, shape, &self.names, &self.tables, &active, (convention, &unless));
+        let chosen = signature::choose(leaves, &self.tables, &self.names, &active);
+        let mut plan = Plan::new(leaves, shape, &self.names, &self.tables, &active, &chosen);
         plan.number = self.held.len() as u32;
-        plan.followed = followed;
         let plan = Arc::new(plan);
         self.held.push(plan.clone());
         self.plans.entry(hash).or_default().push(plan.clone());

@@ -10,31 +10,64 @@ use crate::recognise::{
     table::{Convention, Tables},
 };
 
-/// The strongest convention whose signature the line has; and those before it that the shape has but whose values it lacks. A line that has
-/// none follows its source's, when it begins like the others and has half of the signature; the
-/// last member says so.
-pub fn choose(leaves: &[Leaf<'_>], tables: &Tables, names: &Names, active: &Active) -> (Option<usize>, Vec<usize>, bool) {
-    let paths: Vec<(String, Kind)> = leaves.iter().map(|l| (names.dotted(l.path), l.kind)).collect();
-    let mut unless = Vec::new();
+/// What was chosen for the lines of a shape.
+#[derive(Debug, Default)]
+pub struct Chosen {
+    /// The convention.
+    pub convention: Option<usize>,
+    /// Stronger ones that the shape has but whose values the line lacks.
+    pub unless: Vec<usize>,
+    /// Nothing on the line itself speaks for a convention.
+    pub followed: bool,
+}
+
+/// The strongest convention whose signature the line has, in whatever case its keys are written; one that has them exactly goes before one
+/// of a condition more that has not. A line that has none follows its source's, when it begins like the others and has half of the signature.
+pub fn choose(leaves: &[Leaf<'_>], tables: &Tables, names: &Names, active: &Active) -> Chosen {
     if active.imposed {
-        return (active.convention, unless, true);
+        return Chosen { convention: active.convention, unless: Vec::new(), followed: true };
     }
+    let dotted: Vec<String> = leaves.iter().map(|l| names.dotted(l.path)).collect();
+    let written: Vec<(&str, Kind)> = dotted.iter().zip(leaves).map(|(path, leaf)| (path.as_str(), leaf.kind)).collect();
+    let (mut best, mut stronger): (Option<(i32, usize)>, Vec<(i32, usize)>) = (None, Vec::new());
     for (i, v) in tables.conventions.iter().enumerate() {
-        if !has_shape(v, &paths) {
+        let strength = v.when.strength();
+        if best.is_some_and(|(score, _)| score >= strength) {
+            break;
+        }
+        let is_exact = has_shape(v, &written);
+        let spelt = if is_exact || !v.when.is_telling() { Vec::new() } else { v.spell(&dotted) };
+        let paths: Vec<(&str, Kind)> = if is_exact { written.clone() } else { spelt.iter().map(String::as_str).zip(leaves.iter().map(|l| l.kind)).collect() };
+        if !is_exact && !has_shape(v, &paths) {
             continue;
         }
-        if plan::checks(v, leaves, names).iter().all(|(leaf, check)| check.holds(leaves[*leaf as usize].raw)) {
-            return (Some(i), unless, false);
+        let score = strength - i32::from(!is_exact);
+        if best.is_some_and(|(found, _)| found >= score) {
+            continue;
         }
-        unless.push(i);
+        if passes(v, leaves, &paths) {
+            best = Some((score, i));
+        } else {
+            stronger.push((score, i));
+        }
     }
-    let begins_alike = paths.first().is_some_and(|(first, _)| active.first_key.as_ref() == Some(first));
-    (active.convention.filter(|i| begins_alike && !unless.contains(i) && nearly_has(&tables.conventions[*i], &paths)), unless, true)
+    if let Some((score, i)) = best {
+        let unless = stronger.into_iter().filter(|(other, at)| *other > score || (*other == score && *at < i)).map(|(_, at)| at).collect();
+        return Chosen { convention: Some(i), unless, followed: false };
+    }
+    let unless: Vec<usize> = stronger.into_iter().map(|(_, at)| at).collect();
+    let begins_alike = written.first().is_some_and(|(first, _)| active.first_key.as_deref() == Some(*first));
+    let convention = active.convention.filter(|i| begins_alike && !unless.contains(i) && nearly_has(&tables.conventions[*i], &written));
+    Chosen { convention, unless, followed: true }
+}
+
+fn passes(v: &Convention, leaves: &[Leaf<'_>], paths: &[(&str, Kind)]) -> bool {
+    plan::checks(v, paths.iter().map(|(path, _)| *path)).iter().all(|(leaf, check)| check.holds(leaves[*leaf as usize].raw))
 }
 
 /// Half of a signature, and nothing that speaks against it.
-fn nearly_has(v: &Convention, paths: &[(String, Kind)]) -> bool {
-    let kind = |want: &str| paths.iter().find(|(p, _)| p == want).map(|(_, k)| *k);
+fn nearly_has(v: &Convention, paths: &[(&str, Kind)]) -> bool {
+    let kind = |want: &str| paths.iter().find(|(p, _)| *p == want).map(|(_, k)| *k);
     let object = |want: &str| want.strip_suffix('.').is_some_and(|o| paths.iter().any(|(p, _)| p.strip_prefix(o).is_some_and(|r| r.starts_with('.'))));
     let typed = v.when.number.iter().map(|p| (p, Kind::Num)).chain(v.when.string.iter().chain(v.when.starts.keys()).chain(&v.when.capital).map(|p| (p, Kind::Str)));
     let (mut all, mut met) = (v.when.has.len(), v.when.has.iter().filter(|want| kind(want).is_some() || object(want)).count());
@@ -48,7 +81,7 @@ fn nearly_has(v: &Convention, paths: &[(String, Kind)]) -> bool {
     met > 0 && met * 2 >= all && !v.when.not.iter().any(|p| kind(p).is_some() || object(p))
 }
 
-fn has_shape(v: &Convention, paths: &[(String, Kind)]) -> bool {
+fn has_shape(v: &Convention, paths: &[(&str, Kind)]) -> bool {
     let has = |want: &String| match want.strip_suffix('.') {
         Some(object) => paths.iter().any(|(p, _)| p.strip_prefix(object).is_some_and(|r| r.starts_with('.'))),
         None => paths.iter().any(|(p, _)| p == want),

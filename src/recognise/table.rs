@@ -3,10 +3,11 @@
 //! Guarantees: a table that does not load says which file, which entry and why; the built-in ones load (a test reads them all). Code
 //! never names a convention: everything that is peculiar to one stands in its file.
 
-use crate::recognise::{length::Unit, role::Role, settings::Settings};
+use crate::recognise::{length::Unit, names::fold, role::Role, settings::Settings};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     sync::{Arc, OnceLock},
 };
@@ -30,7 +31,7 @@ pub struct TableError {
 pub struct Sets {
     /// Folded keys not to look into.
     pub opaque: FxHashSet<String>,
-    /// Top-level keys whose array is a batch, with the keys that lead from it to the records.
+    /// Folded top-level keys whose array is a batch, with the keys that lead from it to the records.
     pub batches: FxHashMap<String, Arc<[String]>>,
 }
 
@@ -108,6 +109,79 @@ pub struct Convention {
     pub attempt_counted: Vec<String>,
     /// Member that holds another record, whose reading wins.
     pub inner: Option<String>,
+    /// Folded path → the path as the convention spells it.
+    spellings: FxHashMap<String, Vec<Box<str>>>,
+}
+
+impl Convention {
+    /// The path as the convention spells it, by its folded form; a path it does not name stays, but for the objects around it.
+    fn spelt<'a>(&'a self, dotted: &'a str, folded: &str) -> Cow<'a, str> {
+        let mut end = folded.len();
+        loop {
+            if let Some(known) = self.spellings.get(&folded[..end]) {
+                let below = folded[end..].matches('.').count();
+                let rest = dotted.rmatch_indices('.').nth(below.saturating_sub(1)).filter(|_| below > 0).map_or("", |(at, _)| &dotted[at..]);
+                let head = &dotted[..dotted.len() - rest.len()];
+                let spelling = known.iter().find(|k| ***k == *head).unwrap_or(&known[0]);
+                return if rest.is_empty() { Cow::Borrowed(spelling) } else { Cow::Owned(format!("{spelling}{rest}")) };
+            }
+            match folded[..end].rfind('.') {
+                Some(at) => end = at,
+                None => return Cow::Borrowed(dotted),
+            }
+        }
+    }
+
+    /// The paths of a line as the convention spells them. Where most keys are its own exactly, what it leaves out is meant to the letter
+    /// (`taskName` is asyncio's, `task_name` is not).
+    pub fn spell(&self, written: &[String]) -> Vec<String> {
+        let folded: Vec<String> = written.iter().map(|path| fold_spelling(path)).collect();
+        let of_words = || written.iter().zip(&folded).filter(|(path, folded)| path != folded);
+        let known = |folded: &String| self.spellings.get(folded);
+        let own = of_words().filter(|(path, folded)| known(folded).is_some_and(|k| k.iter().any(|k| **k == ***path))).count();
+        let to_the_letter = own * 2 > of_words().filter(|(_, folded)| known(folded).is_some()).count();
+        let left_out = |path: &str| self.roles.get(path) == Some(&Role::Ignore) || self.ids.get(path).is_some_and(|words| words == "none");
+        let one = |(path, folded): (&String, &String)| match self.spelt(path, folded) {
+            spelt if to_the_letter && left_out(&spelt) => path.clone(),
+            spelt => spelt.into_owned(),
+        };
+        written.iter().zip(&folded).map(one).collect()
+    }
+
+    /// Every path it names, those of its signature first.
+    fn paths(&self) -> impl Iterator<Item = &String> {
+        let when = &self.when;
+        let signature = [&when.has, &when.number, &when.string, &when.capital, &when.any, &when.not].into_iter().flatten().chain(when.starts.keys());
+        signature.chain(self.roles.keys()).chain(self.ids.keys()).chain(self.units.keys()).chain(&self.attempt_counted).chain(&self.inner)
+    }
+
+    fn learn_spellings(&mut self) {
+        let mut all: FxHashMap<String, Vec<Box<str>>> = FxHashMap::default();
+        for path in self.paths() {
+            let path = path.trim_end_matches('.');
+            for end in path.match_indices('.').map(|(at, _)| at).chain([path.len()]) {
+                let known = all.entry(fold_spelling(&path[..end])).or_default();
+                if !known.iter().any(|k| **k == path[..end]) {
+                    known.push(path[..end].into());
+                }
+            }
+        }
+        self.spellings = all;
+    }
+}
+
+/// The form under which spellings of one path compare: lower case, without `_` and `-`. Other marks tell (`@timestamp` is not `timestamp`).
+pub fn fold_spelling(dotted: &str) -> String {
+    spelling_chars(dotted).collect()
+}
+
+/// Two spellings of one name.
+pub fn are_one_spelt(a: &str, b: &str) -> bool {
+    spelling_chars(a).eq(spelling_chars(b))
+}
+
+fn spelling_chars(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase)
 }
 
 /// A signature: what a line must have to be read by a convention.
@@ -141,6 +215,12 @@ impl When {
 
     fn is_empty(&self) -> bool {
         self.strength() - self.weight == 0
+    }
+
+    /// Enough that another spelling of it is still one logger's: two conditions, or a key inside a known object.
+    pub fn is_telling(&self) -> bool {
+        let nested = |paths: &[String]| !paths.is_empty() && paths.iter().all(|path| path.trim_end_matches('.').contains('.'));
+        self.strength() - self.weight >= 2 || nested(&self.any) || nested(&self.has)
     }
 }
 
@@ -253,7 +333,7 @@ impl Tables {
         }
         for path in &raw.batches {
             if let Some((first, rest)) = path.split_first() {
-                sets.batches.insert(first.clone(), rest.into());
+                sets.batches.insert(fold(first), rest.into());
             }
         }
         self.samples.extend(raw.sample.into_iter().map(|s| (raw.name.clone(), s)));
@@ -264,7 +344,7 @@ impl Tables {
         for (path, word) in raw.roles {
             roles.insert(path, Role::of_word(&word).ok_or_else(|| format!("unknown role {word:?}"))?);
         }
-        self.conventions.push(Convention {
+        let mut convention = Convention {
             name,
             when: raw.when,
             roles,
@@ -278,7 +358,10 @@ impl Tables {
             attempt_from_zero: raw.attempt.from_zero,
             attempt_counted: raw.attempt.counted_with,
             inner: raw.inner,
-        });
+            spellings: FxHashMap::default(),
+        };
+        convention.learn_spellings();
+        self.conventions.push(convention);
         Ok(())
     }
 }
