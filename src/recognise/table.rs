@@ -133,16 +133,18 @@ impl Convention {
     }
 
     /// The paths of a line as the convention spells them. Where most keys are its own exactly, what it leaves out is meant to the letter
-    /// (`taskName` is asyncio's, `task_name` is not).
+    /// (`taskName` is asyncio's, `task_name` is not); and of two spellings on one line (`name`, `name_`) the exact one is meant.
     pub fn spell(&self, written: &[String]) -> Vec<String> {
         let folded: Vec<String> = written.iter().map(|path| fold_spelling(path)).collect();
         let of_words = || written.iter().zip(&folded).filter(|(path, folded)| path != folded);
         let known = |folded: &String| self.spellings.get(folded);
         let own = of_words().filter(|(path, folded)| known(folded).is_some_and(|k| k.iter().any(|k| **k == ***path))).count();
         let to_the_letter = own * 2 > of_words().filter(|(_, folded)| known(folded).is_some()).count();
+        let all: FxHashSet<&str> = written.iter().map(String::as_str).collect();
         let left_out = |path: &str| self.roles.get(path) == Some(&Role::Ignore) || self.ids.get(path).is_some_and(|words| words == "none");
         let one = |(path, folded): (&String, &String)| match self.spelt(path, folded) {
-            spelt if to_the_letter && left_out(&spelt) => path.clone(),
+            spelt if spelt == *path => path.clone(),
+            spelt if (to_the_letter && left_out(&spelt)) || all.contains(&*spelt) => path.clone(),
             spelt => spelt.into_owned(),
         };
         written.iter().zip(&folded).map(one).collect()
