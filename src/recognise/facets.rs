@@ -15,7 +15,7 @@ use crate::{
         mine,
         role::Role,
         scan::{self, Kind, Leaf},
-        table,
+        spelling,
         values::{Line, scalar},
     },
 };
@@ -254,7 +254,7 @@ fn fail(line: &Line<'_, '_>, entry: &mut Entry) {
             out.message = said.message.map(Into::into);
         }
     }
-    if out.message.is_none() && entry.severity.is_some_and(|s| s >= Severity::Warn) {
+    if out.message.is_none() && (out.kind.is_some() || entry.severity.is_some_and(|s| s >= Severity::Warn)) {
         out.message = line.text(Role::Reason).map(|t| t.trim().into());
     }
     if out != Failure::default() {
@@ -343,7 +343,7 @@ pub fn render(template: &str, line: &Line<'_, '_>) -> String {
         let formatted = if hole.contains(':') { rendered.next() } else { None };
         let scalar = |l: &&Leaf<'_>| matches!(l.kind, Kind::Str | Kind::Num | Kind::Bool);
         let named = |same: fn(&str, &str) -> bool| line.leaves.iter().filter(scalar).find(|l| same(line.names.key(l.path), name));
-        let leaf = named(|key, name| key == name).or_else(|| named(table::are_one_spelt));
+        let leaf = named(|key, name| key == name).or_else(|| named(spelling::are_one));
         match (formatted, leaf) {
             (Some((_, text)), _) => out.push_str(&escapes::unescape(text)),
             (None, Some(leaf)) => out.push_str(&leaf.text()),

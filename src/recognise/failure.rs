@@ -23,7 +23,7 @@ pub fn read(text: &str) -> Said<'_> {
     let first = text.lines().next().unwrap_or("");
     // A stack that was written into one line.
     let first = first.find("   at ").filter(|_| first.contains('(')).map_or(first, |at| first[..at].trim_end());
-    if let Some((kind, message)) = elixir(first).or_else(|| class_and_text(first)) {
+    if let Some((kind, message)) = elixir(first).or_else(|| ruby(first)).or_else(|| class_and_text(first)) {
         return Said { kind: Some(kind), message: (!message.is_empty()).then_some(message), has_stack };
     }
     if let Some(kind) = repr(first) {
@@ -68,6 +68,12 @@ fn traceback(text: &str) -> Said<'_> {
 fn elixir(line: &str) -> Option<(&str, &str)> {
     let (kind, message) = line.strip_prefix("** (")?.split_once(')')?;
     is_path(kind).then(|| (kind, message.trim()))
+}
+
+/// `UpstreamTimeout (no answer after 3000 ms):`, as Ruby's servers and jobs write it.
+fn ruby(line: &str) -> Option<(&str, &str)> {
+    let (kind, message) = line.trim_end_matches(':').strip_suffix(')')?.split_once(" (")?;
+    is_class(kind).then(|| (kind, message.trim()))
 }
 
 /// `java.lang.IllegalStateException: closed`, `TypeError: x`, `TypeError [CODE]: x`.
@@ -122,6 +128,8 @@ mod tests {
             ("** (RuntimeError) smtp 421", Some("RuntimeError"), Some("smtp 421")),
             ("Retry in 0s: ConnectionError('db down')", Some("ConnectionError"), None),
             ("KeyError('sku')", Some("KeyError"), None),
+            ("UpstreamTimeout (no answer after 3000 ms):\napp.rb:15:in `perform'", Some("UpstreamTimeout"), Some("no answer after 3000 ms")),
+            ("the job failed (for good)", None, Some("the job failed (for good)")),
             ("JSONDecodeError", Some("JSONDecodeError"), None),
             ("cannot read property 'id' of undefined", None, Some("cannot read property 'id' of undefined")),
             ("load config: file does not exist", None, Some("load config: file does not exist")),

@@ -27,9 +27,11 @@ pub mod sensitive;
 pub mod settings;
 pub mod severity;
 mod signature;
+pub mod spelling;
 pub mod stack;
 mod table;
 pub mod text;
+pub mod thrown;
 mod values;
 
 pub use customs::{Counted, UNUSED, customs_id};

@@ -3,8 +3,8 @@
 
 use crate::recognise::{
     reader::Reader,
-    samples,
-    table::{Sample, Tables, fold_spelling},
+    samples, spelling,
+    table::{Sample, Tables},
 };
 use proptest::prelude::*;
 use serde::de::{MapAccess, Visitor};
@@ -201,7 +201,7 @@ fn told_apart_by_case(name: &str, line: &str, changed: &str) -> bool {
     let Some(v) = tables.conventions.iter().find(|v| v.name == name) else { return false };
     let keys = |line: &str| members(line).map_or_else(Vec::new, |found| found.into_iter().map(|(key, _)| key).collect::<Vec<_>>());
     let role = |key: &String| v.roles.get(&v.spell(std::slice::from_ref(key))[0]);
-    let one = |key: &String, other: &String| key != other && fold_spelling(key) == fold_spelling(other);
+    let one = |key: &String, other: &String| key != other && spelling::fold(key) == spelling::fold(other);
     let (before, after) = (keys(line), keys(changed));
     before.iter().any(|key| before.iter().any(|other| one(key, other))) || before.iter().zip(&after).any(|(key, other)| v.roles.get(key) != role(other))
 }

@@ -18,11 +18,14 @@ use crate::{
         settings::Saying,
         signature::Chosen,
         table::{Convention, Tables},
+        thrown,
     },
 };
 use rustc_hash::FxHashMap;
 
 const ROLES: usize = Role::ALL.len();
+/// Rank of what is told by the shape of an object: after all that is told by names.
+const AFTER_NAMES: u32 = 10_000;
 
 /// A leaf that may play a role.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +41,7 @@ pub struct Candidate {
 
 impl Candidate {
     /// A convention, the user or the source says so; no rule by the name.
-    pub fn is_explicit(&self) -> bool {
+    pub fn is_explicit(self) -> bool {
         self.rank == 0
     }
 }
@@ -196,6 +199,10 @@ impl Plan {
                     Meaning::Id(id) => ids.push(IdLeaf { leaf: i as u16, id, beside: None }),
                 }
             }
+        }
+        for (leaf, role, depth) in thrown::roles(leaves, &paths).into_iter().filter(|(leaf, ..)| !ignored.contains(leaf)) {
+            by_role[role as usize].push(Candidate { leaf, unit: None, from_zero: false, rank: AFTER_NAMES + depth });
+            unclaimed.retain(|other| *other != leaf);
         }
         // Of a member written twice in one object the last one counts: two ids under one name would join two requests.
         let last: FxHashMap<(u32, u16), usize> = leaves.iter().enumerate().map(|(i, leaf)| ((leaf.path, leaf.object), i)).collect();

@@ -399,7 +399,8 @@ impl Reader {
 /// The lines below the first: a trace says what was raised, anything else is text.
 fn behind_first_line(entry: &mut Entry, rest: &str) {
     let said = stack::raised(rest);
-    if said.is_none() && !rest.contains("\n    at ") && !rest.trim_start().starts_with("at ") {
+    let is_trace = || rest.contains("\n    at ") || rest.trim_start().starts_with("at ") || rest.lines().all(|line| stack::is_inside_trace(line.trim().as_bytes()));
+    if said.is_none() && !is_trace() {
         let body = entry.body.take().unwrap_or_default();
         entry.body = Some(format!("{body}\n{rest}").into());
         return;

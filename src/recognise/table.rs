@@ -3,11 +3,10 @@
 //! Guarantees: a table that does not load says which file, which entry and why; the built-in ones load (a test reads them all). Code
 //! never names a convention: everything that is peculiar to one stands in its file.
 
-use crate::recognise::{length::Unit, names::fold, role::Role, settings::Settings};
+use crate::recognise::{length::Unit, names::fold, role::Role, settings::Settings, spelling::Spellings};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 use std::{
-    borrow::Cow,
     collections::BTreeMap,
     sync::{Arc, OnceLock},
 };
@@ -109,45 +108,14 @@ pub struct Convention {
     pub attempt_counted: Vec<String>,
     /// Member that holds another record, whose reading wins.
     pub inner: Option<String>,
-    /// Folded path → the path as the convention spells it.
-    spellings: FxHashMap<String, Vec<Box<str>>>,
+    spellings: Spellings,
 }
 
 impl Convention {
-    /// The path as the convention spells it, by its folded form; a path it does not name stays, but for the objects around it.
-    fn spelt<'a>(&'a self, dotted: &'a str, folded: &str) -> Cow<'a, str> {
-        let mut end = folded.len();
-        loop {
-            if let Some(known) = self.spellings.get(&folded[..end]) {
-                let below = folded[end..].matches('.').count();
-                let rest = dotted.rmatch_indices('.').nth(below.saturating_sub(1)).filter(|_| below > 0).map_or("", |(at, _)| &dotted[at..]);
-                let head = &dotted[..dotted.len() - rest.len()];
-                let spelling = known.iter().find(|k| ***k == *head).unwrap_or(&known[0]);
-                return if rest.is_empty() { Cow::Borrowed(spelling) } else { Cow::Owned(format!("{spelling}{rest}")) };
-            }
-            match folded[..end].rfind('.') {
-                Some(at) => end = at,
-                None => return Cow::Borrowed(dotted),
-            }
-        }
-    }
-
-    /// The paths of a line as the convention spells them. Where most keys are its own exactly, what it leaves out is meant to the letter
-    /// (`taskName` is asyncio's, `task_name` is not); and of two spellings on one line (`name`, `name_`) the exact one is meant.
+    /// The paths of a line as the convention spells them.
     pub fn spell(&self, written: &[String]) -> Vec<String> {
-        let folded: Vec<String> = written.iter().map(|path| fold_spelling(path)).collect();
-        let of_words = || written.iter().zip(&folded).filter(|(path, folded)| path != folded);
-        let known = |folded: &String| self.spellings.get(folded);
-        let own = of_words().filter(|(path, folded)| known(folded).is_some_and(|k| k.iter().any(|k| **k == ***path))).count();
-        let to_the_letter = own * 2 > of_words().filter(|(_, folded)| known(folded).is_some()).count();
-        let all: FxHashSet<&str> = written.iter().map(String::as_str).collect();
         let left_out = |path: &str| self.roles.get(path) == Some(&Role::Ignore) || self.ids.get(path).is_some_and(|words| words == "none");
-        let one = |(path, folded): (&String, &String)| match self.spelt(path, folded) {
-            spelt if spelt == *path => path.clone(),
-            spelt if (to_the_letter && left_out(&spelt)) || all.contains(&*spelt) => path.clone(),
-            spelt => spelt.into_owned(),
-        };
-        written.iter().zip(&folded).map(one).collect()
+        self.spellings.spell(written, left_out)
     }
 
     /// Every path it names, those of its signature first.
@@ -156,34 +124,6 @@ impl Convention {
         let signature = [&when.has, &when.number, &when.string, &when.capital, &when.any, &when.not].into_iter().flatten().chain(when.starts.keys());
         signature.chain(self.roles.keys()).chain(self.ids.keys()).chain(self.units.keys()).chain(&self.attempt_counted).chain(&self.inner)
     }
-
-    fn learn_spellings(&mut self) {
-        let mut all: FxHashMap<String, Vec<Box<str>>> = FxHashMap::default();
-        for path in self.paths() {
-            let path = path.trim_end_matches('.');
-            for end in path.match_indices('.').map(|(at, _)| at).chain([path.len()]) {
-                let known = all.entry(fold_spelling(&path[..end])).or_default();
-                if !known.iter().any(|k| **k == path[..end]) {
-                    known.push(path[..end].into());
-                }
-            }
-        }
-        self.spellings = all;
-    }
-}
-
-/// The form under which spellings of one path compare: lower case, without `_` and `-`. Other marks tell (`@timestamp` is not `timestamp`).
-pub fn fold_spelling(dotted: &str) -> String {
-    spelling_chars(dotted).collect()
-}
-
-/// Two spellings of one name.
-pub fn are_one_spelt(a: &str, b: &str) -> bool {
-    spelling_chars(a).eq(spelling_chars(b))
-}
-
-fn spelling_chars(text: &str) -> impl Iterator<Item = char> {
-    text.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase)
 }
 
 /// A signature: what a line must have to be read by a convention.
@@ -360,9 +300,9 @@ impl Tables {
             attempt_from_zero: raw.attempt.from_zero,
             attempt_counted: raw.attempt.counted_with,
             inner: raw.inner,
-            spellings: FxHashMap::default(),
+            spellings: Spellings::default(),
         };
-        convention.learn_spellings();
+        convention.spellings = Spellings::of(convention.paths());
         self.conventions.push(convention);
         Ok(())
     }

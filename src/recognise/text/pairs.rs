@@ -104,25 +104,12 @@ pub(super) fn logfmt(line: &str) -> Option<TextRecord<'_>> {
     (pairs >= 2 && strays <= pairs).then_some(record)
 }
 
-/// The keys that every logfmt writer shares; all others stay fields.
+/// The keys that every logfmt writer shares. All stay fields, so that a convention finds its signature.
 fn assign<'a>(record: &mut TextRecord<'a>, key: &'a str, value: Cow<'a, str>) {
     match key {
-        "time" | "ts" | "timestamp" | "t" | "@timestamp" if record.time.is_none() => {
-            record.time = instant::parse(&value).or_else(|| instant::from_number(&value));
-            if record.time.is_some() {
-                return;
-            }
-        }
-        "level" | "lvl" | "severity" | "at" | "levelname" if record.severity.is_none() => {
-            record.severity = severity::of_word(&value);
-            if record.severity.is_some() {
-                return;
-            }
-        }
-        "msg" | "message" if record.message.is_empty() => {
-            record.message = value;
-            return;
-        }
+        "time" | "ts" | "timestamp" | "t" | "@timestamp" if record.time.is_none() => record.time = instant::parse(&value).or_else(|| instant::from_number(&value)),
+        "level" | "lvl" | "severity" | "at" | "levelname" if record.severity.is_none() => record.severity = severity::of_word(&value),
+        "msg" | "message" if record.message.is_empty() => record.message.clone_from(&value),
         _ => {}
     }
     record.push_pair(Cow::Borrowed(key), value);
