@@ -124,6 +124,38 @@ pub struct Entry {
     pub reading: Reading,
 }
 
+impl Entry {
+    /// Takes from another reading of the same line what this one lacks.
+    pub fn complete(&mut self, other: Self) {
+        fn take<T>(slot: &mut Option<T>, other: Option<T>) {
+            if slot.is_none() {
+                *slot = other;
+            }
+        }
+        take(&mut self.severity, other.severity);
+        take(&mut self.logger, other.logger);
+        take(&mut self.duration, other.duration);
+        take(&mut self.started, other.started);
+        take(&mut self.ended, other.ended);
+        take(&mut self.first_token, other.first_token);
+        take(&mut self.operation, other.operation);
+        take(&mut self.outcome, other.outcome);
+        take(&mut self.attempt, other.attempt);
+        take(&mut self.http, other.http);
+        take(&mut self.model, other.model);
+        take(&mut self.job, other.job);
+        take(&mut self.write, other.write);
+        take(&mut self.tool, other.tool);
+        take(&mut self.failure, other.failure);
+        take(&mut self.fallback, other.fallback);
+        for id in other.ids {
+            if !self.ids.iter().any(|known| known.value == id.value) {
+                self.ids.push(id);
+            }
+        }
+    }
+}
+
 /// How a record was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Reading {

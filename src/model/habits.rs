@@ -381,7 +381,10 @@ const OF_ANOTHER_TIME: [&str; 21] = [
     "end",
 ];
 /// Texts that are not what the line says.
-const OF_ANOTHER_TEXT: [&str; 24] = [
+const OF_ANOTHER_TEXT: [&str; 27] = [
+    "reply",
+    "parsed",
+    "generated",
     "agent",
     "query",
     "prompt",

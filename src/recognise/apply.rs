@@ -17,6 +17,9 @@ use crate::{
 };
 use std::borrow::Cow;
 
+/// Most parts of a list that are read.
+const MAX_LISTED: usize = 8;
+
 /// Fills an entry from a line.
 pub fn fill(line: &Line<'_, '_>, tables: &Tables, entry: &mut Entry) {
     time(line, entry);
@@ -127,7 +130,7 @@ fn body(line: &Line<'_, '_>, entry: &mut Entry) -> Option<u16> {
     for (c, leaf) in line.candidates(Role::Message) {
         let text: Cow<'_, str> = match leaf.kind {
             Kind::Str if !leaf.raw.is_empty() => leaf.text(),
-            Kind::Array => match bytes(leaf.raw).or_else(|| if c.is_explicit() { first_text(leaf.raw) } else { None }) {
+            Kind::Array => match bytes(leaf.raw).or_else(|| first_text(leaf.raw, c.is_explicit())) {
                 Some(text) => Cow::Owned(text),
                 None => continue,
             },
@@ -139,12 +142,20 @@ fn body(line: &Line<'_, '_>, entry: &mut Entry) -> Option<u16> {
     None
 }
 
-/// What was handed to a logger as a list: the text comes first.
-fn first_text(raw: &str) -> Option<String> {
-    match scan::elements(raw, 1).as_slice() {
-        [(Kind::Str, text)] if !text.trim().is_empty() => Some(escapes::unescape(text)),
-        _ => None,
-    }
+/// What was handed to a logger as a list: a text, perhaps objects behind it. More texts than one are a list of something, unless a
+/// convention says that the text stands there.
+fn first_text(raw: &str, explicit: bool) -> Option<String> {
+    let elements = scan::elements(raw, MAX_LISTED);
+    let (first, rest) = elements.split_first()?;
+    let is_text = first.0 == Kind::Str && !first.1.trim().is_empty() && (explicit || rest.iter().all(|(kind, _)| *kind == Kind::Object));
+    is_text.then(|| escapes::unescape(first.1))
+}
+
+/// The objects of a list that is the line's text.
+pub fn listed<'a>(line: &Line<'a, '_>) -> Vec<&'a str> {
+    let list = line.candidates(Role::Message).map(|(_, leaf)| leaf).find(|leaf| leaf.kind == Kind::Array);
+    let elements = list.map_or_else(Vec::new, |leaf| scan::elements(leaf.raw, MAX_LISTED));
+    elements.into_iter().filter(|(kind, _)| *kind == Kind::Object).map(|(_, raw)| raw).collect()
 }
 
 /// A text written as a list of its bytes.

@@ -13,12 +13,14 @@ use crate::{
         ids::{Ids, clean, task_name},
         length::{self, Unit},
         mine,
+        names::fold,
         role::Role,
         scan::{self, Kind, Leaf},
         spelling,
         values::{Line, scalar},
     },
 };
+use rustc_hash::FxHashMap;
 use std::fmt::Write as _;
 
 /// Fills all facets.
@@ -106,11 +108,20 @@ fn http(line: &Line<'_, '_>, entry: &mut Entry) {
     http.route = route.map(|r| (&*r).into());
 }
 
+/// `finish_reason` of the first of the answers of a model.
+fn why_ended(answers: &Leaf<'_>) -> Option<Box<str>> {
+    let (_, first) = scan::elements(answers.raw, 1).into_iter().find(|(kind, _)| *kind == Kind::Object)?;
+    let members: FxHashMap<String, &serde_json::value::RawValue> = serde_json::from_str(first).ok()?;
+    let (_, reason) = members.into_iter().find(|(key, _)| matches!(&*fold(key), "finishreason" | "stopreason"))?;
+    serde_json::from_str::<Box<str>>(reason.get()).ok().filter(|t| !t.is_empty() && !t.contains(' '))
+}
+
 fn model(line: &Line<'_, '_>, entry: &mut Entry) {
     let reason = line.candidates(Role::FinishReason).find_map(|(_, leaf)| match leaf.kind {
         Kind::Array => scan::elements(leaf.raw, 1).first().filter(|(k, _)| *k == Kind::Str).map(|(_, t)| (*t).into()),
         _ => scalar(leaf).filter(|t| !t.contains(' ')).map(|t| (&*t).into()),
     });
+    let reason = reason.or_else(|| line.candidates(Role::Choices).find_map(|(_, leaf)| why_ended(leaf)));
     let call = ModelCall {
         requested: line.name(Role::ModelRequested),
         served: line.name(Role::ModelServed),
@@ -251,7 +262,8 @@ fn fail(line: &Line<'_, '_>, entry: &mut Entry) {
         }
         // That the text is of the line's own error is told by its class.
         if out.message.is_none() && said.kind.is_some_and(|kind| out.kind.as_deref().is_some_and(|known| known.ends_with(kind) || kind.ends_with(known))) {
-            out.message = said.message.map(Into::into);
+            // What the line says itself is no text of the error beside it.
+            out.message = said.message.filter(|text| entry.body.as_deref() != Some(text)).map(Into::into);
         }
     }
     if out.message.is_none() && (out.kind.is_some() || entry.severity.is_some_and(|s| s >= Severity::Warn)) {

@@ -35,13 +35,14 @@ pub fn read(text: &str) -> Said<'_> {
     Said { kind: None, message: (!first.is_empty()).then_some(first), has_stack }
 }
 
-/// The class a stack begins or ends with. Python's traceback ends with the text of the error too; of other stacks it is said elsewhere.
+/// The class and the text a stack begins with, or Python's ends with.
 pub fn of_stack(text: &str) -> Said<'_> {
     let text = text.trim();
     if text.contains("Traceback (most recent call last)") {
         return read(text);
     }
-    Said { kind: class_and_text(text.lines().next().unwrap_or("")).map(|(kind, _)| kind), message: None, has_stack: true }
+    let said = class_and_text(text.lines().next().unwrap_or(""));
+    Said { kind: said.map(|(kind, _)| kind), message: said.map(|(_, message)| message).filter(|message| !message.is_empty()), has_stack: true }
 }
 
 /// The first line behind the frames that is not indented.

@@ -8,9 +8,10 @@ use crate::{
         length::Unit,
         names::{components, fold, words},
         role::Role,
-        table::{Common, Convention, Place},
+        table::{Common, Place},
     },
 };
+use rustc_hash::FxHashSet;
 
 /// What a path means.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,13 +67,13 @@ pub struct IdUse {
     pub in_run: bool,
 }
 
-/// Everything a path may mean to the generic rules.
-pub fn meanings(dotted: &str, common: &Common, convention: Option<&Convention>) -> Vec<Meaning> {
+/// Everything a path may mean to the generic rules. `bags`: folded names of objects of this line that only hold what its logger was told.
+pub fn meanings(dotted: &str, common: &Common, bags: &FxHashSet<String>) -> Vec<Meaning> {
     let all = components(dotted);
     let Some(last) = all.last().copied() else { return Vec::new() };
     let transparent = |c: &str| {
         let folded = fold(c);
-        common.wrappers.contains(&folded) || convention.is_some_and(|v| v.wrappers.contains(&folded))
+        common.wrappers.contains(&folded) || bags.contains(&folded)
     };
     // Wrappers around everything; inside, only those that hold nothing but named values (`message.id` is a message's id).
     let lead = all[..all.len() - 1].iter().take_while(|c| transparent(c)).count();
@@ -140,10 +141,63 @@ fn roles(parts: &[&str], depth: u32, common: &Common) -> Vec<Meaning> {
             }
         }
         if !out.is_empty() {
-            break;
+            return out;
         }
     }
+    // `run_attempt`, `fal_app_name`: the name with a word before it. `model_attempt` counts within the work that the line is of.
+    let last = words(parts[parts.len() - 1]);
+    if parts.len() == 1 && is_attempt(&last) {
+        out.push(role(Role::Attempt, 400 + depth));
+    } else if parts.len() == 1 && is_owned_service(&last) {
+        out.push(role(Role::Service, 400 + depth));
+    }
     out
+}
+
+fn is_attempt(words: &[String]) -> bool {
+    let beside = ["run", "job", "task", "step", "current", "delivery", "execution", "exec", "activity", "message", "worker", "this"];
+    match words {
+        [before @ .., last] if last == "attempt" => !before.is_empty() && before.iter().all(|w| beside.contains(&w.as_str())),
+        [before @ .., attempt, count] if attempt == "attempt" && matches!(count.as_str(), "number" | "no" | "num" | "count" | "index") => {
+            !before.is_empty() && before.iter().all(|w| beside.contains(&w.as_str()))
+        }
+        _ => matches!(words, [num, tries] if num == "num" && matches!(tries.as_str(), "tries" | "attempts")),
+    }
+}
+
+/// The product that runs it puts its own name first (`fal_app_name`, `heroku_service_name`); a word of relation names somebody else.
+fn is_owned_service(words: &[String]) -> bool {
+    let others = [
+        "peer",
+        "upstream",
+        "downstream",
+        "target",
+        "remote",
+        "destination",
+        "dest",
+        "source",
+        "client",
+        "caller",
+        "callee",
+        "parent",
+        "user",
+        "server",
+        "external",
+        "backend",
+        "other",
+    ];
+    matches!(words, [owner, noun, name] if name == "name" && matches!(noun.as_str(), "app" | "service" | "application") && !others.contains(&owner.as_str()))
+}
+
+/// Objects at the top of a line that hold one of its own ids under its full name: what its logger was told, by whatever name.
+pub fn bags(paths: &[String], common: &Common) -> FxHashSet<String> {
+    let holds = |path: &String| {
+        let (object, key) = path.split_once('.')?;
+        let own = matches!(&*fold(key), "requestid" | "traceid" | "correlationid" | "spanid" | "taskid" | "jobid") && words(key).len() > 1;
+        let object = fold(object);
+        (own && !common.namespaces.contains(&object) && !common.ids_only.contains(&object)).then_some(object)
+    };
+    paths.iter().filter_map(holds).collect()
 }
 
 /// A length by its words and unit.
@@ -278,7 +332,7 @@ mod tests {
     use crate::recognise::table::Tables;
 
     fn of(path: &str) -> Vec<Meaning> {
-        meanings(path, &Tables::builtin().common, None)
+        meanings(path, &Tables::builtin().common, &FxHashSet::default())
     }
 
     fn the_id(path: &str) -> Option<(KindRule, IdRelation)> {
@@ -362,7 +416,25 @@ mod tests {
     }
 
     #[test]
+    fn a_name_with_its_owner_before_it_is_that_name() {
+        for (path, want) in
+            [("fal_app_name", Role::Service), ("herokuAppName", Role::Service), ("run_attempt", Role::Attempt), ("job_attempt_number", Role::Attempt), ("num_tries", Role::Attempt)]
+        {
+            assert_eq!(the_roles(path), vec![want], "{path}");
+        }
+    }
+
+    #[test]
+    fn an_object_with_an_id_of_the_line_holds_what_was_logged() {
+        let paths = ["stuff.request_id", "stuff.service", "job.job_id", "order.id", "time"].map(str::to_owned);
+        assert_eq!(bags(&paths, &Tables::builtin().common).into_iter().collect::<Vec<_>>(), ["stuff"]);
+    }
+
+    #[test]
     fn generic_words_inside_a_thing_of_the_business_say_nothing_of_the_line() {
+        for path in ["peer_service_name", "max_run_attempt", "retry_attempt_limit", "client_app_name"] {
+            assert_eq!(the_roles(path), vec![], "{path}");
+        }
         for path in ["plan.name", "order.status", "device.type", "order.placed_at", "expires_at", "max_tokens", "order_total", "max_attempts", "user.name"] {
             assert_eq!(the_roles(path), vec![], "{path}");
         }

@@ -21,7 +21,7 @@ use crate::{
         thrown,
     },
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 const ROLES: usize = Role::ALL.len();
 /// Rank of what is told by the shape of an object: after all that is told by names.
@@ -147,6 +147,11 @@ impl Plan {
         self.lacking[what as usize]
     }
 
+    /// The text is a list: there may be more than texts in it.
+    pub fn has_listed_text(&self, leaves: &[Leaf<'_>]) -> bool {
+        self.of(Role::Message).iter().any(|c| leaves[c.leaf as usize].kind == Kind::Array)
+    }
+
     /// What a leaf is read as, in words.
     pub fn use_of(&self, leaf: u16) -> String {
         if self.ignored.contains(&leaf) {
@@ -180,10 +185,11 @@ impl Plan {
         let mut ids: Vec<IdLeaf> = Vec::new();
         let mut unclaimed = Vec::new();
         let (mut counted, mut ignored) = (false, Vec::new());
+        let bags = meaning::bags(&paths, &tables.common);
         for (i, leaf) in leaves.iter().enumerate() {
             let dotted = &paths[i];
             counted |= v.is_some_and(|v| v.attempt_counted.contains(dotted));
-            let found = told(&written[i], active, v.is_some()).unwrap_or_else(|| read(dotted, tables, v));
+            let found = told(&written[i], active, v.is_some()).unwrap_or_else(|| read(dotted, tables, v, &bags));
             let tagged = leaf.kind == Kind::Array && dotted.to_ascii_lowercase().ends_with("tags");
             if found.is_empty() && (leaf.kind == Kind::Str || tagged) {
                 unclaimed.push(i as u16);
@@ -328,7 +334,9 @@ fn told(written: &str, active: &Active, described: bool) -> Option<Vec<Meaning>>
 }
 
 /// Reads a path: what the convention says of it, else the generic rules.
-fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>) -> Vec<Meaning> {
+fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>, bags: &FxHashSet<String>) -> Vec<Meaning> {
+    let none = FxHashSet::default();
+    let wrappers = convention.map_or(&none, |v| &v.wrappers);
     let mut out = Vec::new();
     if let Some(v) = convention {
         if let Some(role) = v.roles.get(dotted) {
@@ -345,7 +353,7 @@ fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>) -> Vec<M
         }
         if !out.is_empty() {
             if let Some(Meaning::Role(r)) =
-                meaning::meanings(dotted, &tables.common, convention).into_iter().find(|m| matches!((m, &out[0]), (Meaning::Role(a), Meaning::Role(b)) if a.role == b.role))
+                meaning::meanings(dotted, &tables.common, wrappers).into_iter().find(|m| matches!((m, &out[0]), (Meaning::Role(a), Meaning::Role(b)) if a.role == b.role))
                 && let Some(Meaning::Role(first)) = out.first_mut()
             {
                 first.unit = r.unit;
@@ -354,7 +362,11 @@ fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>) -> Vec<M
             return out;
         }
     }
-    meaning::meanings(dotted, &tables.common, convention)
+    let mut found = meaning::meanings(dotted, &tables.common, wrappers);
+    if found.is_empty() && !bags.is_empty() {
+        found = meaning::meanings(dotted, &tables.common, bags);
+    }
+    found
         .into_iter()
         .map(|m| match m {
             // What a convention says explicitly goes first.

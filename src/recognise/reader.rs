@@ -13,7 +13,7 @@ use crate::{
     recognise::{
         apply,
         customs::{Counted, Sources},
-        escapes, frame,
+        escapes, frame, mine,
         names::{self, Names, ROOT},
         plan::Plan,
         prefix,
@@ -116,7 +116,7 @@ impl Reader {
             out[first..].iter_mut().for_each(|e| e.reading.unparsed |= !e.reading.json);
         }
         if out.len() == first {
-            out.push(Entry { body: Some(mine_head(bare).into()), ..Entry::default() });
+            out.push(Entry { body: Some(mine::head(bare).into()), ..Entry::default() });
         }
         for (sub, entry) in out[first..].iter_mut().enumerate() {
             entry.at = At { file: record.file, start: record.start, sub: sub as u32, line: record.line };
@@ -232,8 +232,11 @@ impl Reader {
         entry.reading.json = scan.clean;
         entry.reading.unparsed = !scan.clean;
         let plan = self.fill(&scan.leaves, &mut entry);
+        if depth < MAX_NESTING && plan.has_listed_text(&scan.leaves) {
+            self.listed(&scan.leaves, &plan, &mut entry);
+        }
         if !scan.clean && entry.body.is_none() && entry.time.is_none() && entry.ids.is_empty() {
-            entry.body = Some(mine_head(text).into());
+            entry.body = Some(mine::head(text).into());
         }
         match plan.inner.as_ref().filter(|_| depth < MAX_NESTING) {
             Some(inner) if inner.holds_text(&scan.leaves) => self.inner(&inner.text(&scan.leaves), &entry, source, depth, out),
@@ -242,6 +245,18 @@ impl Reader {
             _ => out.push(entry),
         }
         true
+    }
+
+    /// What was handed to a logger beside the text, in the list that is the text: members of the line.
+    fn listed(&mut self, leaves: &[Leaf<'_>], plan: &Plan, entry: &mut Entry) {
+        let line = Line { leaves, names: &self.names, plan, convention: None, scale: None };
+        for object in apply::listed(&line) {
+            let mut scan = Scan::default();
+            scan.object(object, &mut self.names, ROOT);
+            let mut beside = Entry { source: entry.source.clone(), service: entry.service.clone(), ..Entry::default() };
+            self.fill(&scan.leaves, &mut beside);
+            entry.complete(beside);
+        }
     }
 
     /// The inner record of an envelope that carries it as an object.
@@ -282,7 +297,7 @@ impl Reader {
             let mut scan = Scan::default();
             scan.object(whole, &mut self.names, ROOT);
             if scan.clean && scan.leaves.len() > 1 && self.object(whole, source, 1, out) {
-                let mut rest = Entry { source: source.clone(), body: Some(mine_head(broken).into()), ..Entry::default() };
+                let mut rest = Entry { source: source.clone(), body: Some(mine::head(broken).into()), ..Entry::default() };
                 rest.reading.unparsed = true;
                 out.push(rest);
                 return true;
@@ -480,8 +495,4 @@ fn cut_member<'a>(object: &'a str, key: &str) -> Option<(&'a str, String)> {
     let length = elements.first().map(|(_, raw)| raw.len())?;
     let value = object.get(start..start + length)?;
     Some((value, format!("{}\"{key}\":null{}", &object[..at], &object[start + length..])))
-}
-
-fn mine_head(text: &str) -> &str {
-    super::mine::head(text)
 }

@@ -105,6 +105,8 @@ roles! {
     Cost = "cost",
     /// Why the model stopped.
     FinishReason = "finish_reason",
+    /// What a model answered, as a list: of the first is read why it ended.
+    Choices = "choices",
     /// Prompt name.
     PromptName = "prompt_name",
     /// Prompt version.
