@@ -240,10 +240,13 @@ fn fail(line: &Line<'_, '_>, entry: &mut Entry) {
         out.kind.clone_from(&out.code);
     }
     for (_, leaf) in line.candidates(Role::Error).chain(line.candidates(Role::ErrorText)) {
-        if leaf.kind != Kind::Str {
-            continue;
-        }
-        let Some(text) = scalar(leaf) else { continue };
+        let text = match leaf.kind {
+            Kind::Str => scalar(leaf),
+            // A trace line by line: the first says what was thrown.
+            Kind::Array => scan::elements(leaf.raw, 1).first().filter(|(kind, _)| *kind == Kind::Str).map(|(_, line)| escapes::unescape(line).into()),
+            _ => None,
+        };
+        let Some(text) = text else { continue };
         let said = failure::read(&text);
         out.has_stack |= said.has_stack;
         if out.kind.is_none() {

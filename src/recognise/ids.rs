@@ -124,8 +124,9 @@ fn kind_of(line: &Line<'_, '_>, id: &IdLeaf, value: &str, out: &Ids) -> Option<I
     Some(match id.id.kind {
         KindRule::Is(kind) => kind,
         KindRule::AsOwn | KindRule::Named if id.beside.is_some() => IdKind::Task,
-        KindRule::AsOwn => out.own_kind().unwrap_or(if is_hex16(value) { IdKind::Span } else { IdKind::Task }),
+        KindRule::AsOwn => own_prefix(value).or_else(|| out.own_kind()).unwrap_or(if is_hex16(value) { IdKind::Span } else { IdKind::Task }),
         KindRule::Named => IdKind::Other,
+        KindRule::Bare if own_prefix(value).is_some() => own_prefix(value)?,
         KindRule::Bare => {
             let works = |role| !line.plan.of(role).is_empty();
             if out.own(IdKind::Task) || out.own(IdKind::Call) {
@@ -139,7 +140,19 @@ fn kind_of(line: &Line<'_, '_>, id: &IdLeaf, value: &str, out: &Ids) -> Option<I
             }
         }
     })
-    .filter(|kind| *kind != IdKind::Other || is_strong(value, false))
+    // A number of a transaction inside one process is no span.
+    .filter(|kind| if *kind == IdKind::Span { value.len() >= 8 || is_strong(value, true) } else { *kind != IdKind::Other || is_strong(value, false) })
+}
+
+/// `span_…` and `trace_…` say themselves what they are; other prefixes are of one product's making and weigh less than the line.
+fn own_prefix(value: &str) -> Option<IdKind> {
+    let (prefix, rest) = value.split_once('_')?;
+    let kind = match prefix {
+        "span" => IdKind::Span,
+        "trace" => IdKind::Trace,
+        _ => return None,
+    };
+    is_strong(rest, false).then_some(kind)
 }
 
 fn is_hex16(value: &str) -> bool {
@@ -226,10 +239,17 @@ pub fn task_name(line: &Line<'_, '_>) -> Option<Box<str>> {
 pub fn kind_by_value(value: &str, common: &Common) -> Option<IdKind> {
     let cut = value.find(['_', '-'])?;
     let prefix = value[..cut].to_ascii_lowercase();
-    [("value_request", IdKind::Request), ("value_task", IdKind::Task), ("value_call", IdKind::Call), ("value_tool", IdKind::Tool), ("value_trace", IdKind::Trace)]
-        .into_iter()
-        .find(|(list, _)| common.id_word(list, &prefix))
-        .map(|(_, kind)| kind)
+    [
+        ("value_request", IdKind::Request),
+        ("value_task", IdKind::Task),
+        ("value_call", IdKind::Call),
+        ("value_tool", IdKind::Tool),
+        ("value_span", IdKind::Span),
+        ("value_trace", IdKind::Trace),
+    ]
+    .into_iter()
+    .find(|(list, _)| common.id_word(list, &prefix))
+    .map(|(_, kind)| kind)
 }
 
 /// `traceparent: 00-trace-span-01` and `X-Amzn-Trace-Id: Root=…;Parent=…`.

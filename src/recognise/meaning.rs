@@ -126,7 +126,7 @@ fn roles(parts: &[&str], depth: u32, common: &Common) -> Vec<Meaning> {
     for k in 0..parts.len() {
         let name = folded[k..].concat();
         let Some(found) = common.names.get(&name) else { continue };
-        let inside = folded[..k].iter().all(|f| common.namespaces.contains(f));
+        let inside = folded[..k].iter().all(|f| common.is_namespace(f));
         for (role, order) in found {
             let allowed = match common.place(*role) {
                 Place::Top => k == 0,
@@ -195,7 +195,7 @@ pub fn bags(paths: &[String], common: &Common) -> FxHashSet<String> {
         let (object, key) = path.split_once('.')?;
         let own = matches!(&*fold(key), "requestid" | "traceid" | "correlationid" | "spanid" | "taskid" | "jobid") && words(key).len() > 1;
         let object = fold(object);
-        (own && !common.namespaces.contains(&object) && !common.ids_only.contains(&object)).then_some(object)
+        (own && !common.is_namespace(&object) && !common.ids_only.contains(&object)).then_some(object)
     };
     paths.iter().filter_map(holds).collect()
 }

@@ -73,6 +73,12 @@ impl Common {
         self.places.get(&role).copied().unwrap_or(Place::Any)
     }
 
+    /// An object that says what its members are about: `http`, also as `http_info`, `span_data`.
+    pub fn is_namespace(&self, folded: &str) -> bool {
+        let bare = ["data", "info", "details", "detail"].iter().find_map(|suffix| folded.strip_suffix(suffix)).filter(|bare| !bare.is_empty());
+        self.namespaces.contains(folded) || bare.is_some_and(|bare| self.namespaces.contains(bare))
+    }
+
     /// Whether a word is in a list of id words.
     pub fn id_word(&self, list: &str, word: &str) -> bool {
         self.ids.get(list).is_some_and(|words| words.contains(word))
