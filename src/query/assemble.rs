@@ -13,7 +13,8 @@ use crate::{
     },
     reconstruct::{
         build::{self, Tree, Unit},
-        item::{Item, WorkRef},
+        item::{self, Item, WorkRef},
+        lanes,
         link::{self, ParentLink, Parentage},
         roles,
     },
@@ -31,6 +32,8 @@ pub const MAX_UNITS: usize = 10_000;
 pub const MAX_LINES: usize = 200_000;
 /// Most lines read of one id: beyond it the id is a hub, its first lines are shown with the count.
 pub const MAX_LINES_OF_ID: usize = 5_000;
+/// Most lines read of a piece of a lane.
+const MAX_LINES_OF_LANE: usize = 1_000;
 /// Most steps from any id to its root.
 const MAX_CLIMB: usize = 64;
 /// Deepest tree that is followed.
@@ -173,9 +176,44 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         }
         tree.links = neighbours.into_values().collect();
         // A line whose only ids here are those of a shared unit belongs to no one request.
+        self.lines_of_lanes(&tree, &mut lines)?;
         tree.items = lines.into_values().map(Rc::unwrap_or_clone).collect();
         build::settle(&mut tree);
         Ok(tree)
+    }
+
+    /// Lines without an id that a thread or worker wrote while it ran a unit of the tree. A lane that is too busy to be looked through is left.
+    fn lines_of_lanes(&mut self, tree: &Tree, lines: &mut BTreeMap<Place, Rc<Item>>) -> Result<(), S::Error> {
+        for window in lanes::windows(lines.values().map(Rc::as_ref)) {
+            let mut found: BTreeMap<Place, Rc<Item>> = BTreeMap::new();
+            for term in window.terms() {
+                let places = self.source.places(&term, MAX_LINES_OF_LANE)?;
+                if places.len() >= MAX_LINES_OF_LANE {
+                    found.clear();
+                    break;
+                }
+                for place in places {
+                    found.insert(place, self.item(place)?);
+                }
+            }
+            let mut lane: Vec<Item> = found.into_values().filter(|item| window.holds(&item.entry)).map(Rc::unwrap_or_clone).collect();
+            item::sort(&mut lane);
+            for (index, unit) in lanes::place(&lane, tree) {
+                let item = lanes::as_line_of(lane[index].clone(), tree, &unit);
+                lines.entry(at(&item)).or_insert_with(|| Rc::new(item));
+            }
+        }
+        Ok(())
+    }
+
+    fn item(&mut self, place: Place) -> Result<Rc<Item>, S::Error> {
+        if let Some(known) = self.items.get(&place) {
+            return Ok(known.clone());
+        }
+        let (entry, shown) = self.source.load(place)?;
+        let item = Rc::new(Item::new(entry, &shown, self.profile));
+        self.items.insert(place, item.clone());
+        Ok(item)
     }
 
     /// Whether a unit that stands on lines of `key` is its child; queues it, lists it, or notes it as a neighbour.
@@ -340,14 +378,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         let records = places.len() as u64;
         let mut items = Vec::with_capacity(places.len());
         for place in places {
-            let item = if let Some(known) = self.items.get(&place) {
-                known.clone()
-            } else {
-                let (entry, shown) = self.source.load(place)?;
-                let item = Rc::new(Item::new(entry, &shown, self.profile));
-                self.items.insert(place, item.clone());
-                item
-            };
+            let item = self.item(place)?;
             if item.reference(key).is_some() {
                 items.push(item);
             }

@@ -53,6 +53,8 @@ pub struct Item {
     pub failed: bool,
     /// Work ids.
     pub refs: Vec<WorkRef>,
+    /// It has no id: what ran it proves whose it is.
+    pub placed_by_lane: bool,
 }
 
 impl Item {
@@ -76,7 +78,7 @@ impl Item {
             .collect();
         let verb = words::verb(&entry);
         let failed = words::failed(&entry);
-        Self { entry, line, time_ns, quantum_ns, verb, failed, refs }
+        Self { entry, line, time_ns, quantum_ns, verb, failed, refs, placed_by_lane: false }
     }
 
     /// Service, else the source's name.

@@ -12,6 +12,7 @@ pub mod critical_path;
 mod document;
 pub mod executions;
 pub mod item;
+pub mod lanes;
 pub mod learn;
 pub mod link;
 pub mod roles;

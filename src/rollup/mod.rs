@@ -16,7 +16,7 @@ use crate::{
         view::QueryError,
     },
     recognise::Tables,
-    reconstruct::{build, learn::Learned, summary},
+    reconstruct::{build, lanes, learn::Learned, summary},
     rollup::recent::Recent,
     store::{LineReader, RowStore, RowWriter, Store},
 };
@@ -217,7 +217,8 @@ impl Rollup {
 }
 
 fn pack(loaded: &lines::Loaded) -> Option<Touched> {
-    let mut terms: Vec<u64> = loaded.entries.iter().flat_map(|e| lines::unit_keys(e)).map(|k| term_hash(&k)).collect();
+    let lanes = loaded.entries.iter().filter_map(|e| lanes::lane_term(e));
+    let mut terms: Vec<u64> = loaded.entries.iter().flat_map(|e| lines::unit_keys(e)).chain(lanes).map(|k| term_hash(&k)).collect();
     terms.sort_unstable();
     terms.dedup();
     let entries: Vec<&Entry> = loaded.entries.iter().map(AsRef::as_ref).collect();

@@ -60,6 +60,10 @@ impl LineReader {
     pub fn ending(&self, text: &str, limit: usize, deadline: Option<Instant>) -> Result<BTreeSet<String>, StoreError> {
         let end = text.as_bytes();
         let fits = |term: &[u8]| {
+            // Not an id: what lines are found by otherwise.
+            if term.first() == Some(&0x1e) {
+                return false;
+            }
             let Some((head, tail)) = term.len().checked_sub(end.len()).map(|at| term.split_at(at)) else { return false };
             tail.eq_ignore_ascii_case(end) && head.last().is_none_or(|before| matches!(before, b'_' | b'-' | b':' | b'.' | b'/'))
         };
