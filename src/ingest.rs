@@ -20,7 +20,7 @@ use crate::{
     reconstruct::{
         lanes,
         learn::{Learned, MAX_HABITS},
-        roles,
+        roles, solo,
     },
     source::{SourceError, Sources, WakeHandle},
     store::{LineDoc, LineWriter, Shard, StoreError},
@@ -437,7 +437,7 @@ fn count(counters: &mut Counters, entries: &[Entry], span: &RecordSpan) {
 fn describe(doc: &mut LineDoc, entries: &[Entry]) {
     for entry in entries {
         recognise::terms(entry, &mut |term| doc.ids.push(term));
-        doc.ids.extend(lanes::lane_term(entry));
+        doc.ids.extend([lanes::lane_term(entry), solo::entry_term(entry)].into_iter().flatten());
         for text in recognise::prose(entry) {
             doc.words.push_str(text);
             doc.words.push('\n');

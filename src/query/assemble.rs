@@ -13,10 +13,10 @@ use crate::{
     },
     reconstruct::{
         build::{self, Tree, Unit},
-        item::{self, Item, WorkRef},
+        item::{self, Item, Placed, WorkRef},
         lanes,
         link::{self, ParentLink, Parentage},
-        roles,
+        roles, solo,
     },
 };
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -34,6 +34,8 @@ pub const MAX_LINES: usize = 200_000;
 pub const MAX_LINES_OF_ID: usize = 5_000;
 /// Most lines read of a piece of a lane.
 const MAX_LINES_OF_LANE: usize = 1_000;
+/// Most lines read of a piece of time of a source.
+const MAX_LINES_OF_SOURCE: u64 = 600;
 /// Most steps from any id to its root.
 const MAX_CLIMB: usize = 64;
 /// Deepest tree that is followed.
@@ -68,12 +70,16 @@ pub struct Assembler<'a, S: LineSource> {
     units: FxHashMap<Arc<str>, Rc<Fetched>>,
     items: FxHashMap<(u64, u64, u32), Rc<Item>>,
     counts: FxHashMap<Arc<str>, u64>,
+    owners: FxHashMap<(Arc<str>, i64), Rc<Owners>>,
 }
+
+/// Lines of a piece of time of one source that name no unit, and the task they are of.
+type Owners = BTreeMap<Place, WorkRef>;
 
 impl<'a, S: LineSource> Assembler<'a, S> {
     /// An assembler with nothing fetched.
     pub fn new(source: &'a S, profile: &'a Profile) -> Self {
-        Self { source, profile, units: FxHashMap::default(), items: FxHashMap::default(), counts: FxHashMap::default() }
+        Self { source, profile, units: FxHashMap::default(), items: FxHashMap::default(), counts: FxHashMap::default(), owners: FxHashMap::default() }
     }
 
     /// The profile in force.
@@ -86,6 +92,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         self.units.clear();
         self.items.clear();
         self.counts.clear();
+        self.owners.clear();
     }
 
     /// The key of the root of a unit; `None` when no line has the unit as a work id.
@@ -163,7 +170,11 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             if depth >= MAX_DEPTH {
                 continue;
             }
-            for (candidate, relation) in mentioned(&fetched.items, &key) {
+            let alone = if fetched.kind == IdKind::Task { self.lines_of_alone(&key, &fetched)? } else { Vec::new() };
+            for item in &alone {
+                lines.entry(at(item)).or_insert_with(|| item.clone());
+            }
+            for (candidate, relation) in mentioned(fetched.items.iter().chain(&alone), &key) {
                 if tree.units.contains_key(&candidate) {
                     continue;
                 }
@@ -204,6 +215,54 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             }
         }
         Ok(())
+    }
+
+    /// Lines that name no unit, written while this one alone ran in its source.
+    fn lines_of_alone(&mut self, key: &Arc<str>, fetched: &Fetched) -> Result<Vec<Rc<Item>>, S::Error> {
+        let mut extents: BTreeMap<Arc<str>, (i64, i64)> = BTreeMap::new();
+        for item in fetched.items.iter().filter(|i| i.reference(key).is_some_and(|r| r.relation == IdRelation::Own)) {
+            let Some(piece) = solo::piece_of(&item.entry) else { continue };
+            let extent = extents.entry(item.entry.source.clone()).or_insert((piece, piece));
+            *extent = (extent.0.min(piece), extent.1.max(piece));
+        }
+        let mut out = Vec::new();
+        for (source, (first, last)) in extents.into_iter().filter(|(_, (first, last))| last - first < lanes::MAX_PIECES) {
+            for piece in first..=last {
+                for (place, owner) in self.owners(&source, piece)?.iter().filter(|(_, owner)| owner.key == *key) {
+                    let item = self.item(*place)?;
+                    out.push(Rc::new(with_owner(&item, owner.clone())));
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    fn owner(&mut self, item: &Item) -> Result<Option<WorkRef>, S::Error> {
+        let Some(piece) = solo::piece_of(&item.entry) else { return Ok(None) };
+        Ok(self.owners(&item.entry.source.clone(), piece)?.get(&at(item)).cloned())
+    }
+
+    /// The owners of the ownerless lines of a piece. A source too busy to be looked through has none.
+    fn owners(&mut self, source: &Arc<str>, piece: i64) -> Result<Rc<Owners>, S::Error> {
+        if let Some(known) = self.owners.get(&(source.clone(), piece)) {
+            return Ok(known.clone());
+        }
+        let mut found: Vec<Item> = Vec::new();
+        let terms: Vec<String> = (piece - solo::PIECES_BEFORE..=piece + solo::PIECES_AFTER).map(|piece| solo::source_term(source, piece)).collect();
+        if terms.iter().all(|term| self.source.count(term) <= MAX_LINES_OF_SOURCE) {
+            for term in terms {
+                for place in self.source.places(&term, MAX_LINES_OF_SOURCE as usize)? {
+                    found.push((*self.item(place)?).clone());
+                }
+            }
+        }
+        found.retain(|item| *item.entry.source == **source);
+        item::sort(&mut found);
+        found.dedup_by_key(|item| at(item));
+        let owners = solo::owners(&found).into_iter().filter(|(index, _)| solo::piece_of(&found[*index].entry) == Some(piece));
+        let owners = Rc::new(owners.map(|(index, owner)| (at(&found[index]), owner)).collect::<Owners>());
+        self.owners.insert((source.clone(), piece), owners.clone());
+        Ok(owners)
     }
 
     fn item(&mut self, place: Place) -> Result<Rc<Item>, S::Error> {
@@ -361,7 +420,14 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         if let Some(known) = &fetched.parentage {
             return Ok(known.clone());
         }
-        let items: Vec<&Item> = fetched.items.iter().map(Rc::as_ref).collect();
+        // What hands the unit over may name nothing but it.
+        let mut handed = Vec::new();
+        for item in fetched.items.iter().filter(|item| solo::is_ownerless(item)) {
+            if let Some(owner) = self.owner(item)? {
+                handed.push(with_owner(item, owner));
+            }
+        }
+        let items: Vec<&Item> = fetched.items.iter().map(Rc::as_ref).chain(handed.iter()).collect();
         let (source, counts) = (self.source, &mut self.counts);
         let mut count = |term: &str| *counts.entry(term.into()).or_insert_with(|| source.count(term));
         let found = Rc::new(link::parentage(key, fetched.kind, &items, &mut count));
@@ -418,6 +484,13 @@ fn add_unit(tree: &mut Tree, key: &Arc<str>, fetched: &Fetched, parent: Option<P
     tree.units.insert(key.clone(), unit);
 }
 
+fn with_owner(item: &Item, owner: WorkRef) -> Item {
+    let mut item = item.clone();
+    item.refs.push(owner);
+    item.placed_by = Some(Placed::Alone);
+    item
+}
+
 /// The line is that of a request which only asked about the unit: it belongs to the asker.
 fn asks_only(item: &Item, key: &str, parentage: &Parentage) -> bool {
     let asker = |r: &WorkRef| r.kind == IdKind::Request && &*r.key != key && parentage.polled_by.contains(&r.key);
@@ -429,7 +502,7 @@ fn at(item: &Item) -> (u64, u64, u32) {
 }
 
 /// Other units on the lines of one, in a fixed order.
-fn mentioned(items: &[Rc<Item>], key: &str) -> Vec<(Arc<str>, IdRelation)> {
+fn mentioned<'i>(items: impl Iterator<Item = &'i Rc<Item>>, key: &str) -> Vec<(Arc<str>, IdRelation)> {
     let mut out: BTreeMap<Arc<str>, IdRelation> = BTreeMap::new();
     for item in items {
         for r in item.refs.iter().filter(|r| &*r.key != key) {

@@ -53,8 +53,17 @@ pub struct Item {
     pub failed: bool,
     /// Work ids.
     pub refs: Vec<WorkRef>,
-    /// It has no id: what ran it proves whose it is.
-    pub placed_by_lane: bool,
+    /// It names no unit of its own: what proves whose it is.
+    pub placed_by: Option<Placed>,
+}
+
+/// How a line without an id of its own found its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    /// A thread or worker ran that unit.
+    Lane,
+    /// No other unit ran in its source.
+    Alone,
 }
 
 impl Item {
@@ -78,7 +87,7 @@ impl Item {
             .collect();
         let verb = words::verb(&entry);
         let failed = words::failed(&entry);
-        Self { entry, line, time_ns, quantum_ns, verb, failed, refs, placed_by_lane: false }
+        Self { entry, line, time_ns, quantum_ns, verb, failed, refs, placed_by: None }
     }
 
     /// Service, else the source's name.

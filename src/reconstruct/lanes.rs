@@ -12,7 +12,7 @@ use crate::{
     },
     reconstruct::{
         build::Tree,
-        item::{Item, WorkRef},
+        item::{Item, Placed, WorkRef},
         words,
     },
 };
@@ -20,9 +20,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// A lane is looked up by pieces of time of 2^34 ns, about 17 s.
-const PIECE_SHIFT: u32 = 34;
+pub const PIECE_SHIFT: u32 = 34;
 /// Longest part of a lane that is looked at for one tree, in pieces.
-const MAX_PIECES: i64 = 40;
+pub const MAX_PIECES: i64 = 40;
 /// Most lanes of one tree.
 const MAX_LANES: usize = 64;
 
@@ -35,7 +35,8 @@ fn lane(entry: &Entry) -> Option<&str> {
     (matches!(kind, "thread" | "worker" | "process") && !many.iter().any(|word| lower.contains(word))).then_some(context)
 }
 
-fn written_ns(entry: &Entry) -> Option<i64> {
+/// The time a line is found by: as written, no zone applied.
+pub fn written_ns(entry: &Entry) -> Option<i64> {
     entry.time.or(entry.received).map(|t| t.unix_ns)
 }
 
@@ -214,7 +215,7 @@ pub fn as_line_of(mut line: Item, tree: &Tree, unit: &Arc<str>) -> Item {
     if let Some(found) = tree.units.get(unit) {
         let label = line.entry.context.clone().unwrap_or_default();
         line.refs = vec![WorkRef { key: unit.clone(), kind: found.kind, relation: IdRelation::Own, listed: false, label, value: found.value.clone(), scope: found.scope.clone() }];
-        line.placed_by_lane = true;
+        line.placed_by = Some(Placed::Lane);
     }
     line
 }

@@ -17,6 +17,7 @@ pub mod learn;
 pub mod link;
 pub mod roles;
 pub mod route;
+pub mod solo;
 pub mod spans;
 pub mod summary;
 pub mod verdict;

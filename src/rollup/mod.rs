@@ -16,7 +16,7 @@ use crate::{
         view::QueryError,
     },
     recognise::Tables,
-    reconstruct::{build, lanes, learn::Learned, summary},
+    reconstruct::{build, lanes, learn::Learned, solo, summary},
     rollup::recent::Recent,
     store::{LineReader, RowStore, RowWriter, Store},
 };
@@ -252,11 +252,18 @@ impl LineSource for Both<'_> {
     type Error = QueryError;
 
     fn count(&self, term: &str) -> u64 {
+        // Lines without an id are not remembered: of those of a source the index knows all.
+        if solo::is_source_term(term) {
+            return self.index.count(term);
+        }
         let hash = term_hash(term);
         if self.recent.holds_all(hash) { self.recent.count(hash) } else { self.index.count(term) }
     }
 
     fn places(&self, term: &str, limit: usize) -> Result<Vec<Place>, QueryError> {
+        if solo::is_source_term(term) {
+            return self.index.places(term, limit);
+        }
         let hash = term_hash(term);
         if self.holds_all(term, hash) {
             let mut out: Vec<Place> = self.recent.records(hash).take(limit).flat_map(recent::places).collect();

@@ -61,7 +61,7 @@ impl LineReader {
         let end = text.as_bytes();
         let fits = |term: &[u8]| {
             // Not an id: what lines are found by otherwise.
-            if term.first() == Some(&0x1e) {
+            if term.first().is_some_and(|byte| *byte < 0x20) {
                 return false;
             }
             let Some((head, tail)) = term.len().checked_sub(end.len()).map(|at| term.split_at(at)) else { return false };

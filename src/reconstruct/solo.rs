@@ -1,0 +1,170 @@
+//! Lines without an owner that were written while exactly one unit of work ran in their source (`reconstruction.md` 2.6, rule d).
+//!
+//! A task runs in a source from a line that says it begins to one that says it ended. A line in between that names no unit of its own is
+//! the task's when no other unit of the source can have been at work. Pure functions of the lines of a source in a stretch of time. Guarantees: a unit
+//! whose begin or end is not stated counts as running for others and owns nothing itself; a template that is also written while nothing runs is
+//! nobody's. It never looks at another source.
+
+use crate::{
+    model::{
+        entry::Entry,
+        id::{IdKind, IdRelation},
+    },
+    reconstruct::{
+        item::{Item, WorkRef},
+        lanes::{self, PIECE_SHIFT},
+        words::{self, Verb},
+    },
+};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
+
+/// Pieces before the one of a line that are looked at: a task that is silent for longer (about 50 s) is not seen.
+pub const PIECES_BEFORE: i64 = 3;
+/// Pieces behind it.
+pub const PIECES_AFTER: i64 = 1;
+
+/// The term under which all lines of a source in a piece of time are found.
+pub fn source_term(source: &str, piece: i64) -> String {
+    // As with lanes: sorts apart from every id.
+    format!("\u{1d}{source}\u{1f}{piece:x}")
+}
+
+/// Whether a term is one of those.
+pub fn is_source_term(term: &str) -> bool {
+    term.starts_with('\u{1d}')
+}
+
+/// That of an entry.
+pub fn entry_term(entry: &Entry) -> Option<String> {
+    Some(source_term(&entry.source, piece_of(entry)?))
+}
+
+/// The piece of time an entry stands in.
+pub fn piece_of(entry: &Entry) -> Option<i64> {
+    lanes::written_ns(entry).map(|ns| ns >> PIECE_SHIFT)
+}
+
+/// The line has a time and names no unit that it is of: at most what it hands over.
+pub fn is_ownerless(item: &Item) -> bool {
+    item.time_ns.is_some() && item.refs.iter().all(|r| r.relation == IdRelation::Child)
+}
+
+/// A time in which a unit ran.
+struct Stretch<'i> {
+    family: usize,
+    task: Option<&'i WorkRef>,
+    from: i64,
+    to: i64,
+    /// Both ends are stated.
+    stated: bool,
+}
+
+/// A stretch while its lines are gone through.
+struct Seen<'i> {
+    stretch: Stretch<'i>,
+    first_ns: i64,
+    over: bool,
+}
+
+/// Which task each ownerless line is of; lines in order of time.
+pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
+    if !lines.iter().any(is_ownerless) {
+        return Vec::new();
+    }
+    let stretches = stretches(lines);
+    let mut found: Vec<(usize, &Stretch<'_>)> = Vec::new();
+    let mut idle: FxHashSet<String> = FxHashSet::default();
+    for (index, line) in lines.iter().enumerate().filter(|(_, line)| is_ownerless(line)) {
+        let Some(at) = line.time_ns else { continue };
+        let mut running = stretches.iter().filter(|s| s.from <= at && at <= s.to);
+        match (running.next(), running.next()) {
+            (None, _) => {
+                idle.insert(words::step_name(&line.entry));
+            }
+            (Some(only), None) if only.stated && only.task.is_some() && only.from < at && at < only.to => found.push((index, only)),
+            _ => {}
+        }
+    }
+    found.retain(|(index, _)| !idle.contains(&words::step_name(&lines[*index].entry)));
+    found.into_iter().filter_map(|(index, stretch)| Some((index, stretch.task?.clone()))).collect()
+}
+
+/// When which unit ran. Units that stand on one line as its own are one family: a task with the request it is done for.
+fn stretches(lines: &[Item]) -> Vec<Stretch<'_>> {
+    let mut families = Families::default();
+    for line in lines {
+        let mut own = line.refs.iter().filter(|r| r.relation == IdRelation::Own && !r.listed);
+        if let Some(first) = own.next() {
+            let first = families.of(&first.key);
+            own.for_each(|r| families.join(first, &r.key));
+        }
+    }
+    let (first, last) = (lines.iter().filter_map(|l| l.time_ns).min().unwrap_or(0), lines.iter().filter_map(|l| l.time_ns).max().unwrap_or(0));
+    let mut open: FxHashMap<Arc<str>, Seen<'_>> = FxHashMap::default();
+    let mut out = Vec::new();
+    let mut has_task: FxHashSet<usize> = FxHashSet::default();
+    for line in lines {
+        let Some(at) = line.time_ns else { continue };
+        // To hand a task over is not to run it.
+        for r in line.refs.iter().filter(|r| r.relation == IdRelation::Own && !r.listed && line.verb != Verb::Queue) {
+            let family = families.of(&r.key);
+            if r.kind == IdKind::Task {
+                has_task.insert(family);
+            }
+            let (starts, ends) = (line.verb.is_start(), line.verb.is_terminal());
+            if starts && open.get(&r.key).is_some_and(|seen| seen.over) {
+                out.extend(open.remove(&r.key).map(|seen| seen.stretch));
+            }
+            let task = (r.kind == IdKind::Task).then_some(r);
+            let fresh = || Seen { stretch: Stretch { family, task, from: first, to: last, stated: false }, first_ns: at, over: false };
+            let seen = open.entry(r.key.clone()).or_insert_with(fresh);
+            if starts && !seen.stretch.stated && !seen.over {
+                // What begins now did not run before it was first spoken of.
+                (seen.stretch.from, seen.stretch.stated) = (seen.first_ns, true);
+            }
+            if ends || seen.over {
+                // A line behind its end (that its result is kept) may still be its work.
+                seen.stretch.to = if seen.over { seen.stretch.to.max(at) } else { at };
+                seen.over = true;
+            }
+        }
+    }
+    out.extend(open.into_values().map(|mut seen| {
+        seen.stretch.stated &= seen.over;
+        seen.stretch
+    }));
+    // What is done for a request is its tasks' time; a request without a task in this source runs by itself.
+    out.retain(|s| s.task.is_some() || !has_task.contains(&s.family));
+    out
+}
+
+/// Sets of units, by the smallest number of each.
+#[derive(Default)]
+struct Families {
+    number: FxHashMap<Arc<str>, usize>,
+    above: Vec<usize>,
+}
+
+impl Families {
+    fn of(&mut self, key: &Arc<str>) -> usize {
+        let next = self.above.len();
+        let number = *self.number.entry(key.clone()).or_insert(next);
+        if number == next {
+            self.above.push(next);
+        }
+        self.top(number)
+    }
+
+    fn top(&self, mut number: usize) -> usize {
+        while self.above[number] != number {
+            number = self.above[number];
+        }
+        number
+    }
+
+    fn join(&mut self, family: usize, key: &Arc<str>) {
+        let (a, b) = (self.top(family), self.of(key));
+        self.above[a.max(b)] = a.min(b);
+    }
+}
