@@ -227,8 +227,8 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         }
         let mut out = Vec::new();
         for (source, (first, last)) in extents.into_iter().filter(|(_, (first, last))| last - first < lanes::MAX_PIECES) {
-            for piece in first..=last {
-                for (place, owner) in self.owners(&source, piece)?.iter().filter(|(_, owner)| owner.key == *key) {
+            for block in first.div_euclid(solo::BLOCK)..=last.div_euclid(solo::BLOCK) {
+                for (place, owner) in self.owners(&source, block * solo::BLOCK)?.iter().filter(|(_, owner)| owner.key == *key) {
                     let item = self.item(*place)?;
                     out.push(Rc::new(with_owner(&item, owner.clone())));
                 }
@@ -242,13 +242,15 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         Ok(self.owners(&item.entry.source.clone(), piece)?.get(&at(item)).cloned())
     }
 
-    /// The owners of the ownerless lines of a piece. A source too busy to be looked through has none.
+    /// The owners of the ownerless lines around a piece. A source too busy to be looked through has none.
     fn owners(&mut self, source: &Arc<str>, piece: i64) -> Result<Rc<Owners>, S::Error> {
-        if let Some(known) = self.owners.get(&(source.clone(), piece)) {
+        let block = piece.div_euclid(solo::BLOCK);
+        if let Some(known) = self.owners.get(&(source.clone(), block)) {
             return Ok(known.clone());
         }
+        let (first, last) = (block * solo::BLOCK, block * solo::BLOCK + solo::BLOCK - 1);
         let mut found: Vec<Item> = Vec::new();
-        let terms: Vec<String> = (piece - solo::PIECES_BEFORE..=piece + solo::PIECES_AFTER).map(|piece| solo::source_term(source, piece)).collect();
+        let terms: Vec<String> = (first - solo::PIECES_BEFORE..=last + solo::PIECES_AFTER).map(|piece| solo::source_term(source, piece)).collect();
         if terms.iter().all(|term| self.source.count(term) <= MAX_LINES_OF_SOURCE) {
             for term in terms {
                 for place in self.source.places(&term, MAX_LINES_OF_SOURCE as usize)? {
@@ -259,9 +261,10 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         found.retain(|item| *item.entry.source == **source);
         item::sort(&mut found);
         found.dedup_by_key(|item| at(item));
-        let owners = solo::owners(&found).into_iter().filter(|(index, _)| solo::piece_of(&found[*index].entry) == Some(piece));
+        let inside = |item: &Item| solo::piece_of(&item.entry).is_some_and(|piece| (first..=last).contains(&piece));
+        let owners = solo::owners(&found).into_iter().filter(|(index, _)| inside(&found[*index]));
         let owners = Rc::new(owners.map(|(index, owner)| (at(&found[index]), owner)).collect::<Owners>());
-        self.owners.insert((source.clone(), piece), owners.clone());
+        self.owners.insert((source.clone(), block), owners.clone());
         Ok(owners)
     }
 

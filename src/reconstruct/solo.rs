@@ -1,7 +1,8 @@
 //! Lines without an owner that were written while exactly one unit of work ran in their source (`reconstruction.md` 2.6, rule d).
 //!
 //! A task runs in a source from a line that says it begins to one that says it ended. A line in between that names no unit of its own is
-//! the task's when no other unit of the source can have been at work. Pure functions of the lines of a source in a stretch of time. Guarantees: a unit
+//! the task's when no other unit of the source can have been at work, or no other of the kind that writes such lines: the kind that ran at
+//! every one of many of them. Pure functions of the lines of a source in a stretch of time. Guarantees: a unit
 //! whose begin or end is not stated counts as running for others and owns nothing itself; a template that is also written while nothing runs is
 //! nobody's. It never looks at another source.
 
@@ -17,12 +18,16 @@ use crate::{
     },
 };
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-/// Pieces before the one of a line that are looked at: a task that is silent for longer (about 50 s) is not seen.
+/// Pieces that are looked through at once, about 140 s: enough lines of one template to tell which kind of task writes it.
+pub const BLOCK: i64 = 8;
+/// Pieces before a block that are looked at too: a task that is silent for longer (about 50 s) is not seen.
 pub const PIECES_BEFORE: i64 = 3;
 /// Pieces behind it.
 pub const PIECES_AFTER: i64 = 1;
+/// So many lines of a template must have been written while one kind of task alone ran.
+const TELLING: u32 = 5;
 
 /// The term under which all lines of a source in a piece of time are found.
 pub fn source_term(source: &str, piece: i64) -> String {
@@ -54,6 +59,8 @@ pub fn is_ownerless(item: &Item) -> bool {
 struct Stretch<'i> {
     family: usize,
     task: Option<&'i WorkRef>,
+    /// What it is called: the job's name, else its queue.
+    kind: &'i str,
     from: i64,
     to: i64,
     /// Both ends are stated.
@@ -73,21 +80,63 @@ pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
         return Vec::new();
     }
     let stretches = stretches(lines);
-    let mut found: Vec<(usize, &Stretch<'_>)> = Vec::new();
-    let mut idle: FxHashSet<String> = FxHashSet::default();
+    let mut templates: FxHashMap<String, Template<'_>> = FxHashMap::default();
+    let mut found: Vec<(usize, String, Vec<&Stretch<'_>>)> = Vec::new();
     for (index, line) in lines.iter().enumerate().filter(|(_, line)| is_ownerless(line)) {
         let Some(at) = line.time_ns else { continue };
-        let mut running = stretches.iter().filter(|s| s.from <= at && at <= s.to);
-        match (running.next(), running.next()) {
-            (None, _) => {
-                idle.insert(words::step_name(&line.entry));
-            }
-            (Some(only), None) if only.stated && only.task.is_some() && only.from < at && at < only.to => found.push((index, only)),
-            _ => {}
+        let running: Vec<&Stretch<'_>> = stretches.iter().filter(|s| s.from <= at && at <= s.to).collect();
+        let name = template(line);
+        templates.entry(name.clone()).or_default().seen(&running);
+        found.push((index, name, running));
+    }
+    let owner = |(index, name, running): (usize, String, Vec<&Stretch<'_>>)| {
+        let template = templates.get(&name).filter(|t| !t.idle)?;
+        let kind = template.kind();
+        let mut of_kind = running.iter().filter(|s| running.len() == 1 || kind.is_some_and(|kind| s.kind == kind || s.kind.is_empty() || !s.stated));
+        let (only, other) = (of_kind.next()?, of_kind.next());
+        let at = lines[index].time_ns?;
+        (other.is_none() && only.stated && only.from < at && at < only.to).then(|| Some((index, only.task?.clone())))?
+    };
+    found.into_iter().filter_map(owner).collect()
+}
+
+/// What lines of one make have in common: their words, and what they wrote to.
+fn template(line: &Item) -> String {
+    let target = line.entry.write.as_ref().and_then(|w| w.target.as_deref()).unwrap_or("");
+    format!("{}\u{1f}{target}", words::step_name(&line.entry))
+}
+
+/// What ran while lines of a template were written.
+#[derive(Default)]
+struct Template<'i> {
+    /// Nothing did.
+    idle: bool,
+    /// Kinds that ran at every line so far.
+    always: Option<Vec<&'i str>>,
+    /// How many lines were written while one kind alone ran.
+    alone: u32,
+}
+
+impl<'i> Template<'i> {
+    fn seen(&mut self, running: &[&Stretch<'i>]) {
+        self.idle |= running.is_empty();
+        let mut kinds: Vec<&'i str> = running.iter().map(|s| s.kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        self.alone += u32::from(kinds.len() == 1);
+        match &mut self.always {
+            Some(always) => always.retain(|kind| kinds.contains(kind)),
+            None => self.always = Some(kinds),
         }
     }
-    found.retain(|(index, _)| !idle.contains(&words::step_name(&lines[*index].entry)));
-    found.into_iter().filter_map(|(index, stretch)| Some((index, stretch.task?.clone()))).collect()
+
+    /// The kind of task that writes it.
+    fn kind(&self) -> Option<&'i str> {
+        match self.always.as_deref() {
+            Some([kind]) if self.alone >= TELLING => Some(kind),
+            _ => None,
+        }
+    }
 }
 
 /// When which unit ran. Units that stand on one line as its own are one family: a task with the request it is done for.
@@ -100,6 +149,7 @@ fn stretches(lines: &[Item]) -> Vec<Stretch<'_>> {
             own.for_each(|r| families.join(first, &r.key));
         }
     }
+    let kinds = kinds(lines);
     let (first, last) = (lines.iter().filter_map(|l| l.time_ns).min().unwrap_or(0), lines.iter().filter_map(|l| l.time_ns).max().unwrap_or(0));
     let mut open: FxHashMap<Arc<str>, Seen<'_>> = FxHashMap::default();
     let mut out = Vec::new();
@@ -117,7 +167,8 @@ fn stretches(lines: &[Item]) -> Vec<Stretch<'_>> {
                 out.extend(open.remove(&r.key).map(|seen| seen.stretch));
             }
             let task = (r.kind == IdKind::Task).then_some(r);
-            let fresh = || Seen { stretch: Stretch { family, task, from: first, to: last, stated: false }, first_ns: at, over: false };
+            let fresh =
+                || Seen { stretch: Stretch { family, task, kind: kinds.get(&r.key).copied().unwrap_or(""), from: first, to: last, stated: false }, first_ns: at, over: false };
             let seen = open.entry(r.key.clone()).or_insert_with(fresh);
             if starts && !seen.stretch.stated && !seen.over {
                 // What begins now did not run before it was first spoken of.
@@ -137,6 +188,26 @@ fn stretches(lines: &[Item]) -> Vec<Stretch<'_>> {
     // What is done for a request is its tasks' time; a request without a task in this source runs by itself.
     out.retain(|s| s.task.is_some() || !has_task.contains(&s.family));
     out
+}
+
+/// What each task is called: the name most of its lines give the job, else its queue. One word for all its runs.
+fn kinds(lines: &[Item]) -> FxHashMap<Arc<str>, &str> {
+    let mut found: FxHashMap<Arc<str>, BTreeMap<(u8, &str), u32>> = FxHashMap::default();
+    for line in lines {
+        let job = line.entry.job.as_deref();
+        let (name, queue) = (job.and_then(|j| j.name.as_deref()), job.and_then(|j| j.queue.as_deref()));
+        for r in line.refs.iter().filter(|r| r.kind == IdKind::Task && r.relation == IdRelation::Own && !r.listed) {
+            let scope = r.scope.as_deref().and_then(|scope| scope.strip_prefix("queue="));
+            if let Some(word) = name.map(|name| (0, name)).or(queue.or(scope).map(|queue| (1, queue))) {
+                *found.entry(r.key.clone()).or_default().entry(word).or_default() += 1;
+            }
+        }
+    }
+    found.into_iter().filter_map(|(key, words)| Some((key, best(words)?))).collect()
+}
+
+fn best(words: BTreeMap<(u8, &str), u32>) -> Option<&str> {
+    words.into_iter().min_by_key(|((rank, word), count)| (*rank, std::cmp::Reverse(*count), *word)).map(|((_, word), _)| word)
 }
 
 /// Sets of units, by the smallest number of each.
