@@ -164,7 +164,12 @@ impl<'a, S: LineSource> Assembler<'a, S> {
                 });
             }
             let asked_by = self.parentage(&key)?;
+            let only_listed = fetched.items.iter().all(|item| is_listed(item, &key));
             for item in fetched.items.iter().filter(|item| !asks_only(item, &key, &asked_by)) {
+                if !only_listed && is_listed(item, &key) {
+                    note_batch(item, &mut neighbours);
+                    continue;
+                }
                 lines.entry(at(item)).or_insert_with(|| item.clone());
             }
             if depth >= MAX_DEPTH {
@@ -492,6 +497,21 @@ fn with_owner(item: &Item, owner: WorkRef) -> Item {
     item.refs.push(owner);
     item.placed_by = Some(Placed::Alone);
     item
+}
+
+/// The line lists the unit among others: it is of the batch, not of its members.
+fn is_listed(item: &Item, key: &str) -> bool {
+    item.reference(key).is_some_and(|r| r.listed && r.relation == IdRelation::Own)
+}
+
+/// A line over many units is shown beside the path of each.
+fn note_batch(item: &Item, neighbours: &mut BTreeMap<(String, String), Neighbour>) {
+    let to = item.subject().map_or_else(|| item.service().to_owned(), |s| format!("{}:{}", roles::kind_word(s.kind, &s.label), s.value));
+    let known = neighbours.entry((to.clone(), "batch".into())).or_insert_with(|| Neighbour { to, rule: "batch".into(), lines: Vec::new() });
+    if known.lines.len() < 3 && !known.lines.contains(&item.line) {
+        known.lines.push(item.line.clone());
+        known.lines.sort_unstable();
+    }
 }
 
 /// The line is that of a request which only asked about the unit: it belongs to the asker.

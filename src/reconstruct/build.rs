@@ -17,6 +17,7 @@ use crate::{
         link::ParentLink,
         roles,
         spans::{self, Builder, Draft},
+        stamps,
     },
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -205,6 +206,7 @@ fn awaited(b: &Builder<'_>, span: usize) -> bool {
 pub fn settle(tree: &mut Tree) {
     item::sort(&mut tree.items);
     tree.items.dedup_by(|a, b| a.entry.at == b.entry.at);
+    stamps::decide(tree);
 }
 
 /// Whether a state means that something went wrong.

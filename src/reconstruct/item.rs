@@ -55,6 +55,8 @@ pub struct Item {
     pub refs: Vec<WorkRef>,
     /// It names no unit of its own: what proves whose it is.
     pub placed_by: Option<Placed>,
+    /// Its time is the begin of the length it states.
+    pub stamped_at_begin: bool,
 }
 
 /// How a line without an id of its own found its unit.
@@ -87,7 +89,7 @@ impl Item {
             .collect();
         let verb = words::verb(&entry);
         let failed = words::failed(&entry);
-        Self { entry, line, time_ns, quantum_ns, verb, failed, refs, placed_by: None }
+        Self { entry, line, time_ns, quantum_ns, verb, failed, refs, placed_by: None, stamped_at_begin: false }
     }
 
     /// Service, else the source's name.

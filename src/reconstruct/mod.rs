@@ -19,6 +19,7 @@ pub mod roles;
 pub mod route;
 pub mod solo;
 pub mod spans;
+pub mod stamps;
 pub mod summary;
 pub mod verdict;
 mod visits;

@@ -137,7 +137,9 @@ pub fn stated(item: &Item, profile: &Profile) -> Option<Stated> {
         (None, Some(e), Some(d)) => Some(Stated { start: e.saturating_sub(d), end: e, evidence: Evidence::Stated }),
         (None, None, Some(d)) => {
             let t = item.time_ns?;
-            if matches!(item.verb, Verb::Begin | Verb::Queue | Verb::Take) {
+            if item.stamped_at_begin {
+                Some(Stated { start: t, end: t.saturating_add(d), evidence: Evidence::Stated })
+            } else if matches!(item.verb, Verb::Begin | Verb::Queue | Verb::Take) {
                 Some(Stated { start: t, end: t.saturating_add(d), evidence: Evidence::Assumed })
             } else {
                 Some(Stated { start: t.saturating_sub(d), end: t, evidence: Evidence::Stated })
