@@ -171,7 +171,7 @@ fn opens(item: &Item) -> bool {
 }
 
 fn is_closing(item: &Item, profile: &Profile) -> bool {
-    stated(item, profile).is_some() && line_kind(item).is_none() && (has_status(item) || matches!(item.verb, Verb::End | Verb::Fail))
+    stated(item, profile).is_some() && line_kind(item).is_none() && (has_status(item) || item.stamped_at_begin || matches!(item.verb, Verb::End | Verb::Fail))
 }
 
 /// Visits contain each other: the smallest visit that covers another is its parent; the edge is outermost.
