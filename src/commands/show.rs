@@ -222,7 +222,11 @@ fn merged_log(out: &mut Out<'_>, t: &Trace, log: &[LogLine]) -> Result<()> {
         let level = line.severity.map_or("", crate::model::entry::Severity::word);
         let stage = line.stage.map_or('·', crate::model::trace::Stage::letter);
         let place = out.styled(&safe(&line.line.to_string()), Style::Faint);
-        let unplaced = if line.unplaced { " (fits no step)" } else { "" };
+        let unplaced = match line.placed_by {
+            _ if line.unplaced => " (fits no step)".to_owned(),
+            Some(by) => format!(" ({})", by.words()),
+            None => String::new(),
+        };
         out.line(&format!("{offset:>10} {stage} {level:<5} {:<12} {}{unplaced}  {place}", cut(&safe(&line.service), 12), safe(line.text.trim_end())))?;
     }
     Ok(())

@@ -320,3 +320,23 @@ words! {
         DuplicateDelivery = "duplicate_delivery",
     }
 }
+
+/// How a line without an id of its own found its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlacedBy {
+    /// A thread or worker ran that unit from before the line to behind it.
+    Lane,
+    /// No other unit that writes such lines ran in its source.
+    Alone,
+}
+
+impl PlacedBy {
+    /// Why, for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Lane => "no id: written by the thread or worker that ran this task",
+            Self::Alone => "no id: written while only this task could have",
+        }
+    }
+}

@@ -4,7 +4,7 @@
 //! Guarantees held by the builder (`reconstruct`): the segments of a breakdown are disjoint, ordered and add up to `total_ns`
 //! exactly; every id but the root's names the line that proves it. Never holds raw text: a [`LogLine`] carries what a page shows.
 
-pub use crate::model::path_words::{AnomalyKind, Evidence, FailureClass, LinkRule, Outcome, RetryClass, SegmentKind, Serving, SpanKind, Stage, State};
+pub use crate::model::path_words::{AnomalyKind, Evidence, FailureClass, LinkRule, Outcome, PlacedBy, RetryClass, SegmentKind, Serving, SpanKind, Stage, State};
 
 use crate::model::{
     entry::{At, Severity},
@@ -387,6 +387,9 @@ pub struct Trace {
     pub lines: Vec<LineRef>,
     /// Lines that carry an id of the path and fit no step.
     pub unplaced: Vec<LineRef>,
+    /// Lines that carry no id of their own, with what proves whose they are; they stand in `lines` too.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub placed: Vec<Placement>,
     /// May belong, not proved.
     pub possible: Vec<LineRef>,
     /// Stages handed over to and never seen.
@@ -401,6 +404,17 @@ pub struct Trace {
     pub marks: Vec<String>,
     /// Oddities.
     pub anomalies: Vec<Anomaly>,
+}
+
+/// Why a line without an id of its own is a line of the path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// The line.
+    pub line: LineRef,
+    /// How.
+    pub rule: PlacedBy,
+    /// `kind:value` of the unit it is of.
+    pub id: String,
 }
 
 /// One line of the merged log of a request, as a page shows it.
@@ -426,4 +440,6 @@ pub struct LogLine {
     pub span: Option<String>,
     /// It carries an id of the path and fits no step.
     pub unplaced: bool,
+    /// It carries no id of its own: what proves whose it is.
+    pub placed_by: Option<PlacedBy>,
 }

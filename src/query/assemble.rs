@@ -4,6 +4,7 @@
 //! Which unit hangs under which is decided by `reconstruct::link`; this file only fetches. Never climbs through a batch, a group or a
 //! shared id.
 
+use super::unnamed::{self, Owners};
 use crate::{
     model::{
         entry::Entry,
@@ -13,8 +14,7 @@ use crate::{
     },
     reconstruct::{
         build::{self, Tree, Unit},
-        item::{self, Item, Placed, WorkRef},
-        lanes,
+        item::{Item, WorkRef},
         link::{self, ParentLink, Parentage},
         roles, solo,
     },
@@ -32,10 +32,6 @@ pub const MAX_UNITS: usize = 10_000;
 pub const MAX_LINES: usize = 200_000;
 /// Most lines read of one id: beyond it the id is a hub, its first lines are shown with the count.
 pub const MAX_LINES_OF_ID: usize = 5_000;
-/// Most lines read of a piece of a lane.
-const MAX_LINES_OF_LANE: usize = 1_000;
-/// Most lines read of a piece of time of a source.
-const MAX_LINES_OF_SOURCE: u64 = 600;
 /// Most steps from any id to its root.
 const MAX_CLIMB: usize = 64;
 /// Deepest tree that is followed.
@@ -56,25 +52,22 @@ pub trait LineSource {
 /// `(file, start, sub)`: the key of an entry.
 pub type Place = (u64, u64, u32);
 
-struct Fetched {
+pub(super) struct Fetched {
     kind: IdKind,
-    items: Vec<Rc<Item>>,
+    pub(super) items: Vec<Rc<Item>>,
     total: u64,
     parentage: Option<Rc<Parentage>>,
 }
 
 /// Fetches and links. Lives for one question, or for one roll-up over many roots.
 pub struct Assembler<'a, S: LineSource> {
-    source: &'a S,
+    pub(super) source: &'a S,
     profile: &'a Profile,
     units: FxHashMap<Arc<str>, Rc<Fetched>>,
     items: FxHashMap<(u64, u64, u32), Rc<Item>>,
     counts: FxHashMap<Arc<str>, u64>,
-    owners: FxHashMap<(Arc<str>, i64), Rc<Owners>>,
+    pub(super) owners: FxHashMap<(Arc<str>, i64), Rc<Owners>>,
 }
-
-/// Lines of a piece of time of one source that name no unit, and the task they are of.
-type Owners = BTreeMap<Place, WorkRef>;
 
 impl<'a, S: LineSource> Assembler<'a, S> {
     /// An assembler with nothing fetched.
@@ -198,82 +191,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         Ok(tree)
     }
 
-    /// Lines without an id that a thread or worker wrote while it ran a unit of the tree. A lane that is too busy to be looked through is left.
-    fn lines_of_lanes(&mut self, tree: &Tree, lines: &mut BTreeMap<Place, Rc<Item>>) -> Result<(), S::Error> {
-        for window in lanes::windows(lines.values().map(Rc::as_ref)) {
-            let mut found: BTreeMap<Place, Rc<Item>> = BTreeMap::new();
-            for term in window.terms() {
-                let places = self.source.places(&term, MAX_LINES_OF_LANE)?;
-                if places.len() >= MAX_LINES_OF_LANE {
-                    found.clear();
-                    break;
-                }
-                for place in places {
-                    found.insert(place, self.item(place)?);
-                }
-            }
-            let mut lane: Vec<Item> = found.into_values().filter(|item| window.holds(&item.entry)).map(Rc::unwrap_or_clone).collect();
-            item::sort(&mut lane);
-            for (index, unit) in lanes::place(&lane, tree) {
-                let item = lanes::as_line_of(lane[index].clone(), tree, &unit);
-                lines.entry(at(&item)).or_insert_with(|| Rc::new(item));
-            }
-        }
-        Ok(())
-    }
-
-    /// Lines that name no unit, written while this one alone ran in its source.
-    fn lines_of_alone(&mut self, key: &Arc<str>, fetched: &Fetched) -> Result<Vec<Rc<Item>>, S::Error> {
-        let mut extents: BTreeMap<Arc<str>, (i64, i64)> = BTreeMap::new();
-        for item in fetched.items.iter().filter(|i| i.reference(key).is_some_and(|r| r.relation == IdRelation::Own)) {
-            let Some(piece) = solo::piece_of(&item.entry) else { continue };
-            let extent = extents.entry(item.entry.source.clone()).or_insert((piece, piece));
-            *extent = (extent.0.min(piece), extent.1.max(piece));
-        }
-        let mut out = Vec::new();
-        for (source, (first, last)) in extents.into_iter().filter(|(_, (first, last))| last - first < lanes::MAX_PIECES) {
-            for block in first.div_euclid(solo::BLOCK)..=last.div_euclid(solo::BLOCK) {
-                for (place, owner) in self.owners(&source, block * solo::BLOCK)?.iter().filter(|(_, owner)| owner.key == *key) {
-                    let item = self.item(*place)?;
-                    out.push(Rc::new(with_owner(&item, owner.clone())));
-                }
-            }
-        }
-        Ok(out)
-    }
-
-    fn owner(&mut self, item: &Item) -> Result<Option<WorkRef>, S::Error> {
-        let Some(piece) = solo::piece_of(&item.entry) else { return Ok(None) };
-        Ok(self.owners(&item.entry.source.clone(), piece)?.get(&at(item)).cloned())
-    }
-
-    /// The owners of the ownerless lines around a piece. A source too busy to be looked through has none.
-    fn owners(&mut self, source: &Arc<str>, piece: i64) -> Result<Rc<Owners>, S::Error> {
-        let block = piece.div_euclid(solo::BLOCK);
-        if let Some(known) = self.owners.get(&(source.clone(), block)) {
-            return Ok(known.clone());
-        }
-        let (first, last) = (block * solo::BLOCK, block * solo::BLOCK + solo::BLOCK - 1);
-        let mut found: Vec<Item> = Vec::new();
-        let terms: Vec<String> = (first - solo::PIECES_BEFORE..=last + solo::PIECES_AFTER).map(|piece| solo::source_term(source, piece)).collect();
-        if terms.iter().all(|term| self.source.count(term) <= MAX_LINES_OF_SOURCE) {
-            for term in terms {
-                for place in self.source.places(&term, MAX_LINES_OF_SOURCE as usize)? {
-                    found.push((*self.item(place)?).clone());
-                }
-            }
-        }
-        found.retain(|item| *item.entry.source == **source);
-        item::sort(&mut found);
-        found.dedup_by_key(|item| at(item));
-        let inside = |item: &Item| solo::piece_of(&item.entry).is_some_and(|piece| (first..=last).contains(&piece));
-        let owners = solo::owners(&found).into_iter().filter(|(index, _)| inside(&found[*index]));
-        let owners = Rc::new(owners.map(|(index, owner)| (at(&found[index]), owner)).collect::<Owners>());
-        self.owners.insert((source.clone(), block), owners.clone());
-        Ok(owners)
-    }
-
-    fn item(&mut self, place: Place) -> Result<Rc<Item>, S::Error> {
+    pub(super) fn item(&mut self, place: Place) -> Result<Rc<Item>, S::Error> {
         if let Some(known) = self.items.get(&place) {
             return Ok(known.clone());
         }
@@ -432,7 +350,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         let mut handed = Vec::new();
         for item in fetched.items.iter().filter(|item| solo::is_ownerless(item)) {
             if let Some(owner) = self.owner(item)? {
-                handed.push(with_owner(item, owner));
+                handed.push(unnamed::with_owner(item, owner));
             }
         }
         let items: Vec<&Item> = fetched.items.iter().map(Rc::as_ref).chain(handed.iter()).collect();
@@ -492,13 +410,6 @@ fn add_unit(tree: &mut Tree, key: &Arc<str>, fetched: &Fetched, parent: Option<P
     tree.units.insert(key.clone(), unit);
 }
 
-fn with_owner(item: &Item, owner: WorkRef) -> Item {
-    let mut item = item.clone();
-    item.refs.push(owner);
-    item.placed_by = Some(Placed::Alone);
-    item
-}
-
 /// The line lists the unit among others: it is of the batch, not of its members.
 fn is_listed(item: &Item, key: &str) -> bool {
     item.reference(key).is_some_and(|r| r.listed && r.relation == IdRelation::Own)
@@ -520,7 +431,7 @@ fn asks_only(item: &Item, key: &str, parentage: &Parentage) -> bool {
     item.refs.iter().any(asker) || item.reference(key).is_some_and(|r| r.relation == IdRelation::Own && link::asks_about(item, r))
 }
 
-fn at(item: &Item) -> (u64, u64, u32) {
+pub(super) fn at(item: &Item) -> (u64, u64, u32) {
     (item.entry.at.file.0, item.entry.at.start, item.entry.at.sub)
 }
 

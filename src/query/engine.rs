@@ -268,6 +268,7 @@ fn log_lines(tree: &build::Tree, built: &Built, index: &IndexLines<'_>) -> Vec<L
                 raw,
                 span: id_of(*placed),
                 unplaced: placed.is_none() && !built.trace.spans.is_empty(),
+                placed_by: item.placed_by,
             }
         })
         .collect()

@@ -12,4 +12,5 @@ pub mod resolve;
 pub mod roots;
 pub mod search;
 pub mod syntax;
+mod unnamed;
 pub mod view;

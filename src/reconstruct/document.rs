@@ -9,7 +9,9 @@ use crate::{
         id::IdKind,
         profile::Profile,
         time::UnixNanos,
-        trace::{Anomaly, AnomalyKind, LineRef, LogLine, Missing, Outcome, PathId, Proof, Skew, SourceCount, Span, SpanError, SpanKind, SpanModel, Stage, Tokens, Trace},
+        trace::{
+            Anomaly, AnomalyKind, LineRef, LogLine, Missing, Outcome, PathId, Placement, Proof, Skew, SourceCount, Span, SpanError, SpanKind, SpanModel, Stage, Tokens, Trace,
+        },
     },
     reconstruct::{
         attempts::{self, Attempts},
@@ -21,7 +23,7 @@ use crate::{
         verdict,
     },
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 fn first_tokens(b: &Builder<'_>) -> FirstTokens {
     let mut out = FirstTokens::new();
@@ -82,6 +84,7 @@ pub(super) fn finish(b: &Builder<'_>, root: Option<usize>, attempts: &Attempts) 
         cost_usd: sums.1,
         lines: tree.items.iter().zip(&placed).filter(|(_, p)| p.is_some()).map(|(i, _)| i.line.clone()).collect(),
         unplaced: tree.items.iter().zip(&placed).filter(|(_, p)| p.is_none()).map(|(i, _)| i.line.clone()).collect(),
+        placed: placements(b),
         possible: Vec::new(),
         missing: missing(b),
         links: tree.links.clone(),
@@ -98,6 +101,14 @@ pub(super) fn finish(b: &Builder<'_>, root: Option<usize>, attempts: &Attempts) 
     marks(&mut trace);
     let errors = tree.items.iter().filter(|i| i.entry.severity.is_some_and(|s| s >= Severity::Error)).count() as u32;
     Built { trace, placed, errors }
+}
+
+fn placements(b: &Builder<'_>) -> Vec<Placement> {
+    let of = |(item, owner): (&Item, &Option<Arc<str>>)| {
+        let unit = b.tree.units.get(owner.as_ref()?)?;
+        Some(Placement { line: item.line.clone(), rule: item.placed_by?, id: format!("{}:{}", roles::kind_word(unit.kind, &unit.label), unit.value) })
+    };
+    b.tree.items.iter().zip(&b.owner).filter_map(of).collect()
 }
 
 fn marks(trace: &mut Trace) {
@@ -406,6 +417,7 @@ pub fn log(tree: &Tree, built: &Built, raw: &mut dyn FnMut(&Item) -> String) -> 
                 raw,
                 span: span.map(|s| s.id.clone()),
                 unplaced: span.is_none(),
+                placed_by: item.placed_by,
             }
         })
         .collect()

@@ -8,7 +8,7 @@ use crate::{
         id::{IdKind, IdRelation},
         profile::Profile,
         time::Instant,
-        trace::LineRef,
+        trace::{LineRef, PlacedBy},
     },
     reconstruct::{
         roles,
@@ -54,18 +54,9 @@ pub struct Item {
     /// Work ids.
     pub refs: Vec<WorkRef>,
     /// It names no unit of its own: what proves whose it is.
-    pub placed_by: Option<Placed>,
+    pub placed_by: Option<PlacedBy>,
     /// Its time is the begin of the length it states.
     pub stamped_at_begin: bool,
-}
-
-/// How a line without an id of its own found its unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Placed {
-    /// A thread or worker ran that unit.
-    Lane,
-    /// No other unit ran in its source.
-    Alone,
 }
 
 impl Item {

@@ -9,10 +9,11 @@ use crate::{
     model::{
         entry::Entry,
         id::{IdKind, IdRelation},
+        trace::PlacedBy,
     },
     reconstruct::{
         build::Tree,
-        item::{Item, Placed, WorkRef},
+        item::{Item, WorkRef},
         words,
     },
 };
@@ -215,7 +216,7 @@ pub fn as_line_of(mut line: Item, tree: &Tree, unit: &Arc<str>) -> Item {
     if let Some(found) = tree.units.get(unit) {
         let label = line.entry.context.clone().unwrap_or_default();
         line.refs = vec![WorkRef { key: unit.clone(), kind: found.kind, relation: IdRelation::Own, listed: false, label, value: found.value.clone(), scope: found.scope.clone() }];
-        line.placed_by = Some(Placed::Lane);
+        line.placed_by = Some(PlacedBy::Lane);
     }
     line
 }

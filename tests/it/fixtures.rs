@@ -175,6 +175,7 @@ pub fn trace_of(request_id: &str, route: &str, spans: Vec<Span>, response_ms: i6
         cost_usd: None,
         lines: Vec::new(),
         unplaced: Vec::new(),
+        placed: Vec::new(),
         possible: Vec::new(),
         missing: Vec::new(),
         links: Vec::new(),
@@ -215,6 +216,7 @@ pub fn log(view: &mut PathView, file: &str, number: u64, ms: i64, severity: Seve
         raw: raw.into(),
         span: Some(step.to_owned()).filter(|_| placed),
         unplaced: !placed,
+        placed_by: None,
     });
     view.log.sort_by_key(|l| l.time);
 }

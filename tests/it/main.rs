@@ -17,3 +17,4 @@ mod search;
 mod support;
 mod tailing;
 mod trouble;
+mod unnamed;

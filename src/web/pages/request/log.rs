@@ -8,7 +8,7 @@ use super::{
     detail::{self, Raw},
 };
 use crate::{
-    model::entry::Severity,
+    model::{entry::Severity, trace::PlacedBy},
     query::view::PathView,
     web::{
         format, links,
@@ -75,6 +75,8 @@ pub struct LogRow {
     pub raw: Option<Raw>,
     /// It fits no step.
     pub unplaced: bool,
+    /// It carries no id: why it stands here.
+    pub why: Option<&'static str>,
 }
 
 /// Chooses the lines to show.
@@ -176,5 +178,6 @@ fn row(c: &Context<'_>, index: usize, budget: &mut detail::Budget) -> LogRow {
         path: line.line.to_string(),
         raw: detail::raw(c, &line.line, budget),
         unplaced: line.unplaced,
+        why: line.placed_by.map(PlacedBy::words),
     }
 }

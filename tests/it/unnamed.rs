@@ -1,0 +1,185 @@
+//! Lines that name no unit: which path they stand in, and which they must not.
+
+use crate::support::Bench;
+use serde_json::{Value, json};
+
+/// A line of a worker with threads, as Dramatiq writes them.
+fn threaded(at_ms: u64, thread: &str, message: &str, more: &Value) -> String {
+    let mut line = json!({"timestamp": instant(at_ms), "level": "INFO", "logger": "worker", "service": "kb", "threadName": thread, "message": message});
+    line.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    line.to_string()
+}
+
+fn instant(at_ms: u64) -> String {
+    format!("2026-11-23T09:{:02}:{:02}.{:03}Z", 46 + at_ms / 60_000, at_ms / 1_000 % 60, at_ms % 1_000)
+}
+
+fn task(n: u64) -> String {
+    format!("{n:08x}-6c5e-4c7a-9c1d-0f2a3b4c5d6e")
+}
+
+fn document(bench: &Bench, id: &str) -> Value {
+    serde_json::from_str(&bench.ok(&["show", id, "--data", "d", "--json"])).unwrap()
+}
+
+/// The messages of the lines of a path.
+fn messages(bench: &Bench, id: &str, log: &str) -> Vec<String> {
+    let document = document(bench, id);
+    let lines: Vec<&str> = log.lines().collect();
+    let numbers = ["lines", "unplaced"].into_iter().flat_map(|part| document[part].as_array().unwrap().clone());
+    let mut numbers: Vec<usize> = numbers.map(|line| line.as_str().unwrap().rsplit_once(':').unwrap().1.parse().unwrap()).collect();
+    numbers.sort_unstable();
+    let message = |n: &usize| serde_json::from_str::<Value>(lines[n - 1]).unwrap()["message"].as_str().unwrap().to_owned();
+    numbers.iter().map(message).collect()
+}
+
+fn indexed(log: &str) -> Bench {
+    let bench = Bench::new();
+    bench.write("worker.log", log);
+    bench.ok(&["index", "worker.log", "--data", "d"]);
+    bench
+}
+
+/// One run of a task in a thread: taken, a row without an id, the end with its length and no id.
+fn run(at_ms: u64, thread: &str, n: u64) -> Vec<String> {
+    vec![
+        threaded(at_ms, thread, "received task", &json!({"task_id": task(n)})),
+        threaded(at_ms + 10, thread, &format!("row {n} stored"), &json!({})),
+        threaded(at_ms + 40, thread, "completed", &json!({"duration_ms": 39})),
+    ]
+}
+
+#[test]
+fn a_thread_that_runs_one_task_says_whose_its_lines_are() {
+    let mut lines = run(0, "Thread-1", 1);
+    lines.extend(run(20, "Thread-2", 2));
+    lines.push(threaded(50, "Thread-1", "idle", &json!({})));
+    lines.extend(run(100, "Thread-1", 3));
+    lines.sort_by_key(|line| serde_json::from_str::<Value>(line).unwrap()["timestamp"].as_str().unwrap().to_owned());
+    let log = lines.join("\n") + "\n";
+    let bench = indexed(&log);
+    for n in 1..=3 {
+        assert_eq!(messages(&bench, &task(n), &log), ["received task".to_owned(), format!("row {n} stored"), "completed".to_owned()], "task {n}");
+    }
+}
+
+#[test]
+fn a_thread_in_which_tasks_interleave_proves_nothing() {
+    let of = |at, n: u64, text: &str| threaded(at, "Thread-1", text, &json!({"task_id": task(n)}));
+    let free = |at, text: &str| threaded(at, "Thread-1", text, &json!({}));
+    let lines = [of(0, 1, "received task"), of(5, 2, "received task"), free(8, "row stored"), of(10, 1, "half done"), free(12, "row stored"), of(20, 2, "done"), of(30, 1, "done")];
+    let log = lines.join("\n") + "\n";
+    let bench = indexed(&log);
+    assert_eq!(messages(&bench, &task(1), &log), ["received task", "half done", "done"]);
+    assert_eq!(messages(&bench, &task(2), &log), ["received task", "done"]);
+}
+
+#[test]
+fn what_a_thread_also_writes_while_nothing_runs_is_no_tasks() {
+    let mut lines = run(0, "Thread-1", 1);
+    lines.insert(1, threaded(5, "Thread-1", "alive", &json!({})));
+    lines.push(threaded(60, "Thread-1", "alive", &json!({})));
+    lines.extend(run(100, "Thread-1", 2));
+    let log = lines.join("\n") + "\n";
+    let bench = indexed(&log);
+    assert_eq!(messages(&bench, &task(1), &log), ["received task", "row 1 stored", "completed"]);
+}
+
+#[test]
+fn an_event_loop_runs_many_and_says_nothing() {
+    let lines: Vec<String> = run(0, "tokio-runtime-worker", 1);
+    let log = lines.join("\n") + "\n";
+    assert_eq!(messages(&indexed(&log), &task(1), &log), ["received task"]);
+}
+
+/// A line of a worker that names neither thread nor worker.
+fn plain(at_ms: u64, message: &str, more: &Value) -> String {
+    let mut line = json!({"timestamp": instant(at_ms), "level": "INFO", "service": "jobs", "message": message});
+    line.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    line.to_string()
+}
+
+/// A run of a task of a kind, with a row that says nothing of it.
+fn job(at_ms: u64, n: u64, kind: &str, row: &str) -> Vec<String> {
+    let of = |message: &str| json!({"task_id": task(n), "task_name": kind, "at": message});
+    vec![plain(at_ms, "task begins", &of("begin")), plain(at_ms + 20, row, &json!({})), plain(at_ms + 40, "task finished", &of("end"))]
+}
+
+fn sorted(mut lines: Vec<String>) -> String {
+    lines.sort_by_key(|line| serde_json::from_str::<Value>(line).unwrap()["timestamp"].as_str().unwrap().to_owned());
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn a_line_is_of_the_only_task_that_ran_and_of_nobody_when_two_did() {
+    let mut lines = job(0, 1, "triage", "row stored");
+    lines.extend(job(1_000, 2, "triage", "row stored"));
+    lines.extend(job(1_010, 3, "triage", "row stored"));
+    let log = sorted(lines);
+    let bench = indexed(&log);
+    assert_eq!(messages(&bench, &task(1), &log), ["task begins", "row stored", "task finished"]);
+    assert_eq!(messages(&bench, &task(2), &log), ["task begins", "task finished"]);
+    assert_eq!(messages(&bench, &task(3), &log), ["task begins", "task finished"]);
+}
+
+#[test]
+fn of_two_kinds_that_run_the_one_that_writes_such_lines_owns_them() {
+    let mut lines: Vec<String> = (0..6).flat_map(|n| [job(n * 1_000, 10 + n, "triage", "labels stored"), job(n * 1_000 + 500, 20 + n, "mail", "mail sent")].concat()).collect();
+    lines.extend(job(20_000, 1, "triage", "labels stored"));
+    lines.extend(job(20_005, 2, "mail", "mail sent"));
+    let log = sorted(lines);
+    let bench = indexed(&log);
+    assert_eq!(messages(&bench, &task(1), &log), ["task begins", "labels stored", "task finished"]);
+    assert_eq!(messages(&bench, &task(2), &log), ["task begins", "mail sent", "task finished"]);
+}
+
+#[test]
+fn a_task_whose_end_is_not_stated_owns_nothing_and_keeps_others_from_it() {
+    let mut lines = job(1_000, 1, "triage", "row stored");
+    lines.insert(0, plain(0, "task begins", &json!({"task_id": task(9), "task_name": "triage"})));
+    let log = sorted(lines);
+    let bench = indexed(&log);
+    assert_eq!(messages(&bench, &task(1), &log), ["task begins", "task finished"]);
+    assert_eq!(messages(&bench, &task(9), &log), ["task begins"]);
+}
+
+#[test]
+fn a_hand_over_that_names_only_the_new_job_is_of_the_task_that_ran() {
+    let mut lines = job(0, 1, "triage", "hook scheduled");
+    lines[1] = plain(20, "hook scheduled", &json!({"webhook_job": "17"}));
+    lines.push(plain(100, "job picked up", &json!({"jobId": "17", "queue": "webhook"})));
+    lines.push(plain(120, "job finished", &json!({"jobId": "17", "queue": "webhook"})));
+    let log = sorted(lines);
+    let bench = indexed(&log);
+    let all = ["task begins", "hook scheduled", "task finished", "job picked up", "job finished"];
+    assert_eq!(messages(&bench, &task(1), &log), all);
+}
+
+#[test]
+fn a_batch_line_over_requests_is_a_line_of_none_of_them() {
+    let request = |n: u64, at| plain(at, "request done", &json!({"request_id": format!("req_{}", task(n)), "duration_ms": 5, "status": 200, "method": "GET", "path": "/a"}));
+    let batch = plain(900, "usage flushed", &json!({"request_ids": [format!("req_{}", task(1)), format!("req_{}", task(2))]}));
+    let log = sorted(vec![request(1, 100), request(2, 200), batch]);
+    let bench = indexed(&log);
+    for n in [1, 2] {
+        assert_eq!(messages(&bench, &format!("req_{}", task(n)), &log), ["request done"]);
+    }
+}
+
+#[test]
+fn lines_that_state_their_begin_are_told_by_what_their_parents_hold() {
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let span = |n: u64| format!("{:016x}", 0x00f0_67aa_0ba9_02b0 + n);
+    let line = |n: u64, at: u64, length: u64| {
+        let mut more = json!({"trace_id": trace, "span_id": span(n), "elapsed_ms": length});
+        if n > 0 {
+            more["parent_span_id"] = json!(span(n - 1));
+        }
+        plain(at, &format!("step {n}"), &more)
+    };
+    let log = sorted((0..8).map(|n| line(n, n * 10, 200 - n * 20)).collect());
+    let bench = indexed(&log);
+    let document = document(&bench, trace);
+    let steps: Vec<(&str, &str)> = document["spans"].as_array().unwrap().iter().map(|s| (s["start"].as_str().unwrap(), s["end"].as_str().unwrap())).collect();
+    assert!(steps.contains(&("2026-11-23T09:46:00.010000000Z", "2026-11-23T09:46:00.190000000Z")), "{steps:?}");
+}
