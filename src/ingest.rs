@@ -437,7 +437,7 @@ fn count(counters: &mut Counters, entries: &[Entry], span: &RecordSpan) {
 fn describe(doc: &mut LineDoc, entries: &[Entry]) {
     for entry in entries {
         recognise::terms(entry, &mut |term| doc.ids.push(term));
-        doc.ids.extend([lanes::lane_term(entry), solo::entry_term(entry)].into_iter().flatten());
+        doc.ids.extend(lanes::lane_terms(entry).chain(solo::entry_terms(entry)));
         for text in recognise::prose(entry) {
             doc.words.push_str(text);
             doc.words.push('\n');
@@ -455,7 +455,7 @@ fn describe(doc: &mut LineDoc, entries: &[Entry]) {
 /// An entry without a work id or a lane can be in no path: its facts need not be kept.
 fn compact(chunk: &Chunk, start: u64, line: u64, entries: &[Entry]) -> Option<Touched> {
     let work = entries.iter().flat_map(|e| &e.ids).filter(|id| roles::is_work(id.kind)).filter_map(roles::unit_key);
-    let mut terms: Vec<u64> = work.chain(entries.iter().filter_map(lanes::lane_term)).map(|key| term_hash(&key)).collect();
+    let mut terms: Vec<u64> = work.chain(entries.iter().flat_map(lanes::lane_terms)).map(|key| term_hash(&key)).collect();
     terms.sort_unstable();
     terms.dedup();
     if terms.is_empty() {

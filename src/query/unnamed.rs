@@ -25,6 +25,9 @@ impl<S: LineSource> Assembler<'_, S> {
     /// Lines without an id that a thread or worker wrote while it ran a unit of the tree. A lane that is too busy to be looked through is left.
     pub(super) fn lines_of_lanes(&mut self, tree: &Tree, lines: &mut BTreeMap<Place, Rc<Item>>) -> Result<(), S::Error> {
         for window in lanes::windows(lines.values().map(Rc::as_ref)) {
+            if window.free_terms().all(|term| self.source.count(&term) == 0) {
+                continue;
+            }
             let mut found: BTreeMap<Place, Rc<Item>> = BTreeMap::new();
             for term in window.terms() {
                 let places = self.source.places(&term, MAX_LINES_OF_LANE)?;
@@ -80,7 +83,8 @@ impl<S: LineSource> Assembler<'_, S> {
         let (first, last) = (block * solo::BLOCK, block * solo::BLOCK + solo::BLOCK - 1);
         let mut found: Vec<Item> = Vec::new();
         let terms: Vec<String> = (first - solo::PIECES_BEFORE..=last + solo::PIECES_AFTER).map(|piece| solo::source_term(source, piece)).collect();
-        if terms.iter().all(|term| self.source.count(term) <= MAX_LINES_OF_SOURCE) {
+        let is_any_free = (first..=last).any(|piece| self.source.count(&solo::free_term(source, piece)) > 0);
+        if is_any_free && terms.iter().all(|term| self.source.count(term) <= MAX_LINES_OF_SOURCE) {
             for term in terms {
                 for place in self.source.places(&term, MAX_LINES_OF_SOURCE as usize)? {
                     found.push((*self.item(place)?).clone());

@@ -41,14 +41,19 @@ pub fn written_ns(entry: &Entry) -> Option<i64> {
     entry.time.or(entry.received).map(|t| t.unix_ns)
 }
 
-fn term(source: &str, context: &str, piece: i64) -> String {
+fn term(kind: char, source: &str, context: &str, piece: i64) -> String {
     // Sorts apart from every id, and nobody can type it.
-    format!("\u{1e}{source}\u{1f}{context}\u{1f}{piece:x}")
+    format!("{kind}{source}\u{1f}{context}\u{1f}{piece:x}")
 }
 
-/// The term under which a line is found by its lane and time.
-pub fn lane_term(entry: &Entry) -> Option<String> {
-    Some(term(&entry.source, lane(entry)?, written_ns(entry)? >> PIECE_SHIFT))
+const ALL: char = '\u{1e}';
+const FREE: char = '\u{1c}';
+
+/// The terms under which a line is found by its lane and time: with all of its lane, and with those that name no unit.
+pub fn lane_terms(entry: &Entry) -> impl Iterator<Item = String> + use<> {
+    let of = |kind| Some(term(kind, &entry.source, lane(entry)?, written_ns(entry)? >> PIECE_SHIFT));
+    let is_free = !entry.ids.iter().any(|id| super::roles::is_work(id.kind));
+    [of(ALL), if is_free { of(FREE) } else { None }].into_iter().flatten()
 }
 
 /// A part of a lane.
@@ -63,7 +68,12 @@ pub struct Window {
 impl Window {
     /// The terms its lines are found by.
     pub fn terms(&self) -> impl Iterator<Item = String> + '_ {
-        (self.first..=self.last).map(|piece| term(&self.source, &self.context, piece))
+        (self.first..=self.last).map(|piece| term(ALL, &self.source, &self.context, piece))
+    }
+
+    /// The terms of those lines in it that name no unit: without any there is nothing to look for.
+    pub fn free_terms(&self) -> impl Iterator<Item = String> + '_ {
+        (self.first..=self.last).map(|piece| term(FREE, &self.source, &self.context, piece))
     }
 
     /// Whether a line stands in it: one record may hold entries of several lanes.

@@ -37,12 +37,20 @@ pub fn source_term(source: &str, piece: i64) -> String {
 
 /// Whether a term is one of those.
 pub fn is_source_term(term: &str) -> bool {
-    term.starts_with('\u{1d}')
+    term.starts_with(['\u{1d}', '\u{1b}'])
 }
 
-/// That of an entry.
-pub fn entry_term(entry: &Entry) -> Option<String> {
-    Some(source_term(&entry.source, piece_of(entry)?))
+/// The term of those of them that name no unit: where there are none there is nothing to look for.
+pub fn free_term(source: &str, piece: i64) -> String {
+    format!("\u{1b}{source}\u{1f}{piece:x}")
+}
+
+/// Those of an entry.
+pub fn entry_terms(entry: &Entry) -> impl Iterator<Item = String> + use<> {
+    let piece = piece_of(entry);
+    let is_free = !entry.ids.iter().any(|id| id.relation != IdRelation::Child && super::roles::is_work(id.kind));
+    let all = piece.map(|piece| source_term(&entry.source, piece));
+    all.into_iter().chain(piece.filter(|_| is_free).map(|piece| free_term(&entry.source, piece)))
 }
 
 /// The piece of time an entry stands in.

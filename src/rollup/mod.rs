@@ -217,7 +217,7 @@ impl Rollup {
 }
 
 fn pack(loaded: &lines::Loaded) -> Option<Touched> {
-    let lanes = loaded.entries.iter().filter_map(|e| lanes::lane_term(e));
+    let lanes = loaded.entries.iter().flat_map(|e| lanes::lane_terms(e));
     let mut terms: Vec<u64> = loaded.entries.iter().flat_map(|e| lines::unit_keys(e)).chain(lanes).map(|k| term_hash(&k)).collect();
     terms.sort_unstable();
     terms.dedup();
