@@ -18,9 +18,8 @@ use crate::{
     },
     recognise::{self, Reader, Tables},
     reconstruct::{
-        lanes,
         learn::{Learned, MAX_HABITS},
-        roles, solo,
+        roles, stretch,
     },
     source::{SourceError, Sources, WakeHandle},
     store::{LineDoc, LineWriter, Shard, StoreError},
@@ -437,7 +436,7 @@ fn count(counters: &mut Counters, entries: &[Entry], span: &RecordSpan) {
 fn describe(doc: &mut LineDoc, entries: &[Entry]) {
     for entry in entries {
         recognise::terms(entry, &mut |term| doc.ids.push(term));
-        doc.ids.extend(lanes::lane_terms(entry).chain(solo::entry_terms(entry)));
+        doc.ids.extend(stretch::terms(entry));
         for text in recognise::prose(entry) {
             doc.words.push_str(text);
             doc.words.push('\n');
@@ -452,10 +451,10 @@ fn describe(doc: &mut LineDoc, entries: &[Entry]) {
     doc.ids.dedup();
 }
 
-/// An entry without a work id or a lane can be in no path: its facts need not be kept.
+/// An entry without a work id can be in no path: its facts need not be kept.
 fn compact(chunk: &Chunk, start: u64, line: u64, entries: &[Entry]) -> Option<Touched> {
     let work = entries.iter().flat_map(|e| &e.ids).filter(|id| roles::is_work(id.kind)).filter_map(roles::unit_key);
-    let mut terms: Vec<u64> = work.chain(entries.iter().flat_map(lanes::lane_terms)).map(|key| term_hash(&key)).collect();
+    let mut terms: Vec<u64> = work.map(|key| term_hash(&key)).collect();
     terms.sort_unstable();
     terms.dedup();
     if terms.is_empty() {

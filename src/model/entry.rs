@@ -84,6 +84,8 @@ pub struct Entry {
     pub host: Option<Box<str>>,
     /// Thread, process or worker name that ran it, as `thread=Thread-7`, `worker=rq-0`, `pid=67`: the most specific stated.
     pub context: Option<Box<str>>,
+    /// Process, when the line names one.
+    pub process: Option<Box<str>>,
     /// Every id candidate.
     pub ids: Vec<IdRef>,
     /// The length the line states for the thing it is about.
@@ -125,15 +127,13 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Takes from another reading of the same line what this one lacks.
+    /// Takes from another reading of the same line what this one lacks; severity and logger are the line's own.
     pub fn complete(&mut self, other: Self) {
         fn take<T>(slot: &mut Option<T>, other: Option<T>) {
             if slot.is_none() {
                 *slot = other;
             }
         }
-        take(&mut self.severity, other.severity);
-        take(&mut self.logger, other.logger);
         take(&mut self.duration, other.duration);
         take(&mut self.started, other.started);
         take(&mut self.ended, other.ended);

@@ -16,7 +16,7 @@ use crate::{
         build::{self, Tree, Unit},
         item::{Item, WorkRef},
         link::{self, ParentLink, Parentage},
-        roles, solo,
+        roles, solo, stretch,
     },
 };
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -66,7 +66,7 @@ pub struct Assembler<'a, S: LineSource> {
     units: FxHashMap<Arc<str>, Rc<Fetched>>,
     items: FxHashMap<(u64, u64, u32), Rc<Item>>,
     counts: FxHashMap<Arc<str>, u64>,
-    pub(super) owners: FxHashMap<(Arc<str>, i64), Rc<Owners>>,
+    pub(super) owners: FxHashMap<(stretch::Place, i64), Rc<Owners>>,
 }
 
 impl<'a, S: LineSource> Assembler<'a, S> {
@@ -168,11 +168,11 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             if depth >= MAX_DEPTH {
                 continue;
             }
-            let alone = if fetched.kind == IdKind::Task { self.lines_of_alone(&key, &fetched)? } else { Vec::new() };
-            for item in &alone {
+            let unnamed = self.unnamed_lines(&key, &fetched)?;
+            for item in &unnamed {
                 lines.entry(at(item)).or_insert_with(|| item.clone());
             }
-            for (candidate, relation) in mentioned(fetched.items.iter().chain(&alone), &key) {
+            for (candidate, relation) in mentioned(fetched.items.iter().chain(&unnamed), &key) {
                 if tree.units.contains_key(&candidate) {
                     continue;
                 }
@@ -185,7 +185,6 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         }
         tree.links = neighbours.into_values().collect();
         // A line whose only ids here are those of a shared unit belongs to no one request.
-        self.lines_of_lanes(&tree, &mut lines)?;
         tree.items = lines.into_values().map(Rc::unwrap_or_clone).collect();
         build::settle(&mut tree);
         Ok(tree)
@@ -349,8 +348,8 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         // What hands the unit over may name nothing but it.
         let mut handed = Vec::new();
         for item in fetched.items.iter().filter(|item| solo::is_ownerless(item)) {
-            if let Some(owner) = self.owner(item)? {
-                handed.push(unnamed::with_owner(item, owner));
+            if let Some((owner, why)) = self.owner(item)? {
+                handed.push(unnamed::with_owner(item, owner, why));
             }
         }
         let items: Vec<&Item> = fetched.items.iter().map(Rc::as_ref).chain(handed.iter()).collect();
@@ -412,7 +411,7 @@ fn add_unit(tree: &mut Tree, key: &Arc<str>, fetched: &Fetched, parent: Option<P
 
 /// The line lists the unit among others: it is of the batch, not of its members.
 fn is_listed(item: &Item, key: &str) -> bool {
-    item.reference(key).is_some_and(|r| r.listed && r.relation == IdRelation::Own)
+    item.reference(key).is_some_and(|r| r.listed && r.relation == IdRelation::Own) && item.refs.iter().filter(|r| r.listed).count() > 1
 }
 
 /// A line over many units is shown beside the path of each.

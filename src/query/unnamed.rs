@@ -1,4 +1,4 @@
-//! Fetches the lines that name no unit for [`Assembler`]: those of a thread or worker, and those of a source in which one task ran alone.
+//! Fetches the lines that name no unit for [`Assembler`]: those of a thread or worker, and those of a process in which one task ran that writes such.
 //!
 //! Guarantees: what belongs is decided by `reconstruct::lanes` and `reconstruct::solo` from the lines of a stretch of time that does not depend
 //! on the id that was asked; a stretch that is too busy is left alone. It decides nothing itself.
@@ -7,105 +7,127 @@ use super::assemble::{Assembler, Fetched, LineSource, Place, at};
 use crate::{
     model::{id::IdRelation, trace::PlacedBy},
     reconstruct::{
-        build::Tree,
         item::{self, Item, WorkRef},
         lanes, solo,
+        stretch::{self, BLOCK, PIECES_AFTER, PIECES_BEFORE, piece_of},
     },
 };
-use std::{collections::BTreeMap, rc::Rc, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    sync::Arc,
+};
 
-/// Most lines read of a piece of a lane.
-const MAX_LINES_OF_LANE: usize = 1_000;
-/// Most lines read of a piece of time of a source.
-const MAX_LINES_OF_SOURCE: u64 = 600;
-/// Lines of a piece of time of one source that name no unit, and the task they are of.
-pub(super) type Owners = BTreeMap<Place, WorkRef>;
+/// Most lines read of a piece of time of one place.
+const MAX_LINES: u64 = 600;
+/// Most blocks of time looked at for one unit in one place.
+const MAX_BLOCKS: i64 = 6;
+/// Most places of one unit.
+const MAX_PLACES: usize = 16;
+
+/// Lines of a block of time that name no unit, with the unit they are of and why.
+pub(super) type Owners = BTreeMap<Place, (WorkRef, PlacedBy)>;
 
 impl<S: LineSource> Assembler<'_, S> {
-    /// Lines without an id that a thread or worker wrote while it ran a unit of the tree. A lane that is too busy to be looked through is left.
-    pub(super) fn lines_of_lanes(&mut self, tree: &Tree, lines: &mut BTreeMap<Place, Rc<Item>>) -> Result<(), S::Error> {
-        for window in lanes::windows(lines.values().map(Rc::as_ref)) {
-            if window.free_terms().all(|term| self.source.count(&term) == 0) {
-                continue;
-            }
-            let mut found: BTreeMap<Place, Rc<Item>> = BTreeMap::new();
-            for term in window.terms() {
-                let places = self.source.places(&term, MAX_LINES_OF_LANE)?;
-                if places.len() >= MAX_LINES_OF_LANE {
-                    found.clear();
-                    break;
-                }
-                for place in places {
-                    found.insert(place, self.item(place)?);
-                }
-            }
-            let mut lane: Vec<Item> = found.into_values().filter(|item| window.holds(&item.entry)).map(Rc::unwrap_or_clone).collect();
-            item::sort(&mut lane);
-            for (index, unit) in lanes::place(&lane, tree) {
-                let item = lanes::as_line_of(lane[index].clone(), tree, &unit);
-                lines.entry(at(&item)).or_insert_with(|| Rc::new(item));
+    /// Lines that name no unit and are of this one.
+    pub(super) fn unnamed_lines(&mut self, key: &Arc<str>, fetched: &Fetched) -> Result<Vec<Rc<Item>>, S::Error> {
+        let own = |item: &&Rc<Item>| item.reference(key).is_some_and(|r| r.relation == IdRelation::Own && !r.listed);
+        let mut extents: BTreeMap<stretch::Place, (i64, i64)> = BTreeMap::new();
+        for item in fetched.items.iter().filter(own) {
+            let Some(block) = piece_of(&item.entry).map(|piece| piece.div_euclid(BLOCK)) else { continue };
+            for place in stretch::Place::of(&item.entry).into_iter().flatten() {
+                let extent = extents.entry(place).or_insert((block, block));
+                *extent = (extent.0.min(block), extent.1.max(block));
             }
         }
-        Ok(())
-    }
-
-    /// Lines that name no unit, written while this one alone ran in its source.
-    pub(super) fn lines_of_alone(&mut self, key: &Arc<str>, fetched: &Fetched) -> Result<Vec<Rc<Item>>, S::Error> {
-        let mut extents: BTreeMap<Arc<str>, (i64, i64)> = BTreeMap::new();
-        for item in fetched.items.iter().filter(|i| i.reference(key).is_some_and(|r| r.relation == IdRelation::Own)) {
-            let Some(piece) = solo::piece_of(&item.entry) else { continue };
-            let extent = extents.entry(item.entry.source.clone()).or_insert((piece, piece));
-            *extent = (extent.0.min(piece), extent.1.max(piece));
-        }
+        // A unit that goes from thread to thread is no thread's.
+        let lanes: BTreeSet<Option<String>> = fetched.items.iter().filter(own).map(|item| lanes::lane(&item.entry)).collect();
+        let is_of_one_lane = |place: &stretch::Place| matches!(place, stretch::Place::Writer(_)) || lanes.len() == 1 || self.is_apart(key, fetched);
+        let places: Vec<_> = extents.into_iter().filter(|(place, (first, last))| last - first < MAX_BLOCKS && is_of_one_lane(place)).take(MAX_PLACES).collect();
         let mut out = Vec::new();
-        for (source, (first, last)) in extents.into_iter().filter(|(_, (first, last))| last - first < lanes::MAX_PIECES) {
-            for block in first.div_euclid(solo::BLOCK)..=last.div_euclid(solo::BLOCK) {
-                for (place, owner) in self.owners(&source, block * solo::BLOCK)?.iter().filter(|(_, owner)| owner.key == *key) {
-                    let item = self.item(*place)?;
-                    out.push(Rc::new(with_owner(&item, owner.clone())));
+        for (place, (first, last)) in places {
+            for block in first..=last {
+                for (line, (owner, why)) in self.owners(&place, block)?.iter().filter(|(_, (owner, _))| owner.key == *key) {
+                    let item = self.item(*line)?;
+                    out.push(Rc::new(with_owner(&item, owner.clone(), *why)));
                 }
             }
         }
         Ok(out)
     }
 
-    pub(super) fn owner(&mut self, item: &Item) -> Result<Option<WorkRef>, S::Error> {
-        let Some(piece) = solo::piece_of(&item.entry) else { return Ok(None) };
-        Ok(self.owners(&item.entry.source.clone(), piece)?.get(&at(item)).cloned())
+    /// The runs of a unit in its lanes follow each other: attempts, each in a thread of its own.
+    fn is_apart(&self, key: &Arc<str>, fetched: &Fetched) -> bool {
+        let mut lines: Vec<&Rc<Item>> = fetched.items.iter().filter(|i| i.reference(key).is_some_and(|r| r.relation == IdRelation::Own) && i.time_ns.is_some()).collect();
+        lines.sort_by_key(|item| (item.time_ns, at(item)));
+        let mut left: BTreeSet<(String, String)> = BTreeSet::new();
+        let mut now: BTreeMap<String, String> = BTreeMap::new();
+        lines.iter().filter_map(|item| Some((lanes::writer(&item.entry), lanes::lane(&item.entry)?, item))).all(|(writer, lane, item)| {
+            match now.insert(writer.clone(), lane.clone()) {
+                Some(before) if before != lane => {
+                    left.insert((writer.clone(), before));
+                }
+                _ => {}
+            }
+            !left.contains(&(writer, lane)) || item.verb.is_start()
+        })
     }
 
-    /// The owners of the ownerless lines around a piece. A source too busy to be looked through has none.
-    fn owners(&mut self, source: &Arc<str>, piece: i64) -> Result<Rc<Owners>, S::Error> {
-        let block = piece.div_euclid(solo::BLOCK);
-        if let Some(known) = self.owners.get(&(source.clone(), block)) {
-            return Ok(known.clone());
-        }
-        let (first, last) = (block * solo::BLOCK, block * solo::BLOCK + solo::BLOCK - 1);
-        let mut found: Vec<Item> = Vec::new();
-        let terms: Vec<String> = (first - solo::PIECES_BEFORE..=last + solo::PIECES_AFTER).map(|piece| solo::source_term(source, piece)).collect();
-        let is_any_free = (first..=last).any(|piece| self.source.count(&solo::free_term(source, piece)) > 0);
-        if is_any_free && terms.iter().all(|term| self.source.count(term) <= MAX_LINES_OF_SOURCE) {
-            for term in terms {
-                for place in self.source.places(&term, MAX_LINES_OF_SOURCE as usize)? {
-                    found.push((*self.item(place)?).clone());
-                }
+    /// The unit that a line is of which names none.
+    pub(super) fn owner(&mut self, item: &Item) -> Result<Option<(WorkRef, PlacedBy)>, S::Error> {
+        let Some(piece) = piece_of(&item.entry) else { return Ok(None) };
+        for place in stretch::Place::of(&item.entry).into_iter().flatten() {
+            if let Some(found) = self.owners(&place, piece.div_euclid(BLOCK))?.get(&at(item)) {
+                return Ok(Some(found.clone()));
             }
         }
-        found.retain(|item| *item.entry.source == **source);
-        item::sort(&mut found);
-        found.dedup_by_key(|item| at(item));
-        let inside = |item: &Item| solo::piece_of(&item.entry).is_some_and(|piece| (first..=last).contains(&piece));
-        let owners = solo::owners(&found).into_iter().filter(|(index, _)| inside(&found[*index]));
-        let owners = Rc::new(owners.map(|(index, owner)| (at(&found[index]), owner)).collect::<Owners>());
-        self.owners.insert((source.clone(), block), owners.clone());
+        Ok(None)
+    }
+
+    /// The owners of the ownerless lines of a place in a block of time.
+    fn owners(&mut self, place: &stretch::Place, block: i64) -> Result<Rc<Owners>, S::Error> {
+        if let Some(known) = self.owners.get(&(place.clone(), block)) {
+            return Ok(known.clone());
+        }
+        let owners = Rc::new(self.find_owners(place, block)?);
+        self.owners.insert((place.clone(), block), owners.clone());
         Ok(owners)
+    }
+
+    fn find_owners(&mut self, place: &stretch::Place, block: i64) -> Result<Owners, S::Error> {
+        let (first, last) = (block * BLOCK, block * BLOCK + BLOCK - 1);
+        if (first..=last).all(|piece| self.source.count(&place.free_term(piece)) == 0) {
+            return Ok(Owners::new());
+        }
+        let terms: Vec<String> = (first - PIECES_BEFORE..=last + PIECES_AFTER).map(|piece| place.term(piece)).collect();
+        if terms.iter().any(|term| self.source.count(term) > MAX_LINES) {
+            return Ok(Owners::new());
+        }
+        let mut found: BTreeMap<Place, Rc<Item>> = BTreeMap::new();
+        for term in terms {
+            for line in self.source.places(&term, MAX_LINES as usize)? {
+                found.insert(line, self.item(line)?);
+            }
+        }
+        // One record may hold entries of several places.
+        let mut lines: Vec<Item> = found.into_values().filter(|item| stretch::Place::of(&item.entry).contains(&Some(place.clone()))).map(Rc::unwrap_or_clone).collect();
+        let inside = |item: &Item| piece_of(&item.entry).is_some_and(|piece| (first..=last).contains(&piece));
+        let (owners, why) = match place {
+            stretch::Place::Lane(_) => (lanes::owners(&lines), PlacedBy::Lane),
+            stretch::Place::Writer(_) => {
+                item::sort(&mut lines);
+                (solo::owners(&lines), PlacedBy::Alone)
+            }
+        };
+        let owners = owners.into_iter().filter(|(index, _)| inside(&lines[*index]));
+        Ok(owners.map(|(index, owner)| (at(&lines[index]), (owner, why))).collect())
     }
 }
 
 /// The line with the unit it is of.
-pub(super) fn with_owner(item: &Item, owner: WorkRef) -> Item {
+pub(super) fn with_owner(item: &Item, owner: WorkRef, why: PlacedBy) -> Item {
     let mut item = item.clone();
     item.refs.push(owner);
-    item.placed_by = Some(PlacedBy::Alone);
+    item.placed_by = Some(why);
     item
 }

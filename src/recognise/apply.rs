@@ -183,6 +183,7 @@ fn names(line: &Line<'_, '_>, entry: &mut Entry) {
         }
         entry.host = Some(pod);
     }
+    set(&mut entry.process, line.word(Role::Process));
     set(&mut entry.context, context(line));
 }
 

@@ -11,7 +11,7 @@ use crate::{
         table::{Common, Place},
     },
 };
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What a path means.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,13 +67,13 @@ pub struct IdUse {
     pub in_run: bool,
 }
 
-/// Everything a path may mean to the generic rules. `bags`: folded names of objects of this line that only hold what its logger was told.
-pub fn meanings(dotted: &str, common: &Common, bags: &FxHashSet<String>) -> Vec<Meaning> {
+/// Everything a path may mean to the generic rules. `wrappers`: further transparent objects; `owners`: see [`owners`].
+pub fn meanings(dotted: &str, common: &Common, wrappers: &FxHashSet<String>, owners: &FxHashSet<String>) -> Vec<Meaning> {
     let all = components(dotted);
     let Some(last) = all.last().copied() else { return Vec::new() };
     let transparent = |c: &str| {
         let folded = fold(c);
-        common.wrappers.contains(&folded) || bags.contains(&folded)
+        common.wrappers.contains(&folded) || wrappers.contains(&folded)
     };
     // Wrappers around everything; inside, only those that hold nothing but named values (`message.id` is a message's id).
     let lead = all[..all.len() - 1].iter().take_while(|c| transparent(c)).count();
@@ -82,7 +82,7 @@ pub fn meanings(dotted: &str, common: &Common, bags: &FxHashSet<String>) -> Vec<
     parts.push(last);
     let only_ids = all.iter().any(|c| common.ids_only.contains(&fold(c)));
     let depth = (all.len() - parts.len()) as u32;
-    let mut out = if only_ids { Vec::new() } else { roles(&parts, depth, common) };
+    let mut out = if only_ids { Vec::new() } else { roles(&parts, depth, common, owners) };
     if only_ids && fold(last) == "traceparent" {
         out.push(role(Role::Traceparent, 0));
     }
@@ -120,7 +120,7 @@ fn role(role: Role, rank: u32) -> Meaning {
     Meaning::Role(RoleUse { role, rank, unit: None, from_zero: false })
 }
 
-fn roles(parts: &[&str], depth: u32, common: &Common) -> Vec<Meaning> {
+fn roles(parts: &[&str], depth: u32, common: &Common, owners: &FxHashSet<String>) -> Vec<Meaning> {
     let folded: Vec<String> = parts.iter().map(|p| fold(p)).collect();
     let mut out = Vec::new();
     for k in 0..parts.len() {
@@ -148,7 +148,7 @@ fn roles(parts: &[&str], depth: u32, common: &Common) -> Vec<Meaning> {
     let last = words(parts[parts.len() - 1]);
     if parts.len() == 1 && is_attempt(&last) {
         out.push(role(Role::Attempt, 400 + depth));
-    } else if parts.len() == 1 && is_owned_service(&last) {
+    } else if parts.len() == 1 && is_owned_service(&last, owners) {
         out.push(role(Role::Service, 400 + depth));
     }
     out
@@ -165,39 +165,20 @@ fn is_attempt(words: &[String]) -> bool {
     }
 }
 
-/// The product that runs it puts its own name first (`fal_app_name`, `heroku_service_name`); a word of relation names somebody else.
-fn is_owned_service(words: &[String]) -> bool {
-    let others = [
-        "peer",
-        "upstream",
-        "downstream",
-        "target",
-        "remote",
-        "destination",
-        "dest",
-        "source",
-        "client",
-        "caller",
-        "callee",
-        "parent",
-        "user",
-        "server",
-        "external",
-        "backend",
-        "other",
-    ];
-    matches!(words, [owner, noun, name] if name == "name" && matches!(noun.as_str(), "app" | "service" | "application") && !others.contains(&owner.as_str()))
+/// The product that writes a line puts its own name before its keys (`fal_app_name` beside `fal_job_id`).
+fn is_owned_service(words: &[String], owners: &FxHashSet<String>) -> bool {
+    matches!(words, [owner, noun, name] if name == "name" && matches!(noun.as_str(), "app" | "service" | "application") && owners.contains(owner))
 }
 
-/// Objects at the top of a line that hold one of its own ids under its full name: what its logger was told, by whatever name.
-pub fn bags(paths: &[String], common: &Common) -> FxHashSet<String> {
-    let holds = |path: &String| {
-        let (object, key) = path.split_once('.')?;
-        let own = matches!(&*fold(key), "requestid" | "traceid" | "correlationid" | "spanid" | "taskid" | "jobid") && words(key).len() > 1;
-        let object = fold(object);
-        (own && !common.is_namespace(&object) && !common.ids_only.contains(&object)).then_some(object)
-    };
-    paths.iter().filter_map(holds).collect()
+/// First words that several keys of a line begin with: the name of the product that writes it.
+pub fn owners(paths: &[String]) -> FxHashSet<String> {
+    let mut counts: FxHashMap<String, u32> = FxHashMap::default();
+    for path in paths.iter().filter(|path| !path.contains('.')) {
+        if let [first, _, ..] = words(path).as_slice() {
+            *counts.entry(first.clone()).or_default() += 1;
+        }
+    }
+    counts.into_iter().filter(|(_, count)| *count >= 4).map(|(word, _)| word).collect()
 }
 
 /// A length by its words and unit.
@@ -332,7 +313,7 @@ mod tests {
     use crate::recognise::table::Tables;
 
     fn of(path: &str) -> Vec<Meaning> {
-        meanings(path, &Tables::builtin().common, &FxHashSet::default())
+        meanings(path, &Tables::builtin().common, &FxHashSet::default(), &FxHashSet::default())
     }
 
     fn the_id(path: &str) -> Option<(KindRule, IdRelation)> {
@@ -417,17 +398,18 @@ mod tests {
 
     #[test]
     fn a_name_with_its_owner_before_it_is_that_name() {
-        for (path, want) in
-            [("fal_app_name", Role::Service), ("herokuAppName", Role::Service), ("run_attempt", Role::Attempt), ("job_attempt_number", Role::Attempt), ("num_tries", Role::Attempt)]
-        {
+        for (path, want) in [("run_attempt", Role::Attempt), ("job_attempt_number", Role::Attempt), ("num_tries", Role::Attempt)] {
             assert_eq!(the_roles(path), vec![want], "{path}");
         }
     }
 
     #[test]
-    fn an_object_with_an_id_of_the_line_holds_what_was_logged() {
-        let paths = ["stuff.request_id", "stuff.service", "job.job_id", "order.id", "time"].map(str::to_owned);
-        assert_eq!(bags(&paths, &Tables::builtin().common).into_iter().collect::<Vec<_>>(), ["stuff"]);
+    fn the_name_of_a_product_before_its_keys_is_no_part_of_them() {
+        let paths = ["fal_app_name", "fal_job_id", "fal_node_id", "fal_source", "their_service_name", "time"].map(str::to_owned);
+        let owners = owners(&paths);
+        let service =
+            |path: &str| meanings(path, &Tables::builtin().common, &FxHashSet::default(), &owners).iter().any(|m| matches!(m, Meaning::Role(r) if r.role == Role::Service));
+        assert!(service("fal_app_name") && !service("their_service_name"));
     }
 
     #[test]

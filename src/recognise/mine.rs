@@ -149,7 +149,7 @@ pub fn pair(label: &str, value: &str, service: &str, common: &Common, out: &mut 
 }
 
 fn named(label: &str, common: &Common) -> Option<(IdKind, IdRelation)> {
-    meaning::meanings(label, common, &FxHashSet::default()).into_iter().find_map(|m| match m {
+    meaning::meanings(label, common, &FxHashSet::default(), &FxHashSet::default()).into_iter().find_map(|m| match m {
         Meaning::Id(id) => match id.kind {
             KindRule::Is(kind) => Some((kind, id.relation)),
             KindRule::AsOwn => Some((IdKind::Task, id.relation)),

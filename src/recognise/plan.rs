@@ -185,11 +185,11 @@ impl Plan {
         let mut ids: Vec<IdLeaf> = Vec::new();
         let mut unclaimed = Vec::new();
         let (mut counted, mut ignored) = (false, Vec::new());
-        let bags = meaning::bags(&paths, &tables.common);
+        let owners = meaning::owners(&paths);
         for (i, leaf) in leaves.iter().enumerate() {
             let dotted = &paths[i];
             counted |= v.is_some_and(|v| v.attempt_counted.contains(dotted));
-            let found = told(&written[i], active, v.is_some()).unwrap_or_else(|| read(dotted, tables, v, &bags));
+            let found = told(&written[i], active, v.is_some()).unwrap_or_else(|| read(dotted, tables, v, &owners));
             let tagged = leaf.kind == Kind::Array && dotted.to_ascii_lowercase().ends_with("tags");
             if found.is_empty() && (leaf.kind == Kind::Str || tagged) {
                 unclaimed.push(i as u16);
@@ -334,7 +334,7 @@ fn told(written: &str, active: &Active, described: bool) -> Option<Vec<Meaning>>
 }
 
 /// Reads a path: what the convention says of it, else the generic rules.
-fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>, bags: &FxHashSet<String>) -> Vec<Meaning> {
+fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>, owners: &FxHashSet<String>) -> Vec<Meaning> {
     let none = FxHashSet::default();
     let wrappers = convention.map_or(&none, |v| &v.wrappers);
     let mut out = Vec::new();
@@ -353,7 +353,7 @@ fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>, bags: &F
         }
         if !out.is_empty() {
             if let Some(Meaning::Role(r)) =
-                meaning::meanings(dotted, &tables.common, wrappers).into_iter().find(|m| matches!((m, &out[0]), (Meaning::Role(a), Meaning::Role(b)) if a.role == b.role))
+                meaning::meanings(dotted, &tables.common, wrappers, owners).into_iter().find(|m| matches!((m, &out[0]), (Meaning::Role(a), Meaning::Role(b)) if a.role == b.role))
                 && let Some(Meaning::Role(first)) = out.first_mut()
             {
                 first.unit = r.unit;
@@ -362,11 +362,7 @@ fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>, bags: &F
             return out;
         }
     }
-    let mut found = meaning::meanings(dotted, &tables.common, wrappers);
-    if found.is_empty() && !bags.is_empty() {
-        found = meaning::meanings(dotted, &tables.common, bags);
-    }
-    found
+    meaning::meanings(dotted, &tables.common, wrappers, owners)
         .into_iter()
         .map(|m| match m {
             // What a convention says explicitly goes first.

@@ -3,7 +3,7 @@
 //! Pure functions of the paths. The record itself is no exception: at its top these words say other things.
 
 use crate::recognise::{
-    names::{components, fold, words},
+    names::{components, fold},
     role::Role,
     scan::{Kind, Leaf},
 };
@@ -14,7 +14,7 @@ pub fn roles(leaves: &[Leaf<'_>], paths: &[String]) -> Vec<(u16, Role, u32)> {
     let mut objects: BTreeMap<(&str, u16), Vec<(u16, Role)>> = BTreeMap::new();
     for (i, (leaf, path)) in leaves.iter().zip(paths).enumerate() {
         if let Some((object, key)) = path.rsplit_once('.')
-            && let Some(role) = part(key, leaf.kind)
+            && let Some(role) = part(key, leaf)
         {
             objects.entry((object, leaf.object)).or_default().push((i as u16, role));
         }
@@ -34,13 +34,23 @@ pub fn roles(leaves: &[Leaf<'_>], paths: &[String]) -> Vec<(u16, Role, u32)> {
     thrown.flat_map(|((object, _), parts)| parts.iter().map(|(leaf, role)| (*leaf, *role, depth(object)))).collect()
 }
 
-fn part(key: &str, kind: Kind) -> Option<Role> {
-    match (&*fold(key), kind) {
+fn part(key: &str, leaf: &Leaf<'_>) -> Option<Role> {
+    match (&*fold(key), leaf.kind) {
         ("class" | "classname" | "clsname" | "cls" | "type" | "typename" | "name" | "kind" | "exception" | "exceptionclass" | "errorclass", Kind::Str) => Some(Role::ErrorKind),
         ("message" | "msg" | "text" | "reason", Kind::Str) => Some(Role::ErrorMessage),
-        (_, Kind::Str | Kind::Array) if words(key).iter().any(|w| matches!(w.as_str(), "stack" | "stacktrace" | "backtrace" | "traceback")) => Some(Role::Stack),
+        ("stack" | "stacktrace" | "backtrace" | "traceback" | "stackframes" | "stacklines" | "fullstack", Kind::Str | Kind::Array) if has_frames(leaf.raw) => Some(Role::Stack),
         _ => None,
     }
+}
+
+/// More lines than one, and a place in a file.
+fn has_frames(raw: &str) -> bool {
+    let lines = raw.contains("\\n") || raw.starts_with('[');
+    let places = raw.as_bytes().windows(2).any(|pair| matches!(pair[0], b':' | b'(') && pair[1].is_ascii_digit())
+        || raw.contains("File \\\"")
+        || raw.contains(" at ")
+        || raw.contains("line ");
+    lines && places
 }
 
 #[cfg(test)]
@@ -76,7 +86,7 @@ mod tests {
     #[test]
     fn a_record_with_a_stack_of_its_own_and_a_stack_of_cards_are_none() {
         assert_eq!(found(r#"{"message":"x","name":"api","stack":"Error: x\n at a"}"#), vec![]);
-        assert_eq!(found(r#"{"deploy":{"name":"blue","stacks":["a"],"kind":"x"}}"#), vec![]);
+        assert_eq!(found(r#"{"cfn":{"stack_name":"prod","type":"update","reason":"x"},"deploy":{"stack":"prod","message":"m"},"tech":{"stack":["a:b"],"type":"t"}}"#), vec![]);
         assert_eq!(found(r#"{"deploy":{"stack":"prod"}}"#), vec![]);
         assert_eq!(found(r#"{"data":{"name":"shop.boom","traceback":"Traceback"}}"#), vec![]);
     }

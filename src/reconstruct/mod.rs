@@ -20,6 +20,7 @@ pub mod route;
 pub mod solo;
 pub mod spans;
 pub mod stamps;
+pub mod stretch;
 pub mod summary;
 pub mod verdict;
 mod visits;

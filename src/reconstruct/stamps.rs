@@ -9,7 +9,9 @@ use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// Fewest pairs of a parent and a child that may decide.
-const PAIRS: usize = 5;
+const PAIRS: usize = 20;
+/// Of so many parents: the children of one may all have been begun after it had answered.
+const PARENTS: usize = 5;
 
 /// Marks the lines of a tree whose time is a begin.
 pub fn decide(tree: &mut Tree) {
@@ -24,7 +26,10 @@ pub fn decide(tree: &mut Tree) {
             }
         }
     }
-    let pairs = of_unit.iter().filter_map(|(key, child)| Some((of_unit.get(&tree.units.get(key)?.parent.as_ref()?.parent)?, child)));
+    let pairs: Vec<(&usize, &usize)> = of_unit.iter().filter_map(|(key, child)| Some((of_unit.get(&tree.units.get(key)?.parent.as_ref()?.parent)?, child))).collect();
+    let mut parents: Vec<usize> = pairs.iter().map(|(parent, _)| **parent).collect();
+    parents.sort_unstable();
+    parents.dedup();
     let (mut begins, mut ends, mut all) = (0, 0, 0);
     for (parent, child) in pairs {
         let (parent, child) = (&tree.items[*parent], &tree.items[*child]);
@@ -32,7 +37,7 @@ pub fn decide(tree: &mut Tree) {
         begins += usize::from(holds(parent, child, true));
         ends += usize::from(holds(parent, child, false));
     }
-    if all >= PAIRS && begins * 10 >= all * 9 && ends * 2 <= all {
+    if all >= PAIRS && parents.len() >= PARENTS && begins * 10 >= all * 9 && ends * 2 <= all {
         tree.items.iter_mut().filter(|item| open(item)).for_each(|item| item.stamped_at_begin = true);
     }
 }
@@ -43,6 +48,6 @@ fn holds(parent: &Item, child: &Item, at_begin: bool) -> bool {
         if at_begin { (at, at.saturating_add(length)) } else { (at.saturating_sub(length), at) }
     };
     let ((from, to), (inner_from, inner_to)) = (interval(parent), interval(child));
-    let slack = 2 * parent.quantum_ns.max(child.quantum_ns) + (to - from) / 100;
-    inner_from >= from - slack && inner_to <= to + slack
+    let slack = 2 * parent.quantum_ns.max(child.quantum_ns) + to.saturating_sub(from) / 100;
+    inner_from >= from.saturating_sub(slack) && inner_to <= to.saturating_add(slack)
 }

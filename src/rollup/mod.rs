@@ -16,7 +16,7 @@ use crate::{
         view::QueryError,
     },
     recognise::Tables,
-    reconstruct::{build, lanes, learn::Learned, solo, summary},
+    reconstruct::{build, learn::Learned, stretch, summary},
     rollup::recent::Recent,
     store::{LineReader, RowStore, RowWriter, Store},
 };
@@ -217,8 +217,7 @@ impl Rollup {
 }
 
 fn pack(loaded: &lines::Loaded) -> Option<Touched> {
-    let lanes = loaded.entries.iter().flat_map(|e| lanes::lane_terms(e));
-    let mut terms: Vec<u64> = loaded.entries.iter().flat_map(|e| lines::unit_keys(e)).chain(lanes).map(|k| term_hash(&k)).collect();
+    let mut terms: Vec<u64> = loaded.entries.iter().flat_map(|e| lines::unit_keys(e)).map(|k| term_hash(&k)).collect();
     terms.sort_unstable();
     terms.dedup();
     let entries: Vec<&Entry> = loaded.entries.iter().map(AsRef::as_ref).collect();
@@ -252,8 +251,8 @@ impl LineSource for Both<'_> {
     type Error = QueryError;
 
     fn count(&self, term: &str) -> u64 {
-        // Lines without an id are not remembered: of those of a source the index knows all.
-        if solo::is_source_term(term) {
+        // Lines without an id are not remembered: of those the index knows all.
+        if stretch::is_term(term) {
             return self.index.count(term);
         }
         let hash = term_hash(term);
@@ -261,7 +260,7 @@ impl LineSource for Both<'_> {
     }
 
     fn places(&self, term: &str, limit: usize) -> Result<Vec<Place>, QueryError> {
-        if solo::is_source_term(term) {
+        if stretch::is_term(term) {
             return self.index.places(term, limit);
         }
         let hash = term_hash(term);

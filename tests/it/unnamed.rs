@@ -177,9 +177,9 @@ fn lines_that_state_their_begin_are_told_by_what_their_parents_hold() {
         }
         plain(at, &format!("step {n}"), &more)
     };
-    let log = sorted((0..8).map(|n| line(n, n * 10, 200 - n * 20)).collect());
+    let log = sorted((0..24).map(|n| line(n, n * 10, 600 - n * 20)).collect());
     let bench = indexed(&log);
     let document = document(&bench, trace);
     let steps: Vec<(&str, &str)> = document["spans"].as_array().unwrap().iter().map(|s| (s["start"].as_str().unwrap(), s["end"].as_str().unwrap())).collect();
-    assert!(steps.contains(&("2026-11-23T09:46:00.010000000Z", "2026-11-23T09:46:00.190000000Z")), "{steps:?}");
+    assert!(steps.contains(&("2026-11-23T09:46:00.010000000Z", "2026-11-23T09:46:00.590000000Z")), "{steps:?}");
 }
