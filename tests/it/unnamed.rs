@@ -111,8 +111,9 @@ fn sorted(mut lines: Vec<String>) -> String {
 }
 
 #[test]
-fn a_line_is_of_the_only_task_that_ran_and_of_nobody_when_two_did() {
-    let mut lines = job(0, 1, "triage", "row stored");
+fn a_line_is_of_the_only_task_of_its_kind_that_ran_and_of_nobody_when_two_did() {
+    let mut lines: Vec<String> = (0..6).flat_map(|n| job(2_000 + n * 1_000, 10 + n, "triage", "row stored")).collect();
+    lines.extend(job(0, 1, "triage", "row stored"));
     lines.extend(job(1_000, 2, "triage", "row stored"));
     lines.extend(job(1_010, 3, "triage", "row stored"));
     let log = sorted(lines);
@@ -120,6 +121,20 @@ fn a_line_is_of_the_only_task_that_ran_and_of_nobody_when_two_did() {
     assert_eq!(messages(&bench, &task(1), &log), ["task begins", "row stored", "task finished"]);
     assert_eq!(messages(&bench, &task(2), &log), ["task begins", "task finished"]);
     assert_eq!(messages(&bench, &task(3), &log), ["task begins", "task finished"]);
+}
+
+#[test]
+fn a_line_that_was_seen_once_is_nobodys() {
+    let log = sorted(job(0, 1, "triage", "user 42 left"));
+    assert_eq!(messages(&indexed(&log), &task(1), &log), ["task begins", "task finished"]);
+}
+
+#[test]
+fn a_line_of_another_service_in_the_same_file_is_not_the_tasks() {
+    let mut lines: Vec<String> = (0..7).flat_map(|n| job(n * 1_000, 1 + n, "triage", "row stored")).collect();
+    lines[1] = lines[1].replace("\"jobs\"", "\"web\"");
+    let log = sorted(lines);
+    assert_eq!(messages(&indexed(&log), &task(1), &log), ["task begins", "task finished"]);
 }
 
 #[test]
@@ -145,8 +160,12 @@ fn a_task_whose_end_is_not_stated_owns_nothing_and_keeps_others_from_it() {
 
 #[test]
 fn a_hand_over_that_names_only_the_new_job_is_of_the_task_that_ran() {
-    let mut lines = job(0, 1, "triage", "hook scheduled");
-    lines[1] = plain(20, "hook scheduled", &json!({"webhook_job": "17"}));
+    let scheduled = |n: u64| {
+        let mut lines = job(n * 1_000, 1 + n, "triage", "");
+        lines[1] = plain(n * 1_000 + 20, "hook scheduled", &json!({"webhook_job": (17 + n).to_string()}));
+        lines
+    };
+    let mut lines: Vec<String> = (0..6).flat_map(scheduled).collect();
     lines.push(plain(100, "job picked up", &json!({"jobId": "17", "queue": "webhook"})));
     lines.push(plain(120, "job finished", &json!({"jobId": "17", "queue": "webhook"})));
     let log = sorted(lines);
