@@ -453,8 +453,7 @@ fn describe(doc: &mut LineDoc, entries: &[Entry]) {
 
 /// An entry without a work id can be in no path: its facts need not be kept.
 fn compact(chunk: &Chunk, start: u64, line: u64, entries: &[Entry]) -> Option<Touched> {
-    let work = entries.iter().flat_map(|e| &e.ids).filter(|id| roles::is_work(id.kind)).filter_map(roles::unit_key);
-    let mut terms: Vec<u64> = work.map(|key| term_hash(&key)).collect();
+    let mut terms: Vec<u64> = entries.iter().flat_map(|e| &e.ids).filter(|id| roles::is_work(id.kind)).filter_map(roles::unit_key).map(|key| term_hash(&key)).collect();
     terms.sort_unstable();
     terms.dedup();
     if terms.is_empty() {

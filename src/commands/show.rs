@@ -224,7 +224,7 @@ fn merged_log(out: &mut Out<'_>, t: &Trace, log: &[LogLine]) -> Result<()> {
         let place = out.styled(&safe(&line.line.to_string()), Style::Faint);
         let unplaced = match line.placed_by {
             _ if line.unplaced => " (fits no step)".to_owned(),
-            Some(by) => format!(" ({})", by.words()),
+            Some(by) => format!(" ({})", by.short()),
             None => String::new(),
         };
         out.line(&format!("{offset:>10} {stage} {level:<5} {:<12} {}{unplaced}  {place}", cut(&safe(&line.service), 12), safe(line.text.trim_end())))?;

@@ -332,10 +332,18 @@ pub enum PlacedBy {
 }
 
 impl PlacedBy {
+    /// The same in a few words.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::Lane => "no id, by its thread",
+            Self::Alone => "no id, by its task",
+        }
+    }
+
     /// Why, for people.
     pub fn words(self) -> &'static str {
         match self {
-            Self::Lane => "no id: written by the thread or worker that ran this task",
+            Self::Lane => "no id: written by the thread or worker that ran this work",
             Self::Alone => "no id: written while only this task could have",
         }
     }

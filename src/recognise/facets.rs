@@ -20,8 +20,7 @@ use crate::{
         values::{Line, scalar},
     },
 };
-use rustc_hash::FxHashMap;
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 /// Fills all facets.
 pub fn fill(line: &Line<'_, '_>, entry: &mut Entry) {
@@ -111,8 +110,8 @@ fn http(line: &Line<'_, '_>, entry: &mut Entry) {
 /// `finish_reason` of the first of the answers of a model.
 fn why_ended(answers: &Leaf<'_>) -> Option<Box<str>> {
     let (_, first) = scan::elements(answers.raw, 1).into_iter().find(|(kind, _)| *kind == Kind::Object)?;
-    let members: FxHashMap<String, &serde_json::value::RawValue> = serde_json::from_str(first).ok()?;
-    let (_, reason) = members.into_iter().find(|(key, _)| matches!(&*fold(key), "finishreason" | "stopreason"))?;
+    let members: BTreeMap<String, &serde_json::value::RawValue> = serde_json::from_str(first).ok()?;
+    let reason = ["finishreason", "stopreason"].iter().find_map(|name| members.iter().find(|(key, _)| fold(key) == *name)).map(|(_, value)| value)?;
     serde_json::from_str::<Box<str>>(reason.get()).ok().filter(|t| !t.is_empty() && !t.contains(' '))
 }
 

@@ -67,7 +67,7 @@ pub fn of_fields(line: &Line<'_, '_>, service: &str, common: &Common, out: &mut 
     // Names that say a kind first: the others lean on them.
     let (certain, vague): (Vec<&IdLeaf>, Vec<&IdLeaf>) = line.plan.ids.iter().partition(|i| matches!(i.id.kind, KindRule::Is(_)));
     for leaf in certain.into_iter().chain(vague) {
-        of_leaf(line, leaf, service, out);
+        of_leaf(line, leaf, service, common, out);
     }
     headers(line, out);
     for index in &line.plan.unclaimed {
@@ -92,7 +92,7 @@ fn tags(raw: &str, service: &str, common: &Common, out: &mut Ids) {
     }
 }
 
-fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, out: &mut Ids) {
+fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, common: &Common, out: &mut Ids) {
     let leaf = &line.leaves[id.leaf as usize];
     let listed_values;
     let values: Vec<Cow<'_, str>> = match leaf.kind {
@@ -111,7 +111,7 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, out: &mut Ids) {
         if !acceptable(value, id.id.says_id || group) {
             continue;
         }
-        let Some(kind) = kind_of(line, id, value, out) else { continue };
+        let Some(kind) = kind_of(line, id, value, common, out) else { continue };
         // An object with a queue and an id of its own (`mail: {queue, id}`) beside the line's unit is what was handed over.
         let handed = id.id.kind == KindRule::Named && kind == IdKind::Task && (out.own(IdKind::Task) || out.own(IdKind::Request) || out.own(IdKind::Tool) || out.own(IdKind::Call));
         let relation = if handed { IdRelation::Child } else { id.id.relation };
@@ -120,13 +120,13 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, out: &mut Ids) {
     }
 }
 
-fn kind_of(line: &Line<'_, '_>, id: &IdLeaf, value: &str, out: &Ids) -> Option<IdKind> {
+fn kind_of(line: &Line<'_, '_>, id: &IdLeaf, value: &str, common: &Common, out: &Ids) -> Option<IdKind> {
     Some(match id.id.kind {
         KindRule::Is(kind) => kind,
         KindRule::AsOwn | KindRule::Named if id.beside.is_some() => IdKind::Task,
-        KindRule::AsOwn => own_prefix(value).or_else(|| out.own_kind()).unwrap_or(if is_hex16(value) { IdKind::Span } else { IdKind::Task }),
+        KindRule::AsOwn => own_prefix(value, common).or_else(|| out.own_kind()).unwrap_or(if is_hex16(value) { IdKind::Span } else { IdKind::Task }),
         KindRule::Named => IdKind::Other,
-        KindRule::Bare if own_prefix(value).is_some() => own_prefix(value)?,
+        KindRule::Bare if own_prefix(value, common).is_some() => own_prefix(value, common)?,
         KindRule::Bare => {
             let works = |role| !line.plan.of(role).is_empty();
             if out.own(IdKind::Task) || out.own(IdKind::Call) {
@@ -145,14 +145,8 @@ fn kind_of(line: &Line<'_, '_>, id: &IdLeaf, value: &str, out: &Ids) -> Option<I
 }
 
 /// `span_…` and `trace_…` say themselves what they are; other prefixes are of one product's making and weigh less than the line.
-fn own_prefix(value: &str) -> Option<IdKind> {
-    let (prefix, rest) = value.split_once('_')?;
-    let kind = match prefix {
-        "span" => IdKind::Span,
-        "trace" => IdKind::Trace,
-        _ => return None,
-    };
-    is_strong(rest, false).then_some(kind)
+fn own_prefix(value: &str, common: &Common) -> Option<IdKind> {
+    kind_by_value(value, common).filter(|kind| matches!(kind, IdKind::Span | IdKind::Trace) && value.split_once('_').is_some_and(|(_, rest)| is_strong(rest, false)))
 }
 
 fn is_hex16(value: &str) -> bool {

@@ -7,6 +7,7 @@ use crate::recognise::{
     names::Names,
     plan,
     scan::{Kind, Leaf},
+    spelling::Folded,
     table::{Convention, Tables},
 };
 
@@ -29,6 +30,7 @@ pub fn choose(leaves: &[Leaf<'_>], tables: &Tables, names: &Names, active: &Acti
     }
     let dotted: Vec<String> = leaves.iter().map(|l| names.dotted(l.path)).collect();
     let written: Vec<(&str, Kind)> = dotted.iter().zip(leaves).map(|(path, leaf)| (path.as_str(), leaf.kind)).collect();
+    let folded = Folded::of(&dotted);
     let (mut best, mut stronger): (Option<(i32, usize)>, Vec<(i32, usize)>) = (None, Vec::new());
     for (i, v) in tables.conventions.iter().enumerate() {
         let strength = v.when.strength();
@@ -36,7 +38,11 @@ pub fn choose(leaves: &[Leaf<'_>], tables: &Tables, names: &Names, active: &Acti
             break;
         }
         let is_exact = has_shape(v, &written);
-        let spelt = if is_exact || !v.when.is_telling() { Vec::new() } else { v.spell(&dotted) };
+        let may_be_respelt = v.when.is_telling() && v.may_fit(&folded);
+        if !is_exact && !may_be_respelt {
+            continue;
+        }
+        let spelt = if is_exact { Vec::new() } else { v.spell(&dotted) };
         let paths: Vec<(&str, Kind)> = if is_exact { written.clone() } else { spelt.iter().map(String::as_str).zip(leaves.iter().map(|l| l.kind)).collect() };
         if !is_exact && !has_shape(v, &paths) {
             continue;

@@ -56,6 +56,32 @@ impl Spellings {
     }
 }
 
+/// The folded paths of a line, with the objects on the way.
+#[derive(Debug)]
+pub struct Folded(FxHashSet<String>);
+
+impl Folded {
+    /// Of the paths of a line.
+    pub fn of(written: &[String]) -> Self {
+        let mut all = FxHashSet::default();
+        for path in written {
+            let folded = fold(path);
+            for (at, _) in folded.match_indices('.') {
+                if !all.contains(&folded[..at]) {
+                    all.insert(folded[..at].to_owned());
+                }
+            }
+            all.insert(folded);
+        }
+        Self(all)
+    }
+
+    /// Whether it has a path, in whatever spelling.
+    pub fn has(&self, folded: &str) -> bool {
+        self.0.contains(folded)
+    }
+}
+
 /// The form under which spellings of one path compare: lower case, without `_` and `-`. Other marks tell (`@timestamp` is not `timestamp`).
 pub fn fold(dotted: &str) -> String {
     chars(dotted).collect()

@@ -3,7 +3,13 @@
 //! Guarantees: a table that does not load says which file, which entry and why; the built-in ones load (a test reads them all). Code
 //! never names a convention: everything that is peculiar to one stands in its file.
 
-use crate::recognise::{length::Unit, names::fold, role::Role, settings::Settings, spelling::Spellings};
+use crate::recognise::{
+    length::Unit,
+    names::fold,
+    role::Role,
+    settings::Settings,
+    spelling::{self, Folded, Spellings},
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 use std::{
@@ -115,6 +121,10 @@ pub struct Convention {
     /// Member that holds another record, whose reading wins.
     pub inner: Option<String>,
     spellings: Spellings,
+    /// Folded paths of which a line must have all.
+    needs: Vec<String>,
+    /// And of which it must have one.
+    needs_any: Vec<String>,
 }
 
 impl Convention {
@@ -122,6 +132,11 @@ impl Convention {
     pub fn spell(&self, written: &[String]) -> Vec<String> {
         let left_out = |path: &str| self.roles.get(path) == Some(&Role::Ignore) || self.ids.get(path).is_some_and(|words| words == "none");
         self.spellings.spell(written, left_out)
+    }
+
+    /// A line with these paths may have its signature in another spelling: a look that is cheap for the many that have not.
+    pub fn may_fit(&self, line: &Folded) -> bool {
+        self.needs.iter().all(|path| line.has(path)) && (self.needs_any.is_empty() || self.needs_any.iter().any(|path| line.has(path)))
     }
 
     /// Every path it names, those of its signature first.
@@ -307,8 +322,14 @@ impl Tables {
             attempt_counted: raw.attempt.counted_with,
             inner: raw.inner,
             spellings: Spellings::default(),
+            needs: Vec::new(),
+            needs_any: Vec::new(),
         };
         convention.spellings = Spellings::of(convention.paths());
+        let folded = |path: &String| spelling::fold(path.trim_end_matches('.'));
+        let when = &convention.when;
+        convention.needs = [&when.has, &when.number, &when.string, &when.capital].into_iter().flatten().chain(when.starts.keys()).map(folded).collect();
+        convention.needs_any = when.any.iter().map(folded).collect();
         self.conventions.push(convention);
         Ok(())
     }

@@ -62,6 +62,22 @@ fn numbers_and_times_that_are_about_something_else_are_left_alone() {
 }
 
 #[test]
+fn objects_of_the_business_do_not_speak_for_the_line() {
+    for (line, body) in [
+        (r#"{"level":"info","msg":"finished","cfn":{"stack_name":"prod-api","type":"update","reason":"scheduled"}}"#, "finished"),
+        (r#"{"level":"info","msg":"finished","deploy":{"name":"blue","stack":"prod","message":"went out"}}"#, "finished"),
+        (r#"{"level":"info","msg":"calls back","caller":{"request_id":"req_8c2a2787fedeb496aa","level":"error","status":500,"message":"boom"}}"#, "calls back"),
+        (r#"{"level":"info","msg":"asked","values":{"level":"error","status":500},"custom":{"level":"fatal"}}"#, "asked"),
+        (r#"{"timestamp":"2026-11-23T08:17:42Z","level":"info","event":"order.placed","payload":"eyJhIjoxfQ"}"#, "order.placed"),
+        (r#"{"level":"info","message":["fetched",{"level":"error","logger":"other"}]}"#, "fetched"),
+    ] {
+        let e = read(line);
+        assert_eq!((e.severity, e.body.as_deref()), (Some(crate::model::entry::Severity::Info), Some(body)), "{line}");
+        assert_eq!((e.failure.as_deref(), e.http.as_deref(), e.logger.as_deref()), (None, None, None), "{line}");
+    }
+}
+
+#[test]
 fn a_weak_id_takes_the_queue_beside_it_as_its_scope() {
     let e = read(r#"{"msg":"mail handed over","job":"fup_01M83WT71CB1PCX6C2M4YJXV4S","mail":{"queue":"mail","id":"13"}}"#);
     let mail = &e.ids[1];

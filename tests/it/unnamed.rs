@@ -202,3 +202,44 @@ fn lines_that_state_their_begin_are_told_by_what_their_parents_hold() {
     let steps: Vec<(&str, &str)> = document["spans"].as_array().unwrap().iter().map(|s| (s["start"].as_str().unwrap(), s["end"].as_str().unwrap())).collect();
     assert!(steps.contains(&("2026-11-23T09:46:00.010000000Z", "2026-11-23T09:46:00.590000000Z")), "{steps:?}");
 }
+
+#[test]
+fn a_thread_of_the_same_name_in_another_process_is_another() {
+    let of = |at, pid: u64, message: &str, more: Value| {
+        let mut more = more;
+        more["pid"] = json!(pid);
+        threaded(at, "Thread-1", message, &more)
+    };
+    let own = || json!({"task_id": task(1)});
+    let log = sorted(vec![of(0, 1, "received task", own()), of(10, 2, "card charged", json!({})), of(20, 1, "row stored", json!({})), of(30, 1, "task done", own())]);
+    assert_eq!(messages(&indexed(&log), &task(1), &log), ["received task", "row stored", "task done"]);
+}
+
+#[test]
+fn work_that_goes_from_thread_to_thread_is_no_threads() {
+    let own = |at, thread, message| threaded(at, thread, message, &json!({"task_id": task(1)}));
+    let log = sorted(vec![own(0, "pool-7", "received task"), own(10, "pool-9", "asking"), threaded(20, "pool-7", "mail delivered", &json!({})), own(30, "pool-7", "task done")]);
+    assert_eq!(messages(&indexed(&log), &task(1), &log), ["received task", "asking", "task done"]);
+}
+
+#[test]
+fn what_a_thread_writes_behind_the_end_of_its_task_is_not_the_tasks() {
+    let own = |at, message| threaded(at, "Thread-1", message, &json!({"task_id": task(1)}));
+    let log = sorted(vec![own(0, "received task"), own(20, "task finished"), threaded(5_000, "Thread-1", "old rows removed", &json!({})), own(9_000, "audit written")]);
+    assert_eq!(messages(&indexed(&log), &task(1), &log), ["received task", "task finished", "audit written"]);
+}
+
+#[test]
+fn of_one_instant_the_order_of_the_file_decides() {
+    let own = |at, message| threaded(at, "Thread-1", message, &json!({"task_id": task(1)}));
+    let log = [threaded(0, "Thread-1", "sessions purged", &json!({})), own(0, "received task"), own(20, "task finished")].join("\n") + "\n";
+    assert_eq!(messages(&indexed(&log), &task(1), &log), ["received task", "task finished"]);
+}
+
+#[test]
+fn a_list_of_one_is_a_line_of_its_request() {
+    let id = format!("req_{}", task(1));
+    let own = |at, message, status: u64| plain(at, message, &json!({"request_id": id, "status": status, "method": "GET", "path": "/a", "duration_ms": 5}));
+    let log = sorted(vec![own(100, "request done", 200), plain(90, "answer refused", &json!({"request_ids": [id]}))]);
+    assert_eq!(messages(&indexed(&log), &id, &log), ["answer refused", "request done"]);
+}
