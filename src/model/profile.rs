@@ -5,7 +5,10 @@
 
 use crate::model::{habits::Customs, id::IdKind};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Everything learned.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -18,6 +21,8 @@ pub struct Profile {
     pub customs: Arc<BTreeMap<String, Customs>>,
     /// By `service\u{1f}label`: the role the data gave the field, when it differs from what the name says or there is a finding.
     pub roles: BTreeMap<String, RoleDecision>,
+    /// By service: what its lines are about, where the data says so.
+    pub mains: BTreeMap<String, MainField>,
     /// By `host\u{1f}against`: offset bounds in nanoseconds of clocks.
     pub skew: BTreeMap<String, SkewBounds>,
     /// By route: what is typical.
@@ -56,6 +61,15 @@ pub struct RoleDecision {
     pub many_requests: f64,
     /// Median times the first step recurs for one value.
     pub first_step_repeat: f64,
+}
+
+/// The id field that a service's lines are about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MainField {
+    /// Its label: on more lines than any other of the service, each value on several.
+    pub label: String,
+    /// Labels whose every value stands on one line: what is handed over, if the line's verb says so.
+    pub handed: BTreeSet<String>,
 }
 
 /// Bounds on the difference of two clocks.

@@ -34,6 +34,19 @@ pub struct WorkRef {
     pub value: Box<str>,
     /// Scope, for weak ids only.
     pub scope: Option<Box<str>>,
+    /// What the field is to the lines of its service.
+    pub standing: Standing,
+}
+
+/// What an id field is to the lines of its service, where many lines say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The lines are about it.
+    Main,
+    /// Its every value stands on one line.
+    Handed,
+    /// Not known.
+    Unknown,
 }
 
 /// One line of a path.
@@ -65,6 +78,12 @@ impl Item {
         let line = LineRef { file: shown.clone(), line: entry.at.line };
         let time_ns = entry.time.or(entry.received).map(|t| corrected(&entry, t, profile));
         let quantum_ns = entry.time.or(entry.received).map_or(1, |t| t.quantum_ns as i64);
+        let main = profile.mains.get(entry.service.as_deref().unwrap_or(&entry.source));
+        let standing = |label: &str| match main {
+            Some(main) if main.label == label => Standing::Main,
+            Some(main) if main.handed.contains(label) => Standing::Handed,
+            _ => Standing::Unknown,
+        };
         let refs = entry
             .ids
             .iter()
@@ -75,7 +94,7 @@ impl Item {
                 }
                 let key: Arc<str> = roles::unit_key(id)?.into();
                 let scope = key.contains('\u{1f}').then(|| id.scope.clone()).flatten();
-                Some(WorkRef { key, kind, relation: id.relation, listed: id.listed, label: id.label.clone(), value: id.value.clone(), scope })
+                Some(WorkRef { key, kind, relation: id.relation, listed: id.listed, label: id.label.clone(), value: id.value.clone(), scope, standing: standing(&id.label) })
             })
             .collect();
         let verb = words::verb(&entry);

@@ -7,10 +7,10 @@ use crate::{
     model::{
         entry::Entry,
         habits::Habits,
-        id::{IdKind, IdRelation},
+        id::{IdKind, IdRelation, is_strong},
         profile::{Profile, RoleDecision, Zone},
     },
-    reconstruct::roles,
+    reconstruct::{fields::Fields, roles},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -21,18 +21,12 @@ use std::{
 
 /// Ids sampled for zones: those with the smallest hashes.
 const ZONE_SAMPLE: usize = 1_024;
-/// Values sampled a field.
-const FIELD_SAMPLE: usize = 256;
 /// Most (service, label) fields watched.
 const MAX_FIELDS: usize = 4_096;
-/// Different requests remembered for a sampled value.
-const MAX_MET: usize = 6;
 /// Version of the compact form.
-const LEARNED_VERSION: u32 = 2;
+const LEARNED_VERSION: u32 = 3;
 /// Most sources whose habits are kept.
 pub const MAX_HABITS: usize = 256;
-/// A data test speaks from this many sampled values up.
-pub const ENOUGH: usize = 20;
 
 /// Everything learned so far.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -43,9 +37,7 @@ pub struct Learned {
     pub sources: BTreeMap<String, SourceFacts>,
     zone_ids: BTreeMap<u64, BTreeMap<String, Seen>>,
     zone_lines: BTreeMap<String, BTreeMap<i32, u64>>,
-    /// By service, then label.
-    fields: BTreeMap<String, BTreeMap<String, Field>>,
-    field_count: usize,
+    fields: Fields,
     /// By source: what its lines have in common.
     pub habits: BTreeMap<String, Habits>,
 }
@@ -169,23 +161,8 @@ struct Seen {
     naive: bool,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Field {
-    kind: Option<IdKind>,
-    lines: u64,
-    values: BTreeMap<u64, Value>,
-    /// Largest hash kept; values above it were let go.
-    full: bool,
-}
-
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Value {
-    lines: u64,
-    /// Hash of the label and of the value of requests that stand beside it.
-    requests: Vec<(u64, u64)>,
-}
-
-fn hash(text: &str) -> u64 {
+/// Spreads a text over all 64 bits.
+pub(super) fn hash(text: &str) -> u64 {
     let mut hasher = rustc_hash::FxHasher::default();
     text.hash(&mut hasher);
     // FxHash leaves its entropy in the upper bits; the samples compare whole values.
@@ -199,8 +176,7 @@ impl Default for Learned {
             sources: BTreeMap::new(),
             zone_ids: BTreeMap::new(),
             zone_lines: BTreeMap::new(),
-            fields: BTreeMap::new(),
-            field_count: 0,
+            fields: Fields::default(),
             habits: BTreeMap::new(),
         }
     }
@@ -213,7 +189,8 @@ impl Learned {
         let service: &str = entry.service.as_deref().unwrap_or(&entry.source);
         let polled = entry.http.as_ref().and_then(|h| h.path.as_deref()).unwrap_or("");
         for id in &entry.ids {
-            if id.relation != IdRelation::Own || id.listed || id.kind == IdKind::Other {
+            let is_bare = || matches!(&*id.label, "id" | "uuid" | "guid") && is_strong(&id.value, false);
+            if id.relation != IdRelation::Own || id.listed || (id.kind == IdKind::Other && !is_bare()) {
                 continue;
             }
             let Some(key) = roles::unit_key(id) else { continue };
@@ -222,7 +199,7 @@ impl Learned {
                 self.sample_zone(value, entry);
             }
             let asked = !polled.is_empty() && polled.contains(&*id.value);
-            self.observe_field(service, &id.label, id.kind, value, entry, asked);
+            self.fields.observe(service, &id.label, id.kind, value, entry, asked);
         }
     }
 
@@ -253,38 +230,6 @@ impl Learned {
         }
         if self.zone_ids.len() > ZONE_SAMPLE {
             self.zone_ids.pop_last();
-        }
-    }
-
-    fn observe_field(&mut self, service: &str, label: &str, kind: IdKind, value: u64, entry: &Entry, asked: bool) {
-        if !self.fields.get(service).is_some_and(|f| f.contains_key(label)) {
-            if self.field_count >= MAX_FIELDS {
-                return;
-            }
-            self.field_count += 1;
-            self.fields.entry(service.to_owned()).or_default().insert(label.to_owned(), Field::default());
-        }
-        let Some(field) = self.fields.get_mut(service).and_then(|f| f.get_mut(label)) else { return };
-        field.kind.get_or_insert(kind);
-        field.lines += 1;
-        if field.values.len() >= FIELD_SAMPLE && field.values.last_key_value().is_some_and(|(max, _)| value > *max) {
-            field.full = true;
-            return;
-        }
-        let v = field.values.entry(value).or_default();
-        v.lines += 1;
-        if !asked && v.requests.len() < MAX_MET {
-            for other in entry.ids.iter().filter(|o| o.kind == IdKind::Request && o.relation == IdRelation::Own && *o.label != *label) {
-                let h = (hash(&other.label), hash(&other.value));
-                if !v.requests.contains(&h) && v.requests.len() < MAX_MET {
-                    v.requests.push(h);
-                    v.requests.sort_unstable();
-                }
-            }
-        }
-        if field.values.len() > FIELD_SAMPLE {
-            field.values.pop_last();
-            field.full = true;
         }
     }
 
@@ -320,39 +265,7 @@ impl Learned {
             votes.into_iter().for_each(|(offset, n)| *mine.entry(offset).or_default() += n);
         }
         self.observe_habits(other.habits);
-        for (service, fields) in other.fields {
-            for (label, field) in fields {
-                self.merge_field(&service, &label, field);
-            }
-        }
-    }
-
-    fn merge_field(&mut self, service: &str, label: &str, field: Field) {
-        if !self.fields.get(service).is_some_and(|f| f.contains_key(label)) {
-            if self.field_count >= MAX_FIELDS {
-                return;
-            }
-            self.field_count += 1;
-        }
-        let mine = self.fields.entry(service.to_owned()).or_default().entry(label.to_owned()).or_default();
-        mine.kind = match (mine.kind, field.kind) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        mine.lines += field.lines;
-        mine.full |= field.full;
-        for (hash, value) in field.values {
-            let v = mine.values.entry(hash).or_default();
-            v.lines += value.lines;
-            v.requests.extend(value.requests);
-            v.requests.sort_unstable();
-            v.requests.dedup();
-            v.requests.truncate(MAX_MET);
-        }
-        while mine.values.len() > FIELD_SAMPLE {
-            mine.values.pop_last();
-            mine.full = true;
-        }
+        self.fields.merge(other.fields);
     }
 
     /// Compact form, for the commit.
@@ -368,7 +281,7 @@ impl Learned {
     /// The profile these statistics speak for. Its version is a hash of what it says: equal profiles have equal versions.
     pub fn profile(&self) -> Profile {
         let customs = self.habits.iter().map(|(source, habits)| (source.clone(), habits.customs())).filter(|(_, customs)| !customs.is_empty());
-        let mut profile = Profile { zones: self.zones(), customs: Arc::new(customs.collect()), ..Profile::default() };
+        let mut profile = Profile { zones: self.zones(), customs: Arc::new(customs.collect()), mains: self.fields.mains(), ..Profile::default() };
         for decision in self.roles() {
             if decision.kind != decision.by_name {
                 profile.roles.insert(roles::role_key(&decision.service, &decision.label), decision);
@@ -406,7 +319,7 @@ impl Learned {
 
     /// Every id field with its role and the numbers that decided.
     pub fn roles(&self) -> Vec<RoleDecision> {
-        self.fields.iter().flat_map(|(service, fields)| fields.iter().map(move |(label, field)| decide(service, label, field))).collect()
+        self.fields.roles()
     }
 }
 
@@ -418,50 +331,6 @@ fn quarter_hours(difference_ns: i64) -> Option<i32> {
     (rest.abs() < 420_000_000_000 && quarters.abs() <= 56).then_some((quarters * 900) as i32)
 }
 
-fn decide(service: &str, label: &str, field: &Field) -> RoleDecision {
-    let sampled = field.values.len();
-    let many = field.values.values().filter(|v| meets_many(v)).count();
-    let share = if sampled == 0 { 0.0 } else { many as f64 / sampled as f64 };
-    let distinct = if field.full {
-        // Bottom-k: the k-th smallest of n uniform hashes stands at k/n of the range.
-        let max = field.values.last_key_value().map_or(u64::MAX, |(h, _)| *h);
-        ((sampled as f64 - 1.0) * (u64::MAX as f64 / max.max(1) as f64)) as u64
-    } else {
-        sampled as u64
-    };
-    let mut lines: Vec<u64> = field.values.values().map(|v| v.lines).collect();
-    lines.sort_unstable();
-    let median = lines.get(lines.len() / 2).copied().unwrap_or(0);
-    let by_name = field.kind.unwrap_or(IdKind::Other);
-    let root_like = matches!(by_name, IdKind::Request | IdKind::Trace);
-    let (kind, why) = if !roles::is_work(by_name) {
-        (by_name, "its name says so".to_owned())
-    } else if sampled < ENOUGH {
-        (by_name, format!("its name says so; {sampled} values are too few for a test"))
-    } else if root_like && share > 0.5 {
-        (IdKind::Group, format!("{:.0} % of its values meet two or more requests", share * 100.0))
-    } else {
-        (by_name, "its name says so, the data does not contradict".to_owned())
-    };
-    RoleDecision {
-        service: service.to_owned(),
-        label: label.to_owned(),
-        by_name,
-        kind,
-        why,
-        lines: field.lines,
-        distinct,
-        sampled: sampled as u64,
-        many_requests: share,
-        first_step_repeat: median as f64,
-    }
-}
-
-/// Two values under one label: an edge's and an application's id of one request are two labels with one value each.
-fn meets_many(value: &Value) -> bool {
-    value.requests.windows(2).any(|pair| pair[0].0 == pair[1].0)
-}
-
 fn profile_version(profile: &Profile) -> u64 {
     let mut text = String::new();
     for (source, zone) in &profile.zones {
@@ -469,6 +338,9 @@ fn profile_version(profile: &Profile) -> u64 {
     }
     for (key, role) in &profile.roles {
         text.push_str(&format!("r{key}\u{1f}{:?}\n", role.kind));
+    }
+    for (service, main) in &profile.mains {
+        text.push_str(&format!("m{service}\u{1f}{}\u{1f}{:?}\n", main.label, main.handed));
     }
     for (source, customs) in &*profile.customs {
         text.push_str(&format!("c{source}\u{1f}{:?}{:?}{:?}{:?}\n", customs.convention, customs.first_key, customs.keys, customs.scale));

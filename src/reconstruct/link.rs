@@ -9,7 +9,7 @@ use crate::{
         trace::{LineRef, LinkRule},
     },
     reconstruct::{
-        item::{Item, WorkRef},
+        item::{Item, Standing, WorkRef},
         roles::level,
         words::Verb,
     },
@@ -64,13 +64,15 @@ struct Claim {
 pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], line_count: &mut dyn FnMut(&str) -> u64) -> Parentage {
     let mut claims: BTreeMap<Arc<str>, Claim> = BTreeMap::new();
     let mut polled: Vec<Arc<str>> = Vec::new();
+    // A trace may have been opened inside a task (a gateway's own): then each of its lines names the task and none a request.
+    let inner = kind == IdKind::Trace && items.iter().all(|i| i.refs.iter().any(|r| r.kind == IdKind::Task) && i.refs.iter().all(|r| r.kind != IdKind::Request));
     for item in items {
         let Some(own) = item.reference(unit) else { continue };
         if asks_about(item, own) {
             polled.extend(item.refs.iter().filter(|r| r.kind == IdKind::Request && &*r.key != unit).map(|r| r.key.clone()));
             continue;
         }
-        for (other, weight, rule) in parents_on_line(item, own, kind, line_count) {
+        for (other, weight, rule) in parents_on_line(item, own, kind, inner, line_count) {
             let firm = matches!(item.verb, Verb::Queue | Verb::Take | Verb::Begin) || item.entry.job.as_ref().is_some_and(|j| j.delay.is_some());
             let claim = claims.entry(other.key.clone()).or_insert(Claim { weight, rule, kind: other.kind, firm: false, lines: Vec::new() });
             if weight < claim.weight {
@@ -93,7 +95,7 @@ pub fn asks_about(item: &Item, own: &WorkRef) -> bool {
     own.label.as_ref() == "path" || item.entry.http.as_ref().and_then(|h| h.path.as_deref()).is_some_and(|path| path.contains(&*own.value))
 }
 
-fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, kind: IdKind, line_count: &mut dyn FnMut(&str) -> u64) -> Vec<(&'a WorkRef, Weight, LinkRule)> {
+fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, kind: IdKind, inner: bool, line_count: &mut dyn FnMut(&str) -> u64) -> Vec<(&'a WorkRef, Weight, LinkRule)> {
     let mut out = Vec::new();
     let subject = item.subject();
     match own.relation {
@@ -118,7 +120,7 @@ fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, kind: IdKind, line_count: 
             // The parent label speaks of the line's subject, and of ids of its own level beside it.
             IdRelation::Parent if is_subject || level(other.kind) == level(kind) => out.push((other, Weight::StatedParent, LinkRule::StatedParent)),
             IdRelation::Own if !other.listed => {
-                if let Some((weight, rule)) = beside(item, own, kind, other, subject, line_count) {
+                if let Some((weight, rule)) = beside(item, own, (kind, inner), other, subject, line_count) {
                     out.push((other, weight, rule));
                 }
             }
@@ -129,8 +131,14 @@ fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, kind: IdKind, line_count: 
 }
 
 /// Two own ids on one line: is `other` above `own`?
-fn beside(item: &Item, own: &WorkRef, kind: IdKind, other: &WorkRef, subject: Option<&WorkRef>, line_count: &mut dyn FnMut(&str) -> u64) -> Option<(Weight, LinkRule)> {
+fn beside(item: &Item, own: &WorkRef, (kind, inner): (IdKind, bool), other: &WorkRef, subject: Option<&WorkRef>, line_count: &mut dyn FnMut(&str) -> u64) -> Option<(Weight, LinkRule)> {
     let (mine, theirs) = (level(kind), level(other.kind));
+    if gives(item, other, own) {
+        return Some((Weight::HandOver, LinkRule::HandOver));
+    }
+    if gives(item, own, other) {
+        return None;
+    }
     if theirs < mine {
         // A trace that stands on fewer lines than the task beside it was opened inside the task (a gateway's own), not above it.
         if other.kind == IdKind::Trace && kind == IdKind::Task && line_count(&other.key) < line_count(&own.key) {
@@ -139,7 +147,7 @@ fn beside(item: &Item, own: &WorkRef, kind: IdKind, other: &WorkRef, subject: Op
         return Some(if theirs == 0 { (Weight::Root, LinkRule::StatedRoot) } else { (Weight::Near, LinkRule::HandOver) });
     }
     if theirs > mine {
-        let inside = kind == IdKind::Trace && other.kind == IdKind::Task && line_count(&own.key) < line_count(&other.key);
+        let inside = inner && !asks_about(item, other) && other.kind == IdKind::Task && line_count(&own.key) < line_count(&other.key);
         return inside.then_some((Weight::Root, LinkRule::HandOver));
     }
     if mine == 0 {
@@ -157,6 +165,15 @@ fn beside(item: &Item, own: &WorkRef, kind: IdKind, other: &WorkRef, subject: Op
     let named = is_id_of(&own.label, &other.label);
     let handed = subject.is_some_and(|s| s.key == other.key) || (item.verb == Verb::Queue && may_hand && !named && other.label.len() < own.label.len());
     handed.then_some((Weight::HandOver, LinkRule::HandOver))
+}
+
+/// Rule L4 where the names would say the opposite: a line about `from` that calls or enqueues names, once, an id of a kind above its own
+/// or of the same. What the kinds say holds where the data is silent, and a request is never handed over by what it asked for.
+fn gives(item: &Item, from: &WorkRef, to: &WorkRef) -> bool {
+    from.standing == Standing::Main
+        && to.standing == Standing::Handed
+        && matches!(item.verb, Verb::Queue | Verb::Begin)
+        && (1..=level(from.kind)).contains(&level(to.kind))
 }
 
 /// `message_id` beside `message`: the field that says id is the line's own, the bare noun is what the sentence speaks of.

@@ -13,6 +13,7 @@ mod document;
 pub mod executions;
 pub mod item;
 pub mod lanes;
+pub mod fields;
 pub mod learn;
 pub mod link;
 pub mod roles;

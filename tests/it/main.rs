@@ -5,6 +5,7 @@
 mod bad_input;
 mod cli;
 mod crash;
+mod critical_path;
 mod customs;
 mod docs;
 mod emitters;

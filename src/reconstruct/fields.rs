@@ -1,0 +1,233 @@
+//! What the id fields of every service show of themselves: how many lines and values, which requests their values meet, and so which
+//! role a field plays and which of them a service's lines are about.
+//!
+//! Guarantees: order-free and mergeable (values are sampled by the smallest hashes, lists keep their smallest members), memory bounded
+//! by the constants below. It never sees a value in clear and never links anything.
+
+use crate::{
+    model::{
+        entry::Entry,
+        id::{IdKind, IdRelation},
+        profile::{MainField, RoleDecision},
+    },
+    reconstruct::{learn::hash, roles},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Values sampled a field.
+const FIELD_SAMPLE: usize = 256;
+/// Most (service, label) fields watched.
+const MAX_FIELDS: usize = 4_096;
+/// Different requests remembered for a sampled value.
+const MAX_MET: usize = 6;
+/// A data test speaks from this many sampled values up.
+pub const ENOUGH: usize = 20;
+
+/// Every field watched, by service, then label.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Fields {
+    by_service: BTreeMap<String, BTreeMap<String, Field>>,
+    count: usize,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Field {
+    kind: Option<IdKind>,
+    lines: u64,
+    values: BTreeMap<u64, Value>,
+    /// Largest hash kept; values above it were let go.
+    full: bool,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Value {
+    lines: u64,
+    /// Its first and last line, as written: of one service, so of one zone.
+    span: Option<(i64, i64)>,
+    /// Hash of the label and of the value of requests that stand beside it.
+    requests: Vec<(u64, u64)>,
+}
+
+impl Value {
+    fn widen(&mut self, span: Option<(i64, i64)>) {
+        self.span = match (self.span, span) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (a, b) => a.or(b),
+        };
+    }
+
+    fn keep_smallest(&mut self) {
+        self.requests.sort_unstable();
+        self.requests.dedup();
+        self.requests.truncate(MAX_MET);
+    }
+
+    /// Two values under one label: an edge's and an application's id of one request are two labels with one value each.
+    fn meets_many(&self) -> bool {
+        self.requests.windows(2).any(|pair| pair[0].0 == pair[1].0)
+    }
+}
+
+impl Fields {
+    /// Takes note of a value (its hash) under a label. `asked`: the line's own path names it.
+    pub fn observe(&mut self, service: &str, label: &str, kind: IdKind, value: u64, entry: &Entry, asked: bool) {
+        if !self.by_service.get(service).is_some_and(|f| f.contains_key(label)) && !self.admit(service, label) {
+            return;
+        }
+        let Some(field) = self.by_service.get_mut(service).and_then(|f| f.get_mut(label)) else { return };
+        field.kind.get_or_insert(kind);
+        field.lines += 1;
+        if field.values.len() >= FIELD_SAMPLE && field.values.last_key_value().is_some_and(|(max, _)| value > *max) {
+            field.full = true;
+            return;
+        }
+        let v = field.values.entry(value).or_default();
+        v.lines += 1;
+        v.widen(entry.time.map(|t| (t.unix_ns, t.unix_ns)));
+        if !asked {
+            for other in entry.ids.iter().filter(|o| o.kind == IdKind::Request && o.relation == IdRelation::Own && *o.label != *label) {
+                v.requests.push((hash(&other.label), hash(&other.value)));
+            }
+            v.keep_smallest();
+        }
+        if field.values.len() > FIELD_SAMPLE {
+            field.values.pop_last();
+            field.full = true;
+        }
+    }
+
+    fn admit(&mut self, service: &str, label: &str) -> bool {
+        if self.count >= MAX_FIELDS {
+            return false;
+        }
+        self.count += 1;
+        self.by_service.entry(service.to_owned()).or_default().insert(label.to_owned(), Field::default());
+        true
+    }
+
+    /// Takes in what another reader of other lines counted.
+    pub fn merge(&mut self, other: Self) {
+        for (service, fields) in other.by_service {
+            for (label, field) in fields {
+                if self.by_service.get(&service).is_some_and(|f| f.contains_key(&label)) || self.admit(&service, &label) {
+                    self.by_service.entry(service.clone()).or_default().entry(label).or_default().merge(field);
+                }
+            }
+        }
+    }
+
+    /// Every field with its role and the numbers that decided.
+    pub fn roles(&self) -> Vec<RoleDecision> {
+        self.by_service.iter().flat_map(|(service, fields)| fields.iter().map(move |(label, field)| field.decide(service, label, fields))).collect()
+    }
+
+    /// By service: the field its lines are about, and the fields that only name what it hands over (`reconstruction.md` 2.4, rule L4).
+    pub fn mains(&self) -> BTreeMap<String, MainField> {
+        self.by_service.iter().filter_map(|(service, fields)| Some((service.clone(), main(fields)?))).collect()
+    }
+}
+
+impl Field {
+    fn merge(&mut self, other: Self) {
+        self.kind = match (self.kind, other.kind) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        self.lines += other.lines;
+        self.full |= other.full;
+        for (hash, value) in other.values {
+            let v = self.values.entry(hash).or_default();
+            v.lines += value.lines;
+            v.widen(value.span);
+            v.requests.extend(value.requests);
+            v.keep_smallest();
+        }
+        while self.values.len() > FIELD_SAMPLE {
+            self.values.pop_last();
+            self.full = true;
+        }
+    }
+
+    /// Lines a sampled value stands on, ascending.
+    fn lines_a_value(&self) -> Vec<u64> {
+        let mut lines: Vec<u64> = self.values.values().map(|v| v.lines).collect();
+        lines.sort_unstable();
+        lines
+    }
+
+    fn distinct(&self) -> u64 {
+        let sampled = self.values.len();
+        if !self.full {
+            return sampled as u64;
+        }
+        // Bottom-k: the k-th smallest of n uniform hashes stands at k/n of the range.
+        let max = self.values.last_key_value().map_or(u64::MAX, |(h, _)| *h);
+        ((sampled as f64 - 1.0) * (u64::MAX as f64 / max.max(1) as f64)) as u64
+    }
+
+    /// A bare `id` names the work of a service that knows its work by no other name, when each value lives shortly, on several lines,
+    /// and under one request at most (`reconstruction.md` 2.3, unknown label of strong shape). An entity's would come back.
+    fn is_the_only_work(&self, fields: &BTreeMap<String, Self>) -> bool {
+        let lines = self.lines_a_value();
+        let rival = fields.values().any(|f| f.kind.is_some_and(roles::is_work) && f.lines * 4 > self.lines);
+        if rival || lines.len() < ENOUGH || lines[lines.len() / 2] < 2 || self.values.values().any(Value::meets_many) {
+            return false;
+        }
+        let mut lives: Vec<i64> = self.values.values().filter_map(|v| v.span).map(|(a, b)| b.saturating_sub(a)).collect();
+        lives.sort_unstable();
+        let spans = || self.values.values().filter_map(|v| v.span);
+        let (Some(first), Some(last), Some(p90)) = (spans().map(|s| s.0).min(), spans().map(|s| s.1).max(), lives.get(lives.len() * 9 / 10)) else { return false };
+        p90.saturating_mul(10) < last.saturating_sub(first)
+    }
+
+    fn decide(&self, service: &str, label: &str, fields: &BTreeMap<String, Self>) -> RoleDecision {
+        let sampled = self.values.len();
+        let many = self.values.values().filter(|v| v.meets_many()).count();
+        let share = if sampled == 0 { 0.0 } else { many as f64 / sampled as f64 };
+        let lines = self.lines_a_value();
+        let median = lines.get(lines.len() / 2).copied().unwrap_or(0);
+        let by_name = self.kind.unwrap_or(IdKind::Other);
+        let root_like = matches!(by_name, IdKind::Request | IdKind::Trace);
+        let (kind, why) = if by_name == IdKind::Other && self.is_the_only_work(fields) {
+            (IdKind::Task, "the only id of its service, each value short-lived and on several lines".to_owned())
+        } else if !roles::is_work(by_name) {
+            (by_name, "its name says so".to_owned())
+        } else if sampled < ENOUGH {
+            (by_name, format!("its name says so; {sampled} values are too few for a test"))
+        } else if root_like && share > 0.5 {
+            (IdKind::Group, format!("{:.0} % of its values meet two or more requests", share * 100.0))
+        } else {
+            (by_name, "its name says so, the data does not contradict".to_owned())
+        };
+        RoleDecision {
+            service: service.to_owned(),
+            label: label.to_owned(),
+            by_name,
+            kind,
+            why,
+            lines: self.lines,
+            distinct: self.distinct(),
+            sampled: sampled as u64,
+            many_requests: share,
+            first_step_repeat: median as f64,
+        }
+    }
+}
+
+/// The work field on by far the most lines of a service, each value on several; and the work fields whose every value stands on one
+/// line. A request id is never handed over by what stands below it, so request fields are not among the latter.
+fn main(fields: &BTreeMap<String, Field>) -> Option<MainField> {
+    let work = || fields.iter().filter(|(_, f)| f.kind.is_some_and(roles::is_work) && f.kind != Some(IdKind::Span));
+    let (label, field) = work().max_by_key(|(label, f)| (f.lines, std::cmp::Reverse((*label).clone())))?;
+    let several = field.lines_a_value();
+    if several.len() < ENOUGH || several[several.len() / 2] < 2 {
+        return None;
+    }
+    let once = |f: &Field| f.values.len() >= ENOUGH && f.lines_a_value().iter().all(|n| *n == 1);
+    let handed: BTreeSet<String> = work()
+        .filter(|(other, f)| *other != label && !matches!(f.kind, Some(IdKind::Request | IdKind::Trace)) && f.lines * 3 <= field.lines * 2 && once(f))
+        .map(|(other, _)| other.clone())
+        .collect();
+    (!handed.is_empty()).then(|| MainField { label: label.clone(), handed })
+}
