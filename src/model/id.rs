@@ -116,6 +116,9 @@ fn shorten(value: &str) -> String {
     format!("{}…{hash}", &value[..head])
 }
 
+/// Label of an id that stands in a text without a name. It links nothing; a line that names no other work may be about it.
+pub const UNNAMED: &str = "text";
+
 /// Exactly the shape `8-4-4-4-12` of hex digits.
 pub fn is_uuid(bytes: &[u8]) -> bool {
     bytes.len() == 36 && bytes.iter().enumerate().all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() })

@@ -329,6 +329,8 @@ pub enum PlacedBy {
     Lane,
     /// No other unit that writes such lines ran in its source.
     Alone,
+    /// Its text holds the unit's id, which no word there names.
+    Text,
 }
 
 impl PlacedBy {
@@ -337,6 +339,7 @@ impl PlacedBy {
         match self {
             Self::Lane => "no id, by its thread",
             Self::Alone => "no id, by its task",
+            Self::Text => "id in the text",
         }
     }
 
@@ -345,6 +348,7 @@ impl PlacedBy {
         match self {
             Self::Lane => "no id: written by the thread or worker that ran this work",
             Self::Alone => "no id: written while only this task could have",
+            Self::Text => "its text holds this id, though no word there says of what",
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         entry::Entry,
         id::{IdKind, IdRelation},
         profile::Profile,
-        trace::{Anomaly, AnomalyKind, LineRef, Neighbour},
+        trace::{Anomaly, AnomalyKind, LineRef, Neighbour, PlacedBy},
     },
     reconstruct::{
         build::{self, Tree, Unit},
@@ -361,18 +361,23 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         Ok(found)
     }
 
-    fn fetch(&mut self, key: &Arc<str>) -> Result<Rc<Fetched>, S::Error> {
+    pub(super) fn fetch(&mut self, key: &Arc<str>) -> Result<Rc<Fetched>, S::Error> {
         if let Some(known) = self.units.get(key) {
             return Ok(known.clone());
         }
         let places = self.source.places(key, MAX_LINES_OF_ID)?;
         let records = places.len() as u64;
-        let mut items = Vec::with_capacity(places.len());
+        let (mut items, mut mentions) = (Vec::with_capacity(places.len()), Vec::new());
         for place in places {
             let item = self.item(place)?;
             if item.reference(key).is_some() {
                 items.push(item);
+            } else if item.mention.as_ref() == Some(key) {
+                mentions.push(item);
             }
+        }
+        if let Some(unit) = naming(&items, key).map(|r| WorkRef { kind: kind_of(key, &items), ..unnamed::own(r) }) {
+            items.extend(mentions.iter().map(|item| Rc::new(unnamed::with_owner(item, unit.clone(), PlacedBy::Text))));
         }
         let total = if records >= MAX_LINES_OF_ID as u64 { self.source.count(key) } else { items.len() as u64 };
         let kind = kind_of(key, &items);
@@ -382,19 +387,18 @@ impl<'a, S: LineSource> Assembler<'a, S> {
     }
 }
 
-/// The kind most of its lines give a unit; of a tie the upper one.
+/// The kind most of its own lines give a unit, else most of those that name it as another's; of a tie the upper one. What a child
+/// calls its parent (`origin`) is a guess from the child's kind.
 fn kind_of(key: &str, items: &[Rc<Item>]) -> IdKind {
-    let mut counts: BTreeMap<IdKind, u32> = BTreeMap::new();
-    for item in items {
-        if let Some(r) = item.reference(key) {
-            *counts.entry(r.kind).or_default() += if r.relation == IdRelation::Own { 2 } else { 1 };
-        }
+    let mut counts: BTreeMap<(bool, IdKind), u32> = BTreeMap::new();
+    for r in items.iter().filter_map(|item| item.reference(key)) {
+        *counts.entry((r.relation == IdRelation::Own, r.kind)).or_default() += 1;
     }
-    counts.into_iter().max_by_key(|(kind, n)| (*n, std::cmp::Reverse(roles::level(*kind)))).map_or(IdKind::Other, |(kind, _)| kind)
+    counts.into_iter().max_by_key(|((own, kind), n)| (*own, *n, std::cmp::Reverse(roles::level(*kind)))).map_or(IdKind::Other, |((_, kind), _)| kind)
 }
 
 /// How most lines name a unit, its own lines before others; of a tie the smaller name. Free of the order of lines.
-fn naming<'a>(items: &'a [Rc<Item>], key: &str) -> Option<&'a WorkRef> {
+pub(super) fn naming<'a>(items: &'a [Rc<Item>], key: &str) -> Option<&'a WorkRef> {
     let mut votes: BTreeMap<(bool, &str, &str), (u32, &WorkRef)> = BTreeMap::new();
     for r in items.iter().filter_map(|item| item.reference(key)) {
         votes.entry((r.relation == IdRelation::Own, &*r.label, &*r.value)).or_insert((0, r)).0 += 1;

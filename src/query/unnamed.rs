@@ -84,6 +84,13 @@ impl<S: LineSource> Assembler<'_, S> {
         Ok(None)
     }
 
+    /// A line that names no work may be about the unit whose id stands in its text.
+    fn about(&mut self, item: Rc<Item>) -> Result<Rc<Item>, S::Error> {
+        let Some(key) = &item.mention else { return Ok(item) };
+        let fetched = self.fetch(key)?;
+        Ok(fetched.items.iter().find(|known| at(known) == at(&item)).cloned().unwrap_or(item))
+    }
+
     /// The owners of the ownerless lines of a place in a block of time.
     fn owners(&mut self, place: &stretch::Place, block: i64) -> Result<Rc<Owners>, S::Error> {
         if let Some(known) = self.owners.get(&(place.clone(), block)) {
@@ -106,7 +113,8 @@ impl<S: LineSource> Assembler<'_, S> {
         let mut found: BTreeMap<Place, Rc<Item>> = BTreeMap::new();
         for term in terms {
             for line in self.source.places(&term, MAX_LINES as usize)? {
-                found.insert(line, self.item(line)?);
+                let item = self.item(line)?;
+                found.insert(line, self.about(item)?);
             }
         }
         // One record may hold entries of several places.
@@ -122,6 +130,11 @@ impl<S: LineSource> Assembler<'_, S> {
         let owners = owners.into_iter().filter(|(index, _)| inside(&lines[*index]));
         Ok(owners.map(|(index, owner)| (at(&lines[index]), (owner, why))).collect())
     }
+}
+
+/// A unit as the line's own.
+pub(super) fn own(unit: &WorkRef) -> WorkRef {
+    WorkRef { relation: IdRelation::Own, listed: false, ..unit.clone() }
 }
 
 /// The line with the unit it is of.

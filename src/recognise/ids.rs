@@ -111,6 +111,10 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, common: &Common, out
         if !acceptable(value, id.id.says_id || group) {
             continue;
         }
+        let by_plural = leaf.kind == Kind::Array && id.id.listed && !id.id.says_id && matches!(id.id.kind, KindRule::Is(_));
+        if by_plural && !is_strong(value, false) {
+            continue;
+        }
         // `next: 3`, `scheduled: 20261129`: a name that says neither kind nor id needs a value that can be nothing else.
         let is_bare = || common.id_word("bare", id.id.label.rsplit('.').next().unwrap_or_default());
         if id.id.kind == KindRule::AsOwn && !id.id.says_id && !is_strong(value, false) && !is_bare() {
@@ -127,6 +131,8 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, common: &Common, out
 
 fn kind_of(line: &Line<'_, '_>, id: &IdLeaf, value: &str, common: &Common, out: &Ids) -> Option<IdKind> {
     Some(match id.id.kind {
+        // The call that a line about a tool names is the tool's; so is one whose value says so.
+        KindRule::Is(IdKind::Call) if kind_by_value(value, common) == Some(IdKind::Tool) || (line.text(Role::Tool).is_some() && line.text(Role::ModelRequested).is_none()) => IdKind::Tool,
         KindRule::Is(kind) => kind,
         KindRule::AsOwn | KindRule::Named if id.beside.is_some() => IdKind::Task,
         KindRule::AsOwn => own_prefix(value, common).or_else(|| out.own_kind()).unwrap_or(if is_hex16(value) { IdKind::Span } else { IdKind::Task }),

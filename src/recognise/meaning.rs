@@ -276,6 +276,17 @@ fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
     Some(IdUse { kind, relation, label, listed: plural, says_id, queue: foreign.map(String::into_boxed_str), in_run: false })
 }
 
+/// `toolCalls: […]`, `jobs: […]`: a list named by the plural of what it lists.
+pub fn list_of_ids(dotted: &str, common: &Common) -> Option<IdUse> {
+    let parts = components(dotted);
+    let words = words(parts.last()?);
+    let noun = words.last()?.strip_suffix('s')?;
+    let kind = [("request", IdKind::Request), ("task", IdKind::Task), ("tool", IdKind::Tool), ("call", IdKind::Call)].into_iter().find(|(list, _)| common.id_word(list, noun))?.1;
+    let kind = if words.iter().any(|w| w == "tool") { IdKind::Tool } else { kind };
+    let label = parts[parts.len().saturating_sub(2)..].join(".").into();
+    Some(IdUse { kind: KindRule::Is(kind), relation: IdRelation::Own, label, listed: true, says_id: false, queue: None, in_run: false })
+}
+
 fn relation_of(word: &str, common: &Common) -> Option<IdRelation> {
     for (list, relation) in [("parent", IdRelation::Parent), ("child", IdRelation::Child), ("retry_of", IdRelation::RetryOf)] {
         if common.id_word(list, word) {

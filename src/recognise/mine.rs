@@ -18,6 +18,10 @@ use crate::{
 use memchr::memmem;
 use rustc_hash::FxHashSet;
 
+/// Label of an id in a text that no word names.
+pub use crate::model::id::UNNAMED;
+/// Label of one inside brackets: what something was called with.
+const ARGUMENT: &str = "argument";
 /// How much of a text is looked at.
 const HEAD_BYTES: usize = 4_096;
 /// Most ids taken from one text.
@@ -70,7 +74,7 @@ pub fn ids(text: &str, service: &str, common: &Common, out: &mut Ids) {
 fn strong(text: &str, start: usize, word: &str, common: &Common, out: &mut Ids) {
     if let Some(known) = out.list.iter_mut().find(|i| i.value.contains(word)) {
         // Seen without a name before: a later mention may name it.
-        if &*known.label == "text"
+        if matches!(&*known.label, UNNAMED | ARGUMENT)
             && *known.value == *word
             && let Some((kind, relation, label)) = label_before(text, start, common)
         {
@@ -92,7 +96,9 @@ fn strong(text: &str, start: usize, word: &str, common: &Common, out: &mut Ids) 
         return;
     }
     let kind = kind_by_value(word, common).unwrap_or(IdKind::Other);
-    out.add(IdRef { kind, relation: IdRelation::Own, label: "text".into(), value: word.into(), scope: None, listed: false });
+    let before = &text[..start];
+    let label = if before.rfind('(') > before.rfind(')') { ARGUMENT } else { UNNAMED };
+    out.add(IdRef { kind, relation: IdRelation::Own, label: label.into(), value: word.into(), scope: None, listed: false });
 }
 
 fn of_path_part(text: &str, start: usize, word: &str, common: &Common, out: &mut Ids) {

@@ -189,7 +189,10 @@ impl Plan {
         for (i, leaf) in leaves.iter().enumerate() {
             let dotted = &paths[i];
             counted |= v.is_some_and(|v| v.attempt_counted.contains(dotted));
-            let found = told(&written[i], active, v.is_some()).unwrap_or_else(|| read(dotted, tables, v, &owners));
+            let mut found = told(&written[i], active, v.is_some()).unwrap_or_else(|| read(dotted, tables, v, &owners));
+            if found.is_empty() && leaf.kind == Kind::Array {
+                found.extend(meaning::list_of_ids(dotted, &tables.common).map(Meaning::Id));
+            }
             let tagged = leaf.kind == Kind::Array && dotted.to_ascii_lowercase().ends_with("tags");
             if found.is_empty() && (leaf.kind == Kind::Str || tagged) {
                 unclaimed.push(i as u16);

@@ -35,6 +35,8 @@ pub struct Fields {
 struct Field {
     kind: Option<IdKind>,
     lines: u64,
+    /// Of them, lines about a call of a model.
+    on_calls: u64,
     values: BTreeMap<u64, Value>,
     /// Largest hash kept; values above it were let go.
     full: bool,
@@ -78,6 +80,7 @@ impl Fields {
         let Some(field) = self.by_service.get_mut(service).and_then(|f| f.get_mut(label)) else { return };
         field.kind.get_or_insert(kind);
         field.lines += 1;
+        field.on_calls += u64::from(entry.model.is_some());
         if field.values.len() >= FIELD_SAMPLE && field.values.last_key_value().is_some_and(|(max, _)| value > *max) {
             field.full = true;
             return;
@@ -135,6 +138,7 @@ impl Field {
             (a, b) => a.or(b),
         };
         self.lines += other.lines;
+        self.on_calls += other.on_calls;
         self.full |= other.full;
         for (hash, value) in other.values {
             let v = self.values.entry(hash).or_default();
@@ -166,6 +170,16 @@ impl Field {
         ((sampled as f64 - 1.0) * (u64::MAX as f64 / max.max(1) as f64)) as u64
     }
 
+    /// A request id on nothing but lines about a model's calls, in a service that knows its work by another name and does more than call,
+    /// is what the provider calls the call.
+    fn is_of_calls(&self, fields: &BTreeMap<String, Self>) -> bool {
+        let lines = self.lines_a_value();
+        let few = lines.get(lines.len() / 2).is_some_and(|n| *n <= 2);
+        let is_work = |f: &Self| f.kind.is_some_and(roles::is_work) && f.kind != Some(IdKind::Span);
+        let known_otherwise = || fields.values().any(|f| is_work(f) && f.lines > self.lines + self.lines / 4 && f.on_calls * 10 < f.lines * 7);
+        self.on_calls * 20 >= self.lines * 19 && few && known_otherwise()
+    }
+
     /// A bare `id` names the work of a service that knows its work by no other name, when each value lives shortly, on several lines,
     /// and under one request at most (`reconstruction.md` 2.3, unknown label of strong shape). An entity's would come back.
     fn is_the_only_work(&self, fields: &BTreeMap<String, Self>) -> bool {
@@ -195,6 +209,8 @@ impl Field {
             (by_name, "its name says so".to_owned())
         } else if sampled < ENOUGH {
             (by_name, format!("its name says so; {sampled} values are too few for a test"))
+        } else if by_name == IdKind::Request && self.is_of_calls(fields) {
+            (IdKind::Call, "stands on nothing but calls of a model".to_owned())
         } else if root_like && share > 0.5 {
             (IdKind::Group, format!("{:.0} % of its values meet two or more requests", share * 100.0))
         } else {

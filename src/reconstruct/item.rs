@@ -5,7 +5,7 @@
 use crate::{
     model::{
         entry::Entry,
-        id::{IdKind, IdRelation},
+        id::{IdKind, IdRelation, UNNAMED, is_strong},
         profile::Profile,
         time::Instant,
         trace::{LineRef, PlacedBy},
@@ -66,6 +66,8 @@ pub struct Item {
     pub failed: bool,
     /// Work ids.
     pub refs: Vec<WorkRef>,
+    /// It names no work, but its text holds one id that no word names: the unit it is about, if that id is one's.
+    pub mention: Option<Arc<str>>,
     /// It names no unit of its own: what proves whose it is.
     pub placed_by: Option<PlacedBy>,
     /// Its time is the begin of the length it states.
@@ -84,7 +86,7 @@ impl Item {
             Some(main) if main.handed.contains(label) => Standing::Handed,
             _ => Standing::Unknown,
         };
-        let refs = entry
+        let refs: Vec<WorkRef> = entry
             .ids
             .iter()
             .filter_map(|id| {
@@ -97,9 +99,10 @@ impl Item {
                 Some(WorkRef { key, kind, relation: id.relation, listed: id.listed, label: id.label.clone(), value: id.value.clone(), scope, standing: standing(&id.label) })
             })
             .collect();
+        let mention = if refs.is_empty() { mention(&entry) } else { None };
         let verb = words::verb(&entry);
         let failed = words::failed(&entry);
-        Self { entry, line, time_ns, quantum_ns, verb, failed, refs, placed_by: None, stamped_at_begin: false }
+        Self { entry, line, time_ns, quantum_ns, verb, failed, refs, mention, placed_by: None, stamped_at_begin: false }
     }
 
     /// Service, else the source's name.
@@ -142,6 +145,16 @@ impl Item {
     pub fn corrected(&self, instant: Instant, profile: &Profile) -> i64 {
         corrected(&self.entry, instant, profile)
     }
+}
+
+/// The one strong id in a text that no word names; an access line asks about what stands in it.
+fn mention(entry: &Entry) -> Option<Arc<str>> {
+    if entry.http.is_some() {
+        return None;
+    }
+    let mut unnamed = entry.ids.iter().filter(|id| id.kind == IdKind::Other && &*id.label == UNNAMED && is_strong(&id.value, false));
+    let (only, other) = (unnamed.next()?, unnamed.next());
+    if other.is_none() { roles::unit_key(only).map(Into::into) } else { None }
 }
 
 fn label_parts(label: &str) -> usize {

@@ -12,6 +12,7 @@ use crate::{
     },
     reconstruct::{
         item::{Item, WorkRef},
+        solo::is_ownerless,
         words,
     },
 };
@@ -78,7 +79,7 @@ pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
     let mut families = Families::of(lines);
     let mut run: Option<Run> = None;
     for (index, line) in lines.iter().enumerate() {
-        if line.refs.is_empty() {
+        if is_ownerless(line) || line.refs.is_empty() {
             if let Some(run) = &mut run {
                 without_id(run, &mut found, lines, index);
             }

@@ -10,7 +10,7 @@ use crate::{
     },
     reconstruct::{
         item::{Item, Standing, WorkRef},
-        roles::level,
+        roles::{CALL_LEVEL, level},
         words::Verb,
     },
 };
@@ -106,6 +106,13 @@ fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, kind: IdKind, inner: bool,
             }
             return out;
         }
+        // What a line lists of calls (the tools a model asked for) is made by its unit: a call is no member of a batch.
+        IdRelation::Own if own.listed && level(kind) == CALL_LEVEL => {
+            if let Some(maker) = subject.filter(|s| s.key != own.key) {
+                out.push((maker, Weight::HandOver, LinkRule::HandOver));
+            }
+            return out;
+        }
         IdRelation::Own if own.listed => {
             if let Some(subject) = subject.filter(|s| s.key != own.key && level(s.kind) <= level(kind)) {
                 out.push((subject, Weight::Member, LinkRule::Batch));
@@ -192,10 +199,13 @@ fn settle(claims: BTreeMap<Arc<str>, Claim>, polled: Vec<Arc<str>>) -> Parentage
     let has_near = list.iter().any(|(_, c)| c.weight < Weight::Root);
     let mut shared = Vec::new();
     if all.len() > 1 && !has_near {
-        if firm.len() == 1 {
-            list.retain(|(k, c)| c.kind != IdKind::Request || *k == firm[0]);
-        } else {
-            shared = all;
+        if !firm.is_empty() {
+            list.retain(|(k, c)| c.kind != IdKind::Request || firm.contains(k));
+        }
+        // Several may be names of one request, which only their own lines tell.
+        shared = if firm.is_empty() { all } else { firm };
+        if shared.len() == 1 {
+            shared.clear();
         }
     }
     list.sort_by(|(ka, a), (kb, b)| {

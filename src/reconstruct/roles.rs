@@ -18,11 +18,14 @@ pub fn level(kind: IdKind) -> u8 {
     match kind {
         IdKind::Request | IdKind::Trace => 0,
         IdKind::Task => 1,
-        IdKind::Call | IdKind::Tool => 2,
+        IdKind::Call | IdKind::Tool => CALL_LEVEL,
         IdKind::Span => 3,
         IdKind::Group | IdKind::Other => 9,
     }
 }
+
+/// The level of calls: something below a request or task made them.
+pub const CALL_LEVEL: u8 = 2;
 
 /// Key of a role decision.
 pub fn role_key(service: &str, label: &str) -> String {

@@ -11,6 +11,7 @@ use crate::{
     reconstruct::{
         item::{Item, WorkRef},
         lanes::{Families, template},
+        roles::{CALL_LEVEL, level},
         words::Verb,
     },
 };
@@ -22,9 +23,14 @@ const TELLING: u32 = 5;
 /// So many runs of another kind by itself, without such a line, show that it writes none.
 const CLEARED: u32 = 3;
 
-/// The line has a time and names no unit that it is of: at most what it hands over.
+/// The line has a time and names no unit that runs: at most what it hands over, or a call that something made.
 pub fn is_ownerless(item: &Item) -> bool {
-    item.time_ns.is_some() && item.refs.iter().all(|r| r.relation == IdRelation::Child)
+    item.time_ns.is_some() && item.refs.iter().all(is_below)
+}
+
+/// An id that says nothing of whose the line is.
+pub fn is_below(r: &WorkRef) -> bool {
+    r.relation == IdRelation::Child || (level(r.kind) == CALL_LEVEL && r.relation == IdRelation::Own)
 }
 
 /// A time in which a unit ran.
@@ -130,7 +136,7 @@ fn stretches(lines: &[Item]) -> Vec<Stretch<'_>> {
     for line in lines {
         let Some(at) = line.time_ns else { continue };
         // To hand a task over is not to run it.
-        for r in line.refs.iter().filter(|r| r.relation == IdRelation::Own && !r.listed && line.verb != Verb::Queue) {
+        for r in line.refs.iter().filter(|r| r.relation == IdRelation::Own && !r.listed && line.verb != Verb::Queue && !is_below(r)) {
             let family = families.number(&r.key);
             if r.kind == IdKind::Task {
                 has_task.insert(family);
