@@ -59,6 +59,9 @@ impl Severity {
     }
 }
 
+/// Status of an access record whose client left before anything was sent, as Caddy and Envoy write it.
+pub const NEVER_ANSWERED: u16 = 0;
+
 /// One log record as it was understood.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Entry {

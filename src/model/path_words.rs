@@ -329,6 +329,8 @@ pub enum PlacedBy {
     Lane,
     /// No other unit that writes such lines ran in its source.
     Alone,
+    /// It names the session of the only work of that session that ran in its process.
+    Session,
     /// Its text holds the unit's id, which no word there names.
     Text,
 }
@@ -339,6 +341,7 @@ impl PlacedBy {
         match self {
             Self::Lane => "no id, by its thread",
             Self::Alone => "no id, by its task",
+            Self::Session => "no id, by its session",
             Self::Text => "id in the text",
         }
     }
@@ -348,6 +351,7 @@ impl PlacedBy {
         match self {
             Self::Lane => "no id: written by the thread or worker that ran this work",
             Self::Alone => "no id: written while only this task could have",
+            Self::Session => "no id: names a session, whose only work in this process it was written during",
             Self::Text => "its text holds this id, though no word there says of what",
         }
     }

@@ -8,7 +8,7 @@ use super::unnamed::{self, Owners};
 use crate::{
     model::{
         entry::Entry,
-        id::{IdKind, IdRelation},
+        id::{IdKind, IdRef, IdRelation, is_strong},
         profile::Profile,
         trace::{Anomaly, AnomalyKind, LineRef, Neighbour, PlacedBy},
     },
@@ -32,6 +32,9 @@ pub const MAX_UNITS: usize = 10_000;
 pub const MAX_LINES: usize = 200_000;
 /// Most lines read of one id: beyond it the id is a hub, its first lines are shown with the count.
 pub const MAX_LINES_OF_ID: usize = 5_000;
+/// Most ids of one unit's lines that are looked up because their names say nothing, and most records such an id may stand on.
+const MAX_ELSEWHERE: usize = 64;
+const MAX_LINES_ELSEWHERE: u64 = 1_000;
 /// Most steps from any id to its root.
 const MAX_CLIMB: usize = 64;
 /// Deepest tree that is followed.
@@ -172,7 +175,8 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             for item in &unnamed {
                 lines.entry(at(item)).or_insert_with(|| item.clone());
             }
-            for (candidate, relation) in mentioned(fetched.items.iter().chain(&unnamed), &key) {
+            let elsewhere = self.named_elsewhere(&fetched.items)?;
+            for (candidate, relation) in mentioned(fetched.items.iter().chain(&unnamed), &key).into_iter().chain(elsewhere) {
                 if tree.units.contains_key(&candidate) {
                     continue;
                 }
@@ -188,6 +192,21 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         tree.items = lines.into_values().map(Rc::unwrap_or_clone).collect();
         build::settle(&mut tree);
         Ok(tree)
+    }
+
+    /// Units that lines name under a word that says neither kind nor owner (`follow_up_id`): known as work by lines of their own.
+    fn named_elsewhere(&mut self, items: &[Rc<Item>]) -> Result<Vec<(Arc<str>, IdRelation)>, S::Error> {
+        let mut keys: Vec<Arc<str>> = items.iter().flat_map(|item| item.entry.ids.iter().filter_map(handed_under_another_name)).map(Into::into).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys.truncate(MAX_ELSEWHERE);
+        let mut out = Vec::new();
+        for key in keys {
+            if self.source.count(&key) <= MAX_LINES_ELSEWHERE && !self.fetch(&key)?.items.is_empty() {
+                out.push((key, IdRelation::Child));
+            }
+        }
+        Ok(out)
     }
 
     pub(super) fn item(&mut self, place: Place) -> Result<Rc<Item>, S::Error> {
@@ -367,16 +386,19 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         }
         let places = self.source.places(key, MAX_LINES_OF_ID)?;
         let records = places.len() as u64;
-        let (mut items, mut mentions) = (Vec::with_capacity(places.len()), Vec::new());
+        let (mut items, mut mentions, mut handed) = (Vec::with_capacity(places.len()), Vec::new(), Vec::new());
         for place in places {
             let item = self.item(place)?;
             if item.reference(key).is_some() {
                 items.push(item);
             } else if item.mention.as_ref() == Some(key) {
                 mentions.push(item);
+            } else if item.subject().is_some() && item.entry.ids.iter().any(|id| handed_under_another_name(id).as_deref() == Some(key)) {
+                handed.push(item);
             }
         }
         if let Some(unit) = naming(&items, key).map(|r| WorkRef { kind: kind_of(key, &items), ..unnamed::own(r) }) {
+            items.extend(handed.iter().map(|item| Rc::new(unnamed::with_child(item, unit.clone()))));
             items.extend(mentions.iter().map(|item| Rc::new(unnamed::with_owner(item, unit.clone(), PlacedBy::Text))));
         }
         let total = if records >= MAX_LINES_OF_ID as u64 { self.source.count(key) } else { items.len() as u64 };
@@ -385,6 +407,19 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         self.units.insert(key.clone(), fetched.clone());
         Ok(fetched)
     }
+}
+
+/// The unit an id names if others know it as work: a strong value under a name of its own that says id and nothing more.
+fn handed_under_another_name(id: &IdRef) -> Option<String> {
+    let says_id = |label: &str| label.rsplit(['_', '.', '-']).next().is_some_and(|last| last.len() <= 4 && last.to_ascii_lowercase().ends_with("id")) || label.ends_with("Id");
+    (id.kind == IdKind::Other && id.relation == IdRelation::Own && label_is_longer(&id.label) && says_id(&id.label) && is_strong(&id.value, false))
+        .then(|| roles::unit_key(id))
+        .flatten()
+}
+
+/// A bare `id` is the line's own, whatever that is.
+fn label_is_longer(label: &str) -> bool {
+    label.len() > 4
 }
 
 /// The kind most of its own lines give a unit, else most of those that name it as another's; of a tie the upper one. What a child

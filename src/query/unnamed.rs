@@ -8,7 +8,7 @@ use crate::{
     model::{id::IdRelation, trace::PlacedBy},
     reconstruct::{
         item::{self, Item, WorkRef},
-        lanes, solo,
+        lanes, session, solo,
         stretch::{self, BLOCK, PIECES_AFTER, PIECES_BEFORE, piece_of},
     },
 };
@@ -120,21 +120,32 @@ impl<S: LineSource> Assembler<'_, S> {
         // One record may hold entries of several places.
         let mut lines: Vec<Item> = found.into_values().filter(|item| stretch::Place::of(&item.entry).contains(&Some(place.clone()))).map(Rc::unwrap_or_clone).collect();
         let inside = |item: &Item| piece_of(&item.entry).is_some_and(|piece| (first..=last).contains(&piece));
-        let (owners, why) = match place {
-            stretch::Place::Lane(_) => (lanes::owners(&lines), PlacedBy::Lane),
+        let why = |why: PlacedBy| move |(index, owner)| (index, owner, why);
+        let mut owners: Vec<(usize, WorkRef, PlacedBy)> = Vec::new();
+        match place {
+            stretch::Place::Lane(_) => owners.extend(lanes::owners(&lines).into_iter().map(why(PlacedBy::Lane))),
             stretch::Place::Writer(_) => {
                 item::sort(&mut lines);
-                (solo::owners(&lines), PlacedBy::Alone)
+                // Of two rules that place a line the one that knows more speaks last.
+                owners.extend(session::owners(&lines).into_iter().map(why(PlacedBy::Session)));
+                owners.extend(solo::owners(&lines).into_iter().map(why(PlacedBy::Alone)));
             }
-        };
-        let owners = owners.into_iter().filter(|(index, _)| inside(&lines[*index]));
-        Ok(owners.map(|(index, owner)| (at(&lines[index]), (owner, why))).collect())
+        }
+        let owners = owners.into_iter().filter(|(index, ..)| inside(&lines[*index]));
+        Ok(owners.map(|(index, owner, why)| (at(&lines[index]), (owner, why))).collect())
     }
 }
 
 /// A unit as the line's own.
 pub(super) fn own(unit: &WorkRef) -> WorkRef {
     WorkRef { relation: IdRelation::Own, listed: false, ..unit.clone() }
+}
+
+/// The line with a unit it hands over under a name that does not say so.
+pub(super) fn with_child(item: &Item, unit: WorkRef) -> Item {
+    let mut item = item.clone();
+    item.refs.push(WorkRef { relation: IdRelation::Child, ..unit });
+    item
 }
 
 /// The line with the unit it is of.

@@ -4,7 +4,7 @@
 
 use crate::{
     model::{
-        entry::{Attempt, Entry, Failure, Fallback, Job, ModelCall, Severity, Write},
+        entry::{Attempt, Entry, Failure, Fallback, Job, ModelCall, NEVER_ANSWERED, Severity, Write},
         id::{IdKind, IdRef, IdRelation, is_strong},
         time::Length,
     },
@@ -60,6 +60,10 @@ fn status(line: &Line<'_, '_>, entry: &mut Entry) {
         let digits = text.bytes().all(|b| b.is_ascii_digit());
         if digits && code.is_none() {
             code = text.parse::<u16>().ok().filter(|s| (100..600).contains(s));
+            // An access record with status 0 (Caddy, Envoy): nothing was sent, as nobody was there any more to read it.
+            if text == "0" && line.text(Role::Method).is_some() {
+                code = Some(NEVER_ANSWERED);
+            }
         } else if !digits && word.is_none() && is_outcome(text) {
             word = Some(text.into());
         }

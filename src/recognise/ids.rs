@@ -132,7 +132,9 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, common: &Common, out
 fn kind_of(line: &Line<'_, '_>, id: &IdLeaf, value: &str, common: &Common, out: &Ids) -> Option<IdKind> {
     Some(match id.id.kind {
         // The call that a line about a tool names is the tool's; so is one whose value says so.
-        KindRule::Is(IdKind::Call) if kind_by_value(value, common) == Some(IdKind::Tool) || (line.text(Role::Tool).is_some() && line.text(Role::ModelRequested).is_none()) => IdKind::Tool,
+        KindRule::Is(IdKind::Call) if kind_by_value(value, common) == Some(IdKind::Tool) || (line.text(Role::Tool).is_some() && line.text(Role::ModelRequested).is_none()) => {
+            IdKind::Tool
+        }
         KindRule::Is(kind) => kind,
         KindRule::AsOwn | KindRule::Named if id.beside.is_some() => IdKind::Task,
         KindRule::AsOwn => own_prefix(value, common).or_else(|| out.own_kind()).unwrap_or(if is_hex16(value) { IdKind::Span } else { IdKind::Task }),

@@ -6,7 +6,7 @@
 use crate::{
     model::{
         id::{IdKind, IdRelation},
-        trace::{Anomaly, AnomalyKind, Evidence, LineRef, Outcome, SpanKind},
+        trace::{Anomaly, AnomalyKind, Evidence, LineRef, Outcome, PlacedBy, SpanKind},
     },
     reconstruct::{
         build::Unit,
@@ -107,9 +107,10 @@ fn split(b: &Builder<'_>, work: &[usize]) -> Vec<Execution> {
         let attempt = item.entry.attempt.as_ref().map(|a| a.number);
         let context = item.entry.context.clone();
         let of_context = |r: &&mut Execution| context.is_some() && r.context == context;
-        let starts = item.verb.is_start();
+        let verb = verb_of_run(item);
+        let starts = verb.is_start();
         // A run that was only taken so far (reserved, prefetched, waiting for its delay) is begun by whoever begins it.
-        let reserved = starts && runs.last().is_some_and(|r| r.ended_by == Verb::None && r.items.iter().all(|i| tree.items[*i].verb == Verb::Take) && item.verb == Verb::Begin);
+        let reserved = starts && runs.last().is_some_and(|r| r.ended_by == Verb::None && r.items.iter().all(|i| tree.items[*i].verb == Verb::Take) && verb == Verb::Begin);
         let current = if reserved {
             runs.last_mut()
         } else if runs.iter().any(|r| context.is_some() && r.context == context) {
@@ -123,8 +124,8 @@ fn split(b: &Builder<'_>, work: &[usize]) -> Vec<Execution> {
                 let over = run.ended_by != Verb::None;
                 // Some queues count the attempt when it ends: an end line with a higher number ends the run that is open.
                 // So does one that repeats a good end, when the run had a begin line.
-                let repeats = run.ended_by == Verb::End && item.verb == Verb::End && run.items.iter().any(|i| tree.items[*i].verb.is_start());
-                let counted_at_end = item.verb.is_terminal() && (!over || repeats);
+                let repeats = run.ended_by == Verb::End && verb == Verb::End && run.items.iter().any(|i| tree.items[*i].verb.is_start());
+                let counted_at_end = verb.is_terminal() && (!over || repeats);
                 let higher = !reserved && !counted_at_end && attempt.zip(run.attempt).is_some_and(|(a, r)| a > r);
                 // "Received" then "begins" are one start; the same verb twice without an end is a second delivery.
                 let again = starts && !over && repeated_start(tree, run, item);
@@ -162,11 +163,21 @@ fn repeated_start(tree: &crate::reconstruct::build::Tree, run: &Execution, item:
     })
 }
 
+/// What a line says of its run. One that was placed without an id speaks of a step inside ("retrying the call"), unless it states a length: what
+/// that is of, [`measure`] sees.
+fn verb_of_run(item: &Item) -> Verb {
+    match item.placed_by {
+        Some(PlacedBy::Lane | PlacedBy::Alone | PlacedBy::Session) if item.duration_ns().is_none() || spans::line_kind(item).is_some() => Verb::None,
+        _ => item.verb,
+    }
+}
+
 fn note_end(run: &mut Execution, item: &Item, t: i64) {
-    if item.verb.is_terminal() {
+    let verb = verb_of_run(item);
+    if verb.is_terminal() {
         // A word of failure inside a run that goes on ("cache error, continuing") is no end; a later end takes its place.
-        if run.ended_by == Verb::None || run.ended_by == Verb::Fail || item.verb != Verb::End {
-            run.ended_by = if run.ended_by == Verb::None || item.verb.causal_rank() >= run.ended_by.causal_rank() { item.verb } else { run.ended_by };
+        if run.ended_by == Verb::None || run.ended_by == Verb::Fail || verb != Verb::End {
+            run.ended_by = if run.ended_by == Verb::None || verb.causal_rank() >= run.ended_by.causal_rank() { verb } else { run.ended_by };
         }
         run.end = run.end.max(t);
     }
@@ -177,13 +188,13 @@ fn measure(b: &Builder<'_>, run: &mut Execution) {
     let tree = b.tree;
     let Some((first, last)) = spans::bounds(tree, &run.items) else { return };
     // Taken is reserved; it runs from its begin line on, when there is one.
-    let begun = run.items.iter().filter(|i| tree.items[**i].verb == Verb::Begin).find_map(|i| tree.items[*i].time_ns);
-    let only_taken_before = |t: i64| run.items.iter().all(|i| tree.items[*i].verb == Verb::Take || tree.items[*i].time_ns.is_none_or(|x| x >= t));
+    let begun = run.items.iter().filter(|i| verb_of_run(&tree.items[**i]) == Verb::Begin).find_map(|i| tree.items[*i].time_ns);
+    let only_taken_before = |t: i64| run.items.iter().all(|i| verb_of_run(&tree.items[*i]) == Verb::Take || tree.items[*i].time_ns.is_none_or(|x| x >= t));
     let first = begun.filter(|t| only_taken_before(*t)).unwrap_or(first);
-    let terminal: Vec<usize> = run.items.iter().copied().filter(|i| tree.items[*i].verb.is_terminal()).collect();
+    let terminal: Vec<usize> = run.items.iter().copied().filter(|i| verb_of_run(&tree.items[*i]).is_terminal()).collect();
     let long_enough = |s: &spans::Stated| (s.end - s.start) * 2 >= last - first || run.items.len() <= 2;
     let stated = terminal.iter().rev().find_map(|i| spans::stated(&tree.items[*i], b.profile).filter(long_enough));
-    let started = run.items.first().is_some_and(|i| tree.items[*i].verb.is_start());
+    let started = run.items.first().is_some_and(|i| verb_of_run(&tree.items[*i]).is_start());
     if let Some(s) = stated {
         // A begin line that stands earlier than the stated length reaches is still the begin of the run.
         run.start = if started { s.start.min(first) } else { s.start };
@@ -205,7 +216,7 @@ fn draw_runs(b: &mut Builder<'_>, unit: &Unit, runs: &[Execution], handed: &[usi
     let enqueued_at = handed.iter().filter_map(|i| tree.items[*i].time_ns.map(|t| (t, *i))).collect::<Vec<_>>();
     let first_handed = enqueued_at.last().map(|(t, _)| *t);
     for (n, run) in runs.iter().enumerate() {
-        let main = run.items.iter().rev().copied().find(|i| tree.items[*i].verb.is_terminal()).unwrap_or(run.items[0]);
+        let main = run.items.iter().rev().copied().find(|i| verb_of_run(&tree.items[*i]).is_terminal()).unwrap_or(run.items[0]);
         let mut d = spans::execution_draft(unit, &tree.items[main], main, run);
         d.items.clone_from(&run.items);
         d.name = task_name(b, unit, run, handed);
@@ -332,7 +343,7 @@ fn between(b: &mut Builder<'_>, unit: &Unit, run: &spans::Draft, before: &Execut
         ended => {
             let lost = matches!(ended, Verb::None | Verb::Stall) && run.attempt.zip(before.attempt).is_none_or(|(a, p)| a <= p);
             let kind = if lost { SpanKind::QueueWait } else { SpanKind::RetryWait };
-            let from = before.items.iter().rev().copied().find(|i| tree.items[*i].verb.is_terminal()).unwrap_or(main);
+            let from = before.items.iter().rev().copied().find(|i| verb_of_run(&tree.items[*i]).is_terminal()).unwrap_or(main);
             let mut d = spans::wait_draft(kind, unit, &tree.items[from], from, previous_end.min(run.start), run.start, Evidence::Paired);
             decorate_wait(&mut d, run, if lost { "redelivery of" } else { "retry wait before" });
             d.redelivery = lost;

@@ -171,14 +171,7 @@ pub(super) fn hash(text: &str) -> u64 {
 
 impl Default for Learned {
     fn default() -> Self {
-        Self {
-            version: LEARNED_VERSION,
-            sources: BTreeMap::new(),
-            zone_ids: BTreeMap::new(),
-            zone_lines: BTreeMap::new(),
-            fields: Fields::default(),
-            habits: BTreeMap::new(),
-        }
+        Self { version: LEARNED_VERSION, sources: BTreeMap::new(), zone_ids: BTreeMap::new(), zone_lines: BTreeMap::new(), fields: Fields::default(), habits: BTreeMap::new() }
     }
 }
 

@@ -138,7 +138,14 @@ fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, kind: IdKind, inner: bool,
 }
 
 /// Two own ids on one line: is `other` above `own`?
-fn beside(item: &Item, own: &WorkRef, (kind, inner): (IdKind, bool), other: &WorkRef, subject: Option<&WorkRef>, line_count: &mut dyn FnMut(&str) -> u64) -> Option<(Weight, LinkRule)> {
+fn beside(
+    item: &Item,
+    own: &WorkRef,
+    (kind, inner): (IdKind, bool),
+    other: &WorkRef,
+    subject: Option<&WorkRef>,
+    line_count: &mut dyn FnMut(&str) -> u64,
+) -> Option<(Weight, LinkRule)> {
     let (mine, theirs) = (level(kind), level(other.kind));
     if gives(item, other, own) {
         return Some((Weight::HandOver, LinkRule::HandOver));
@@ -177,10 +184,7 @@ fn beside(item: &Item, own: &WorkRef, (kind, inner): (IdKind, bool), other: &Wor
 /// Rule L4 where the names would say the opposite: a line about `from` that calls or enqueues names, once, an id of a kind above its own
 /// or of the same. What the kinds say holds where the data is silent, and a request is never handed over by what it asked for.
 fn gives(item: &Item, from: &WorkRef, to: &WorkRef) -> bool {
-    from.standing == Standing::Main
-        && to.standing == Standing::Handed
-        && matches!(item.verb, Verb::Queue | Verb::Begin)
-        && (1..=level(from.kind)).contains(&level(to.kind))
+    from.standing == Standing::Main && to.standing == Standing::Handed && matches!(item.verb, Verb::Queue | Verb::Begin) && (1..=level(from.kind)).contains(&level(to.kind))
 }
 
 /// `message_id` beside `message`: the field that says id is the line's own, the bare noun is what the sentence speaks of.

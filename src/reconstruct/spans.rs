@@ -5,6 +5,7 @@
 
 use crate::{
     model::{
+        entry::NEVER_ANSWERED,
         id::IdKind,
         profile::Profile,
         trace::{Anomaly, AnomalyKind, Evidence, LineRef, Outcome, SpanKind},
@@ -262,7 +263,7 @@ pub fn bare_model(name: &str) -> String {
 pub fn outcome(item: &Item) -> Outcome {
     let status = item.entry.http.as_ref().and_then(|h| h.status);
     match status {
-        Some(499) => return Outcome::Cancelled,
+        Some(499 | NEVER_ANSWERED) => return Outcome::Cancelled,
         Some(408 | 504) => return Outcome::Timeout,
         Some(s) if s >= 400 => return Outcome::Error,
         _ => {}

@@ -5,6 +5,7 @@
 
 use crate::{
     model::{
+        entry::NEVER_ANSWERED,
         id::IdKind,
         trace::{AnomalyKind, FailureClass, Outcome, RetryClass, SegmentKind, Serving, SpanKind, State, Verdict, VerdictPart},
     },
@@ -25,7 +26,7 @@ pub fn state(b: &Builder<'_>, root: Option<usize>) -> State {
     let d = &b.spans[root];
     let cut_stream = b.spans.iter().any(|s| s.kind == SpanKind::App && s.blocking && s.parent == Some(root) && s.outcome == Outcome::Error);
     match d.status {
-        Some(499) => return State::ClientDisconnect,
+        Some(499 | NEVER_ANSWERED) => return State::ClientDisconnect,
         Some(504 | 408) => return State::Timeout,
         Some(s) if s >= 500 => return State::Failed,
         Some(s) if s >= 400 => return State::Rejected,

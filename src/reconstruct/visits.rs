@@ -203,6 +203,13 @@ pub(super) fn nest_visits(b: &mut Builder<'_>) {
             b.spans[i].parent = parent;
         }
     }
+    for i in 0..n {
+        // What began inside a visit of its own service was over when that had answered.
+        let answered = |p: usize| b.spans[p].kind == SpanKind::App && b.spans[p].service == b.spans[i].service && !b.spans[p].unfinished && b.spans[p].main.is_some();
+        if b.spans[i].kind == SpanKind::App && b.spans[i].unfinished && b.spans[i].parent.is_some_and(answered) {
+            b.spans[i].unfinished = false;
+        }
+    }
     // Single-line spans found before their visit existed hang under it now.
     for i in 0..n {
         if !is_visit(&b.spans[i]) && b.spans[i].parent.is_none() {

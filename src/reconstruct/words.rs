@@ -76,8 +76,8 @@ fn strong_verb(word: &str) -> Option<Verb> {
         "enqueue" | "enqueued" | "enqueueing" | "enqueuing" | "queued" | "publish" | "published" | "publishing" | "schedule" | "scheduled" | "scheduling" | "submitted"
         | "dispatched" | "dispatching" | "delayed" | "pushed" | "handed" | "spawned" | "deferred" => Verb::Queue,
         "finish" | "finished" | "finishes" | "done" | "end" | "ended" | "ends" | "complete" | "completed" | "completes" | "succeed" | "succeeded" | "succeeds" | "success"
-        | "successfully" | "exit" | "exited" | "exits" | "took" | "answered" | "responded" | "handled" | "returned" | "processed" | "stored" | "ok" | "stop" | "stopped"
-        | "closed" | "sent" | "delivered" | "acked" => Verb::End,
+        | "successfully" | "exit" | "exited" | "exits" | "took" | "answered" | "responded" | "handled" | "returned" | "executed" | "processed" | "stored" | "ok" | "stop"
+        | "stopped" | "closed" | "sent" | "delivered" | "acked" => Verb::End,
         "fail" | "failed" | "fails" | "failure" | "failing" | "error" | "errored" | "abort" | "aborted" | "aborting" | "timeout" | "timedout" | "rejected" | "raised"
         | "exception" | "crashed" | "panicked" | "cancelled" | "canceled" | "killed" => Verb::Fail,
         "retry" | "retrying" | "retried" | "backoff" | "retryable" | "requeued" | "requeueing" => Verb::Retry,
