@@ -7,11 +7,12 @@ use crate::{
     model::{
         entry::NEVER_ANSWERED,
         id::IdKind,
-        trace::{AnomalyKind, FailureClass, Outcome, RetryClass, SegmentKind, Serving, SpanKind, State, Verdict, VerdictPart},
+        trace::{AnomalyKind, FailureClass, Outcome, PlacedBy, RetryClass, SegmentKind, Serving, SpanKind, State, Verdict, VerdictPart},
     },
     reconstruct::{
         attempts::Attempts,
         breakdown::Part,
+        item::Item,
         spans::{self, Builder},
         words::Verb,
     },
@@ -64,7 +65,8 @@ fn failed_task(b: &Builder<'_>) -> Option<usize> {
 }
 
 fn dead_lettered(b: &Builder<'_>) -> bool {
-    b.tree.items.iter().any(|i| i.verb == Verb::Dead)
+    let of_work = |item: &Item| matches!(item.placed_by, None | Some(PlacedBy::Text)) && item.refs.iter().any(|r| r.kind == IdKind::Task);
+    b.tree.items.iter().any(|i| i.verb == Verb::Dead && of_work(i))
 }
 
 /// The whole verdict.

@@ -189,7 +189,9 @@ pub(super) fn nest_visits(b: &mut Builder<'_>) {
                 .filter(|&j| {
                     let other = &b.spans[j];
                     let slack = 2 * me.quantum_ns.max(other.quantum_ns) + other.ns() / 50 + 5_000_000;
-                    let covers = other.start <= me.start + slack && other.end + slack >= me.end && overlap(other, me) > 0;
+                    // A moment before a begin that is known to the millisecond may be inside it.
+                    let meets = overlap(other, me) > 0 || (me.ns() == 0 && other.ns() > 0 && me.start <= other.end);
+                    let covers = other.start <= me.start + slack && other.end + slack >= me.end && meets;
                     let outer = (other.kind == SpanKind::Edge, other.ns(), std::cmp::Reverse(j)) > (me.kind == SpanKind::Edge, me.ns(), std::cmp::Reverse(i));
                     // An edge whose client left, or that timed out, ends before the work it started.
                     let cut = other.kind == SpanKind::Edge && me.kind != SpanKind::Edge && other.start <= me.start + slack && me.start <= other.end;

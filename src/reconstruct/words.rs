@@ -113,6 +113,8 @@ pub fn verb_of_text(text: &str) -> Verb {
             }
         } else if previous == "first" && word == "token" {
             last = Verb::FirstToken;
+        } else if is_final(&previous, &word, count) {
+            best_special = Verb::Dead;
         } else if let Some(verb) = weak_verb(&word) {
             weak = verb;
         }
@@ -122,6 +124,15 @@ pub fn verb_of_text(text: &str) -> Verb {
         return best_special;
     }
     if last == Verb::None { weak } else { last }
+}
+
+/// `failed for good`, `failed permanently`; `Retries exceeded for …` at the head of a text, where it is not the reason another failure gives.
+fn is_final(previous: &str, word: &str, count: usize) -> bool {
+    match (previous, word) {
+        ("for", "good") | ("failed", "permanently") | ("permanently", "failed") => true,
+        ("retries" | "attempts", "exceeded") => count == 1,
+        _ => false,
+    }
 }
 
 /// The verb of an entry: its words, else its state word, sharpened by severity and failure facet.
@@ -255,6 +266,10 @@ mod tests {
             ("Retrying message 'x' in 819 milliseconds.", Verb::Retry),
             ("stalled, will run again", Verb::Stall),
             ("parked, needs a human", Verb::Dead),
+            ("job failed for good", Verb::Dead),
+            ("Retries exceeded for message 'x'.", Verb::Dead),
+            ("connection failed: max retries exceeded with url", Verb::Fail),
+            ("redline.tasks.extract: x 2 retries executed in 0.3s", Verb::End),
             ("Task mail.send[x] succeeded in 1.23s: None", Verb::End),
             ("quota checked", Verb::None),
             ("job:start", Verb::Begin),
