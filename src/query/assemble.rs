@@ -10,7 +10,7 @@ use crate::{
         entry::Entry,
         id::{IdKind, IdRef, IdRelation, is_strong},
         profile::Profile,
-        trace::{Anomaly, AnomalyKind, LineRef, Neighbour, PlacedBy},
+        trace::{Anomaly, AnomalyKind, LineRef, LinkRule, Neighbour, PlacedBy},
     },
     reconstruct::{
         build::{self, Tree, Unit},
@@ -250,7 +250,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
                     Some("poll")
                 } else if relation == IdRelation::RetryOf {
                     Some("retry_of")
-                } else if chosen.is_some() && parentage.candidates.iter().any(|c| c.parent == *key && c.rule == crate::model::trace::LinkRule::Batch) {
+                } else if chosen.is_some() && parentage.candidates.iter().any(|c| c.parent == *key && c.rule == LinkRule::Batch) {
                     Some("batch")
                 } else {
                     None
@@ -271,7 +271,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
     fn note_orphan(&mut self, root: &Arc<str>, tree: &mut Tree) -> Result<(), S::Error> {
         let parentage = self.parentage(root)?;
         for candidate in &parentage.candidates {
-            if candidate.rule == crate::model::trace::LinkRule::StatedParent && !self.has_own_lines(&candidate.parent)? {
+            if candidate.rule == LinkRule::StatedParent && !self.has_own_lines(&candidate.parent)? {
                 let text = format!("{} names a parent that no line shows: {}", display(tree, root), candidate.parent.replace('\u{1f}', " "));
                 tree.anomalies.push(Anomaly { kind: AnomalyKind::Orphan, text, lines: candidate.lines.clone() });
             }
@@ -300,10 +300,10 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         }
         let kind = self.fetch(key)?.kind;
         for candidate in &parentage.candidates {
-            if candidate.rule == crate::model::trace::LinkRule::Batch {
+            if candidate.rule == LinkRule::Batch {
                 continue;
             }
-            if self.has_own_lines(&candidate.parent)? && !self.holds_many_requests(kind, candidate)? {
+            if self.has_own_lines(&candidate.parent)? && !self.holds_many_requests(kind, candidate)? && !self.is_shared_unit(&candidate.parent)? {
                 return Ok(Some(candidate.clone()));
             }
         }
@@ -332,25 +332,32 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         Ok(fetched.items.iter().any(|i| i.refs.iter().any(|r| r.key == *key && matches!(r.relation, IdRelation::Own | IdRelation::Child))))
     }
 
-    /// Requests that claim a unit equally and are not names of one request.
+    /// Units that claim another equally and are not of one request.
     fn is_shared(&mut self, parentage: &Parentage) -> Result<bool, S::Error> {
-        if parentage.shared.len() < 2 {
-            return Ok(false);
+        if parentage.shared.len() < 2 || parentage.run_by_two {
+            return Ok(parentage.run_by_two);
         }
         let mut roots: FxHashSet<Arc<str>> = FxHashSet::default();
-        for request in &parentage.shared {
-            roots.insert(self.root_of_request(request)?);
+        for claimant in &parentage.shared {
+            roots.insert(self.top_of(claimant)?);
         }
         Ok(roots.len() > 1)
     }
 
-    /// Climbs from a request over requests and traces only; such units are never shared themselves.
-    fn root_of_request(&mut self, key: &Arc<str>) -> Result<Arc<str>, S::Error> {
+    fn is_shared_unit(&mut self, key: &Arc<str>) -> Result<bool, S::Error> {
+        let parentage = self.parentage(key)?;
+        self.is_shared(&parentage)
+    }
+
+    /// Climbs from a claimant by first candidates; whether what it passes is itself shared is not asked.
+    fn top_of(&mut self, key: &Arc<str>) -> Result<Arc<str>, S::Error> {
         let mut current = key.clone();
         let mut seen: FxHashSet<Arc<str>> = FxHashSet::default();
         while seen.len() < MAX_CLIMB && seen.insert(current.clone()) {
-            let parentage = self.parentage(&current)?;
-            let next = parentage.candidates.iter().find(|c| roles::level(c.kind) == 0 && !seen.contains(&c.parent)).map(|c| c.parent.clone());
+            let (parentage, kind) = (self.parentage(&current)?, self.fetch(&current)?.kind);
+            // From a request only over requests and traces.
+            let may_climb = |c: &&ParentLink| (roles::level(kind) > 0 || roles::level(c.kind) == 0) && c.rule != LinkRule::Batch && !seen.contains(&c.parent);
+            let next = parentage.candidates.iter().find(may_climb).map(|c| c.parent.clone());
             match next {
                 Some(parent) => current = parent,
                 None => break,

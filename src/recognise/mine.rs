@@ -65,10 +65,27 @@ pub fn ids(text: &str, service: &str, common: &Common, out: &mut Ids) {
         if word.len() >= 12 && is_strong(word, false) {
             mined += 1;
             strong(text, start, word, common, out);
+        } else if has_id_tail(word) && is_strong(word, true) && start > 0 && b[start - 1] == b' ' {
+            mined += usize::from(named_before(text, start, word, common, out));
         } else if pair && word.len() <= 64 {
             mined += usize::from(labelled(text, start, word, service, common, out));
         }
     }
+}
+
+/// `run-e66d37ecd718`: what stands behind the last dash is long and mixed, which no part of a name is.
+fn has_id_tail(word: &str) -> bool {
+    word.rsplit(['-', '_']).next().is_some_and(|tail| tail.len() >= 8 && tail.bytes().any(|b| b.is_ascii_digit()) && tail.bytes().any(|b| b.is_ascii_alphabetic()))
+}
+
+/// A shape that is an id's only where a word before it says so.
+fn named_before(text: &str, start: usize, word: &str, common: &Common, out: &mut Ids) -> bool {
+    if out.list.iter().any(|i| i.value.contains(word)) {
+        return false;
+    }
+    let Some((kind, relation, label)) = label_before(text, start, common) else { return false };
+    out.add(IdRef { kind, relation, label, value: word.into(), scope: None, listed: false });
+    true
 }
 
 fn strong(text: &str, start: usize, word: &str, common: &Common, out: &mut Ids) {

@@ -16,6 +16,9 @@ use crate::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 
+/// Stands in the key of an id that counts only within its scope.
+const SCOPED: char = '\u{1f}';
+
 /// A parent with its proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParentLink {
@@ -34,8 +37,10 @@ pub struct ParentLink {
 pub struct Parentage {
     /// Candidates, best first. The first one whose unit exists is the tree parent.
     pub candidates: Vec<ParentLink>,
-    /// Two or more requests claim it equally.
+    /// Two or more requests claim it equally, or several units what may be two things of one number. Names of one request are one.
     pub shared: Vec<Arc<str>>,
+    /// A number that two services both ran from begin to end: two things of two products, whoever claims it.
+    pub run_by_two: bool,
     /// Requests that only asked about it (its id stands in their path).
     pub polled_by: Vec<Arc<str>>,
 }
@@ -64,8 +69,8 @@ struct Claim {
 pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], line_count: &mut dyn FnMut(&str) -> u64) -> Parentage {
     let mut claims: BTreeMap<Arc<str>, Claim> = BTreeMap::new();
     let mut polled: Vec<Arc<str>> = Vec::new();
-    // A trace may have been opened inside a task (a gateway's own): then each of its lines names the task and none a request.
-    let inner = kind == IdKind::Trace && items.iter().all(|i| i.refs.iter().any(|r| r.kind == IdKind::Task) && i.refs.iter().all(|r| r.kind != IdKind::Request));
+    // A trace may have been opened inside a task (a gateway's own): then no line of it names a request, which those of whoever polls do.
+    let inner = kind == IdKind::Trace && items.iter().all(|i| i.refs.iter().all(|r| r.kind != IdKind::Request));
     for item in items {
         let Some(own) = item.reference(unit) else { continue };
         if asks_about(item, own) {
@@ -87,7 +92,21 @@ pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], line_count: &mut dyn
     }
     // A request whose lines name the id only because its path does asked about it; any line of it counts.
     claims.retain(|key, claim| claim.weight <= Weight::StatedParent || !polled.contains(key));
-    settle(claims, polled)
+    Parentage { run_by_two: run_by_two(unit, items), ..settle(unit, claims, polled) }
+}
+
+/// A queue's number is begun and ended by the one service that works on that queue.
+fn run_by_two(unit: &str, items: &[&Item]) -> bool {
+    if !unit.contains(SCOPED) {
+        return false;
+    }
+    let mut seen: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
+    for item in items.iter().filter(|i| i.subject().is_some_and(|s| *s.key == *unit) || i.refs.iter().any(|r| *r.key == *unit && r.relation == IdRelation::Own && !r.listed)) {
+        let (began, ended) = seen.entry(item.service()).or_default();
+        *began |= item.verb.is_start();
+        *ended |= item.verb.is_terminal();
+    }
+    seen.values().filter(|(began, ended)| *began && *ended).count() > 1
 }
 
 /// The request's own path names the id: it knew it before, so it cannot have created it (a poll).
@@ -192,7 +211,7 @@ pub fn is_id_of(label: &str, noun: &str) -> bool {
     label.strip_suffix("id").and_then(|l| l.strip_suffix(['_', '.', '-'])).is_some_and(|l| l.eq_ignore_ascii_case(noun))
 }
 
-fn settle(claims: BTreeMap<Arc<str>, Claim>, polled: Vec<Arc<str>>) -> Parentage {
+fn settle(unit: &str, claims: BTreeMap<Arc<str>, Claim>, polled: Vec<Arc<str>>) -> Parentage {
     let mut list: Vec<(Arc<str>, Claim)> = claims.into_iter().collect();
     for (_, claim) in &mut list {
         claim.lines.sort_by(|a, b| (a.0.is_none(), a.0, &a.1).cmp(&(b.0.is_none(), b.0, &b.1)));
@@ -212,6 +231,11 @@ fn settle(claims: BTreeMap<Arc<str>, Claim>, polled: Vec<Arc<str>>) -> Parentage
             shared.clear();
         }
     }
+    // A number that counts in a queue names two things when two products have a queue of that name: tasks that claim it and have nothing
+    // to do with each other say so.
+    if unit.contains(SCOPED) && shared.is_empty() && list.len() > 1 {
+        shared = list.iter().filter(|(_, c)| c.weight != Weight::Member).map(|(k, _)| k.clone()).collect();
+    }
     list.sort_by(|(ka, a), (kb, b)| {
         let first = |c: &Claim| c.lines.first().map(|(t, l)| (t.is_none(), *t, l.clone()));
         (a.weight, !a.firm, first(a), ka).cmp(&(b.weight, !b.firm, first(b), kb))
@@ -223,5 +247,5 @@ fn settle(claims: BTreeMap<Arc<str>, Claim>, polled: Vec<Arc<str>>) -> Parentage
     let mut polled_by = polled;
     polled_by.sort();
     polled_by.dedup();
-    Parentage { candidates, shared, polled_by }
+    Parentage { candidates, shared, polled_by, run_by_two: false }
 }
