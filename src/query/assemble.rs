@@ -184,6 +184,10 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             }
         }
         self.note_orphan(root, &mut tree)?;
+        if self.is_run_by_two(root)? {
+            let text = format!("{} was run by two services: it is a number of two things, whose lines stand here side by side", display(&tree, root));
+            tree.anomalies.push(Anomaly { kind: AnomalyKind::ReusedId, text, lines: Vec::new() });
+        }
         if left_out > 0 {
             tree.anomalies.push(Anomaly { kind: AnomalyKind::Capped, text: format!("{left_out} further units are left out"), lines: Vec::new() });
         }
@@ -300,7 +304,9 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         }
         let kind = self.fetch(key)?.kind;
         for candidate in &parentage.candidates {
-            if candidate.rule == LinkRule::Batch {
+            // A trace stands inside a task only if the task is not itself under the trace.
+            let is_inner = kind == IdKind::Trace && candidate.kind == IdKind::Task;
+            if candidate.rule == LinkRule::Batch || (is_inner && self.is_below(&candidate.parent, key)?) {
                 continue;
             }
             if self.has_own_lines(&candidate.parent)? && !self.holds_many_requests(kind, candidate)? && !self.is_shared_unit(&candidate.parent)? {
@@ -342,6 +348,25 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             roots.insert(self.top_of(claimant)?);
         }
         Ok(roots.len() > 1)
+    }
+
+    /// Whether climbing from a unit by first candidates passes another.
+    fn is_below(&mut self, from: &Arc<str>, above: &Arc<str>) -> Result<bool, S::Error> {
+        let mut current = from.clone();
+        let mut seen: FxHashSet<Arc<str>> = FxHashSet::default();
+        while seen.len() < MAX_CLIMB && seen.insert(current.clone()) {
+            if current == *above {
+                return Ok(true);
+            }
+            let Some(next) = self.parentage(&current)?.candidates.iter().find(|c| c.rule != LinkRule::Batch).map(|c| c.parent.clone()) else { break };
+            current = next;
+        }
+        Ok(false)
+    }
+
+    /// The unit is a number that two services ran: it stands for two things.
+    pub fn is_run_by_two(&mut self, key: &Arc<str>) -> Result<bool, S::Error> {
+        Ok(self.parentage(key)?.run_by_two)
     }
 
     fn is_shared_unit(&mut self, key: &Arc<str>) -> Result<bool, S::Error> {

@@ -61,6 +61,10 @@ pub fn ids(text: &str, service: &str, common: &Common, out: &mut Ids) {
             continue;
         }
         let word = text[start..at].trim_matches(['-', '_']);
+        if at - start <= 10 && b[start..at].iter().all(u8::is_ascii_digit) && enqueued(text, start, word, common, out) {
+            mined += 1;
+            continue;
+        }
         let pair = start > 1 && matches!(b[start - 1], b'=' | b':') && b.get(at).is_none_or(|c| !matches!(c, b'.' | b':'));
         if word.len() >= 12 && is_strong(word, false) {
             mined += 1;
@@ -76,6 +80,21 @@ pub fn ids(text: &str, service: &str, common: &Common, out: &mut Ids) {
 /// `run-e66d37ecd718`: what stands behind the last dash is long and mixed, which no part of a name is.
 fn has_id_tail(word: &str) -> bool {
     word.rsplit(['-', '_']).next().is_some_and(|tail| tail.len() >= 8 && tail.bytes().any(|b| b.is_ascii_digit()) && tail.bytes().any(|b| b.is_ascii_alphabetic()))
+}
+
+/// `queued action job 14`: a number in a queue, which the word before says, where the sentence begins with the handing over.
+fn enqueued(text: &str, start: usize, word: &str, common: &Common, out: &mut Ids) -> bool {
+    let mut words = text[..start].split_whitespace().rev();
+    let (Some(noun), Some(queue), Some(verb), None) = (words.next(), words.next(), words.next(), words.next()) else { return false };
+    let is_queued = matches!(&*verb.to_ascii_lowercase(), "queued" | "enqueued" | "scheduled" | "published" | "submitted" | "pushed" | "dispatched");
+    let is_queue =
+        queue.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'-' | b'_')) && !matches!(queue, "a" | "the" | "new" | "one" | "another") && !common.id_word("own", queue);
+    if !is_queued || !is_queue || !common.id_word("task", noun) {
+        return false;
+    }
+    let scope = Some(format!("queue={queue}").into_boxed_str());
+    out.add(IdRef { kind: IdKind::Task, relation: IdRelation::Child, label: noun.into(), value: word.into(), scope, listed: false });
+    true
 }
 
 /// A shape that is an id's only where a word before it says so.

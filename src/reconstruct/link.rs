@@ -180,7 +180,7 @@ fn beside(
         return Some(if theirs == 0 { (Weight::Root, LinkRule::StatedRoot) } else { (Weight::Near, LinkRule::HandOver) });
     }
     if theirs > mine {
-        let inside = inner && !asks_about(item, other) && other.kind == IdKind::Task && line_count(&own.key) < line_count(&other.key);
+        let inside = inner && !asks_about(item, other) && other.kind == IdKind::Task;
         return inside.then_some((Weight::Root, LinkRule::HandOver));
     }
     if mine == 0 {

@@ -100,6 +100,10 @@ pub fn verb_of_text(text: &str) -> Verb {
         }
         word.clear();
         word.extend(raw.chars().flat_map(char::to_lowercase));
+        // "saved for request 7f3a…": the noun before an id names it.
+        if weak != Verb::None && weak_verb(&previous).is_some() && word.len() >= 8 && word.bytes().any(|b| b.is_ascii_digit()) {
+            weak = Verb::None;
+        }
         let negated = matches!(previous.as_str(), "not" | "no" | "never" | "without" | "un");
         if let Some(verb) = strong_verb(&word)
             && !negated
@@ -272,6 +276,7 @@ mod tests {
             ("redline.tasks.extract: x 2 retries executed in 0.3s", Verb::End),
             ("Task mail.send[x] succeeded in 1.23s: None", Verb::End),
             ("quota checked", Verb::None),
+            ("summary saved for request NXMtrbgs2jzDf", Verb::None),
             ("job:start", Verb::Begin),
         ] {
             assert_eq!(verb_of_text(text), want, "{text}");

@@ -196,6 +196,10 @@ impl Rollup {
                     continue;
                 }
                 let Some(root) = assembler.root_of(&key)? else { continue };
+                // A number of two products is no request of either.
+                if assembler.is_run_by_two(&root)? {
+                    continue;
+                }
                 let mut tree = assembler.tree_of_root(&root)?;
                 tree.coverage.clone_from(&coverage);
                 let row = summary::summarise(&tree, &build::build(&tree, &profile));

@@ -38,6 +38,7 @@ pub(super) fn read(line: &str) -> TextRecord<'_> {
     if !head.timed && head.record.severity.is_none() {
         return TextRecord::of(line);
     }
+    head.worker();
     head.record.logger = head.record.logger.or(head.tag.map(Cow::Borrowed));
     head.record.message = Cow::Borrowed(head.text[head.at..].trim_start_matches([' ', '\t']));
     head.record
@@ -226,6 +227,16 @@ impl<'a> Head<'a> {
             break;
         }
         self.skip_space();
+    }
+
+    /// `embed-2 begin …`: a name with a small number where a sentence begins is who speaks. It stays in the text.
+    fn worker(&mut self) {
+        let first = self.rest().split(' ').next().unwrap_or_default();
+        let Some((name, number)) = first.rsplit_once('-') else { return };
+        let is_name = name.len() > 2 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+        if self.timed && is_name && (1..=3).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()) && self.rest().len() > first.len() + 1 {
+            self.record.set_context("worker", first);
+        }
     }
 
     /// A bracket behind the severity is part of the head only while it names a thread, a logger or ids.
