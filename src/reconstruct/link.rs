@@ -192,6 +192,12 @@ fn beside(
         // Two names of one call stand side by side under its unit; neither is above the other.
         return None;
     }
+    // A run is made of the jobs and messages that name it.
+    match (names_run(&own.label), names_run(&other.label)) {
+        (false, true) => return Some((Weight::HandOver, LinkRule::HandOver)),
+        (true, false) => return None,
+        _ => {}
+    }
     // Rule L4: the line's subject hands over to the other id.
     // A scoped id beside a strong one of its level is what was handed over, never the one who hands over.
     let may_hand = other.scope.is_none() || own.scope.is_some();
@@ -204,6 +210,12 @@ fn beside(
 /// or of the same. What the kinds say holds where the data is silent, and a request is never handed over by what it asked for.
 fn gives(item: &Item, from: &WorkRef, to: &WorkRef) -> bool {
     from.standing == Standing::Main && to.standing == Standing::Handed && matches!(item.verb, Verb::Queue | Verb::Begin) && (1..=level(from.kind)).contains(&level(to.kind))
+}
+
+/// `run_id`, `workflow.run`: the whole that tasks are parts of.
+fn names_run(label: &str) -> bool {
+    let lower = label.to_ascii_lowercase();
+    lower.split(|c: char| !c.is_alphanumeric()).any(|word| matches!(word, "run" | "runid" | "workflow" | "workflowid" | "flow"))
 }
 
 /// `message_id` beside `message`: the field that says id is the line's own, the bare noun is what the sentence speaks of.
