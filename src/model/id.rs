@@ -149,8 +149,9 @@ pub fn is_nil(value: &str) -> bool {
 /// says that it is an id, which lets the rarer shapes count.
 pub fn is_strong(value: &str, id_label: bool) -> bool {
     let b = value.as_bytes();
-    // Only a UUID can do without a digit, and most texts do.
-    if b.len() < 12 || (b.len() != 36 && !b.iter().any(u8::is_ascii_digit)) || is_nil(value) {
+    // Only a UUID and what an API of a model makes can do without a digit, and most texts do.
+    let digitless = b.len() == 36 || ((24..=48).contains(&b.len()) && memchr::memchr2(b'_', b'-', &b[..9]).is_some());
+    if b.len() < 12 || (!digitless && !b.iter().any(u8::is_ascii_digit)) || is_nil(value) {
         return false;
     }
     if is_uuid(b) || (matches!(b.len(), 16 | 24 | 32) && is_hex(b) && has_mixed_hex(b)) || is_prefixed(b) || is_ulid(b) || is_ksuid(b) {
@@ -178,6 +179,19 @@ fn entropy_enough(b: &[u8]) -> bool {
     seen.iter().filter(|s| **s).count() >= 6
 }
 
+/// What APIs of models put in front of ids: the random part behind one is sometimes without a digit (one in seventy of 24 characters).
+const API_PREFIXES: [&[u8]; 9] = [b"chatcmpl", b"cmpl", b"call", b"req", b"resp", b"msg", b"toolu", b"run", b"gen"];
+
+/// Random letters of both cases, as behind the prefix of a model's API.
+fn is_random_word(prefix: &[u8], rest: &[u8]) -> bool {
+    API_PREFIXES.contains(&prefix)
+        && rest.len() >= 20
+        && rest.iter().all(u8::is_ascii_alphanumeric)
+        && rest.iter().filter(|c| c.is_ascii_uppercase()).count() >= 4
+        && rest.iter().filter(|c| c.is_ascii_lowercase()).count() >= 4
+        && rest.windows(2).any(|pair| pair.iter().all(u8::is_ascii_uppercase))
+}
+
 /// `req_…`, `chatcmpl-…`: a short word, one `_` or `-`, then at least 16 id characters of which one is a digit.
 fn is_prefixed(b: &[u8]) -> bool {
     let Some(cut) = b.iter().position(|c| matches!(c, b'_' | b'-')) else { return false };
@@ -186,7 +200,7 @@ fn is_prefixed(b: &[u8]) -> bool {
         && prefix.iter().all(u8::is_ascii_alphabetic)
         && rest.len() >= 16
         && rest.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'))
-        && rest.iter().any(u8::is_ascii_digit)
+        && (rest.iter().any(u8::is_ascii_digit) || is_random_word(prefix, rest))
         && rest.split(|c| matches!(c, b'-' | b'_')).any(|part| part.len() >= 12)
 }
 
@@ -233,6 +247,8 @@ mod tests {
         for weak in ["17", "1795427205", "1795423719749", "worker-1", "gpt-4.1-mini", "T-10403", "2026-11-23", "text-embedding-3-small", "postgres-primary-db"] {
             assert!(!is_strong(weak, false), "{weak}");
         }
+        assert!(is_strong("call_TXScsjhWoMGQHyKVEgLykkta", false));
+        assert!(!is_strong("call_SendWelcomeEmailToUsers", false) && !is_strong("job_TXScsjhWoMGQHyKVEgLykkta", false));
         assert!(is_strong("175928847299117063", true));
         assert!(!is_strong("175928847299117063", false));
     }

@@ -36,7 +36,7 @@ pub const MAX_LINES_OF_ID: usize = 5_000;
 const MAX_ELSEWHERE: usize = 64;
 const MAX_LINES_ELSEWHERE: u64 = 1_000;
 /// Most steps from any id to its root.
-const MAX_CLIMB: usize = 64;
+pub(super) const MAX_CLIMB: usize = 64;
 /// Deepest tree that is followed.
 const MAX_DEPTH: u32 = 256;
 
@@ -56,7 +56,7 @@ pub trait LineSource {
 pub type Place = (u64, u64, u32);
 
 pub(super) struct Fetched {
-    kind: IdKind,
+    pub(super) kind: IdKind,
     pub(super) items: Vec<Rc<Item>>,
     total: u64,
     parentage: Option<Rc<Parentage>>,
@@ -338,60 +338,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         Ok(fetched.items.iter().any(|i| i.refs.iter().any(|r| r.key == *key && matches!(r.relation, IdRelation::Own | IdRelation::Child))))
     }
 
-    /// Units that claim another equally and are not of one request.
-    fn is_shared(&mut self, parentage: &Parentage) -> Result<bool, S::Error> {
-        if parentage.shared.len() < 2 || parentage.run_by_two {
-            return Ok(parentage.run_by_two);
-        }
-        let mut roots: FxHashSet<Arc<str>> = FxHashSet::default();
-        for claimant in &parentage.shared {
-            roots.insert(self.top_of(claimant)?);
-        }
-        Ok(roots.len() > 1)
-    }
-
-    /// Whether climbing from a unit by first candidates passes another.
-    fn is_below(&mut self, from: &Arc<str>, above: &Arc<str>) -> Result<bool, S::Error> {
-        let mut current = from.clone();
-        let mut seen: FxHashSet<Arc<str>> = FxHashSet::default();
-        while seen.len() < MAX_CLIMB && seen.insert(current.clone()) {
-            if current == *above {
-                return Ok(true);
-            }
-            let Some(next) = self.parentage(&current)?.candidates.iter().find(|c| c.rule != LinkRule::Batch).map(|c| c.parent.clone()) else { break };
-            current = next;
-        }
-        Ok(false)
-    }
-
-    /// The unit is a number that two services ran: it stands for two things.
-    pub fn is_run_by_two(&mut self, key: &Arc<str>) -> Result<bool, S::Error> {
-        Ok(self.parentage(key)?.run_by_two)
-    }
-
-    fn is_shared_unit(&mut self, key: &Arc<str>) -> Result<bool, S::Error> {
-        let parentage = self.parentage(key)?;
-        self.is_shared(&parentage)
-    }
-
-    /// Climbs from a claimant by first candidates; whether what it passes is itself shared is not asked.
-    fn top_of(&mut self, key: &Arc<str>) -> Result<Arc<str>, S::Error> {
-        let mut current = key.clone();
-        let mut seen: FxHashSet<Arc<str>> = FxHashSet::default();
-        while seen.len() < MAX_CLIMB && seen.insert(current.clone()) {
-            let (parentage, kind) = (self.parentage(&current)?, self.fetch(&current)?.kind);
-            // From a request only over requests and traces.
-            let may_climb = |c: &&ParentLink| (roles::level(kind) > 0 || roles::level(c.kind) == 0) && c.rule != LinkRule::Batch && !seen.contains(&c.parent);
-            let next = parentage.candidates.iter().find(may_climb).map(|c| c.parent.clone());
-            match next {
-                Some(parent) => current = parent,
-                None => break,
-            }
-        }
-        Ok(current)
-    }
-
-    fn parentage(&mut self, key: &Arc<str>) -> Result<Rc<Parentage>, S::Error> {
+    pub(super) fn parentage(&mut self, key: &Arc<str>) -> Result<Rc<Parentage>, S::Error> {
         let fetched = self.fetch(key)?;
         if let Some(known) = &fetched.parentage {
             return Ok(known.clone());

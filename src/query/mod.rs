@@ -11,6 +11,7 @@ pub mod lines;
 pub mod resolve;
 pub mod roots;
 pub mod search;
+mod shared;
 pub mod syntax;
 mod unnamed;
 pub mod view;

@@ -34,7 +34,7 @@ pub fn response(spans: &[Draft], root: usize, first_tokens: &FirstTokens) -> Vec
     let children = children(spans);
     let blocking = |of: usize| children[of].iter().copied().filter(|c| spans[*c].blocking).collect::<Vec<_>>();
     let r = &spans[root];
-    let pieces = critical_path::walk(&nodes, &[root], &blocking, r.start, r.end, tolerance(r));
+    let pieces = critical_path::walk(&nodes, &[root], &blocking, r.start, r.end, &|owner| tolerance(&spans[owner.unwrap_or(root)]));
     parts(spans, &pieces, first_tokens)
 }
 
@@ -51,7 +51,7 @@ pub fn after(spans: &[Draft], root: usize, from: i64, to: i64, first_tokens: &Fi
         .collect();
     let children = children(spans);
     let kids = |of: usize| children[of].iter().copied().filter(|c| !starts_frame(spans, *c)).collect::<Vec<_>>();
-    let pieces = critical_path::walk(&nodes, &top, &kids, from, to, 0);
+    let pieces = critical_path::walk(&nodes, &top, &kids, from, to, &|_| 0);
     parts(spans, &pieces, first_tokens)
 }
 
@@ -92,8 +92,9 @@ fn children(spans: &[Draft]) -> Vec<Vec<usize>> {
     out
 }
 
-fn tolerance(root: &Draft) -> i64 {
-    (2 * root.quantum_ns).max((root.end - root.start) / 100).min(50_000_000)
+/// Two quanta or one hundredth of the parent, whichever is more (`reconstruction.md` section 5).
+fn tolerance(parent: &Draft) -> i64 {
+    (2 * parent.quantum_ns).max((parent.end - parent.start) / 100)
 }
 
 fn parts(spans: &[Draft], pieces: &[Piece], first_tokens: &FirstTokens) -> Vec<Part> {

@@ -30,15 +30,15 @@ pub struct Piece {
     pub end: i64,
 }
 
-/// Walks `[start, end]` of a frame whose children are `top`; `children(i)` are the blocking children of node `i`. `tolerance_ns`: an
-/// end that passes the cursor by at most this counts as equal to it.
-pub fn walk(nodes: &[Node], top: &[usize], children: &dyn Fn(usize) -> Vec<usize>, start: i64, end: i64, tolerance_ns: i64) -> Vec<Piece> {
+/// Walks `[start, end]` of a frame whose children are `top`; `children(i)` are the blocking children of node `i`. `tolerance_ns(owner)`: among
+/// the children of that owner an end that passes the cursor by at most this counts as equal to it.
+pub fn walk(nodes: &[Node], top: &[usize], children: &dyn Fn(usize) -> Vec<usize>, start: i64, end: i64, tolerance_ns: &dyn Fn(Option<usize>) -> i64) -> Vec<Piece> {
     let mut pieces = Vec::new();
     if end > start {
         // Deep trees are walked with a stack of our own: log lines decide the depth.
         let mut stack = vec![Frame { owner: None, start, end, cursor: end, pending: sorted(nodes, top, start, end), overlapping: None }];
         while let Some(frame) = stack.last_mut() {
-            let next = next_child(nodes, frame, tolerance_ns);
+            let next = next_child(nodes, frame, tolerance_ns(frame.owner));
             if let Some((filler, from)) = filler(nodes, frame, next) {
                 frame.pending.extend(next);
                 let to = std::mem::replace(&mut frame.cursor, from);
@@ -92,7 +92,8 @@ fn next_child(nodes: &[Node], frame: &mut Frame, tolerance_ns: i64) -> Option<us
     while let Some(candidate) = frame.pending.pop() {
         let node = nodes[candidate];
         let begins_before = node.start.max(frame.start) < frame.cursor;
-        let ended = node.end.min(frame.end) <= frame.cursor.saturating_add(tolerance_ns);
+        let by = frame.cursor.saturating_add(tolerance_ns);
+        let ended = node.end.min(frame.end) <= by && (node.end <= frame.cursor || !holds_a_third(nodes, frame));
         if begins_before && ended {
             return Some(candidate);
         }
@@ -102,6 +103,12 @@ fn next_child(nodes: &[Node], frame: &mut Frame, tolerance_ns: i64) -> Option<us
         }
     }
     None
+}
+
+/// A child that lies wholly behind the cursor: what a candidate shares with what follows is then no slip of a clock. Those that end later than
+/// the candidate were passed already.
+fn holds_a_third(nodes: &[Node], frame: &Frame) -> bool {
+    frame.pending.iter().rev().take_while(|i| nodes[**i].end > frame.cursor).any(|i| nodes[*i].start >= frame.cursor)
 }
 
 /// A frame without an owner vouches for nothing itself: where no child ended in time, one that was running takes the gap before the
@@ -130,7 +137,7 @@ mod tests {
         let list: Vec<Node> = nodes.iter().map(|(s, e)| Node { start: *s, end: *e }).collect();
         let kids = |of: Option<usize>| (0..nodes.len()).filter(|i| parents[*i] == of).collect::<Vec<_>>();
         let top = kids(None);
-        walk(&list, &top, &|i| kids(Some(i)), start, end, 0).into_iter().map(|p| (p.owner, p.start, p.end)).collect()
+        walk(&list, &top, &|i| kids(Some(i)), start, end, &|_| 0).into_iter().map(|p| (p.owner, p.start, p.end)).collect()
     }
 
     // r |----------------|   a and b one after the other

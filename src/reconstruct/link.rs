@@ -92,7 +92,7 @@ pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], line_count: &mut dyn
     }
     // A request whose lines name the id only because its path does asked about it; any line of it counts.
     claims.retain(|key, claim| claim.weight <= Weight::StatedParent || !polled.contains(key));
-    Parentage { run_by_two: run_by_two(unit, items), ..settle(unit, claims, polled) }
+    Parentage { run_by_two: run_by_two(unit, items), ..settle(kind == IdKind::Task && unit.contains(SCOPED), claims, polled) }
 }
 
 /// A queue's number is begun and ended by the one service that works on that queue.
@@ -223,7 +223,7 @@ pub fn is_id_of(label: &str, noun: &str) -> bool {
     label.strip_suffix("id").and_then(|l| l.strip_suffix(['_', '.', '-'])).is_some_and(|l| l.eq_ignore_ascii_case(noun))
 }
 
-fn settle(unit: &str, claims: BTreeMap<Arc<str>, Claim>, polled: Vec<Arc<str>>) -> Parentage {
+fn settle(is_number: bool, claims: BTreeMap<Arc<str>, Claim>, polled: Vec<Arc<str>>) -> Parentage {
     let mut list: Vec<(Arc<str>, Claim)> = claims.into_iter().collect();
     for (_, claim) in &mut list {
         claim.lines.sort_by(|a, b| (a.0.is_none(), a.0, &a.1).cmp(&(b.0.is_none(), b.0, &b.1)));
@@ -245,7 +245,7 @@ fn settle(unit: &str, claims: BTreeMap<Arc<str>, Claim>, polled: Vec<Arc<str>>) 
     }
     // A number that counts in a queue names two things when two products have a queue of that name: tasks that claim it and have nothing
     // to do with each other say so.
-    if unit.contains(SCOPED) && shared.is_empty() && list.len() > 1 {
+    if is_number && shared.is_empty() && list.len() > 1 {
         shared = list.iter().filter(|(_, c)| c.weight != Weight::Member).map(|(k, _)| k.clone()).collect();
     }
     list.sort_by(|(ka, a), (kb, b)| {
