@@ -26,10 +26,11 @@ pub fn paths(out: &mut Out<'_>, engine: &Engine, snapshot: &Snapshot, query: &st
     let mut plan = search::plan(engine, snapshot, query, rows, None)?;
     loop {
         let page = snapshot.rows.list(&plan.query)?;
-        for row in &page.rows {
-            serde_json::to_writer(&mut *out.to, &engine.document(snapshot, &row.root)?)?;
-            out.line("")?;
-        }
+        let roots: Vec<String> = page.rows.iter().map(|row| row.root.to_string()).collect();
+        engine.documents(snapshot, &roots, |trace| -> Result<()> {
+            serde_json::to_writer(&mut *out.to, trace)?;
+            Ok(out.line("")?)
+        })?;
         match page.next {
             Some(next) => plan.query.after = Some(next),
             None => return Ok(plan.notices),

@@ -32,6 +32,8 @@ pub const LIMIT_MS: u64 = if cfg!(debug_assertions) { 30_000 } else { 2_000 };
 const MAX_LOG: usize = 5_000;
 /// Requests of a route that say what is typical.
 const TYPICAL_SAMPLE: usize = 400;
+/// Paths made until what they were read from is forgotten.
+const FORGET_EVERY: usize = 256;
 /// From this many requests up a route has a typical time.
 pub const ENOUGH: u64 = 20;
 
@@ -122,14 +124,37 @@ impl Engine {
 
     fn path_of(&self, snapshot: &Snapshot, index: &IndexLines<'_>, root: &Arc<str>, begun: Instant) -> Result<PathView, QueryError> {
         let (built, log, _) = self.build(snapshot, index, root)?;
+        let (trace, typical) = self.finish(snapshot, built)?;
+        let (typical, typical_by_kind) = typical.map_or((None, BTreeMap::new()), |t| (Some(t.total), t.by_kind));
+        Ok(PathView { trace, log, typical, typical_by_kind, took_us: begun.elapsed().as_micros() as u64 })
+    }
+
+    /// The documents of many requests, one after the other: what they have in common is read once. Without a deadline.
+    pub fn documents<E: From<QueryError>>(&self, snapshot: &Snapshot, roots: &[String], mut each: impl FnMut(&Trace) -> Result<(), E>) -> Result<(), E> {
+        let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), None);
+        let mut assembler = Assembler::new(&index, &snapshot.profile);
+        let coverage = coverage(snapshot);
+        for (n, root) in roots.iter().enumerate() {
+            let mut tree = assembler.tree_of_root(&Arc::from(root.as_str()))?;
+            tree.coverage.clone_from(&coverage);
+            each(&self.finish(snapshot, build::build(&tree, &snapshot.profile))?.0)?;
+            if n % FORGET_EVERY == FORGET_EVERY - 1 {
+                assembler.forget();
+                index.forget();
+            }
+        }
+        Ok(())
+    }
+
+    /// The document with what its route is used to.
+    fn finish(&self, snapshot: &Snapshot, built: Built) -> Result<(Trace, Option<RouteTypical>), QueryError> {
         let mut trace = built.trace;
         let typical = match &trace.route {
             Some(route) => Some(self.typical(snapshot, route)?).filter(|t| t.total.n > 0),
             None => None,
         };
         mark_slow(&mut trace, typical.as_ref().map(|t| t.total));
-        let (typical, typical_by_kind) = typical.map_or((None, BTreeMap::new()), |t| (Some(t.total), t.by_kind));
-        Ok(PathView { trace, log, typical, typical_by_kind, took_us: begun.elapsed().as_micros() as u64 })
+        Ok((trace, typical))
     }
 
     /// What is typical of a route, from its newest finished requests; kept until a tenth more rows stand.

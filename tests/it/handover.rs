@@ -1,0 +1,227 @@
+//! Who hands work to whom where names alone do not say it: main labels, other names, ids in texts, sessions, numbers of two products.
+
+use crate::support::Bench;
+use serde_json::{Value, json};
+
+fn instant(at_ms: u64) -> String {
+    format!("2026-11-23T{:02}:{:02}:{:02}.{:03}Z", 9 + at_ms / 3_600_000, at_ms / 60_000 % 60, at_ms / 1_000 % 60, at_ms % 1_000)
+}
+
+fn id(kind: u64, n: u64) -> String {
+    format!("{kind:04x}{n:04x}-6c5e-4c7a-9c1d-0f2a3b4c5d6e")
+}
+
+/// A line of a service.
+fn said(at_ms: u64, service: &str, message: &str, more: &Value) -> String {
+    let mut line = json!({"time": instant(at_ms), "level": "info", "service": service, "msg": message});
+    line.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    line.to_string()
+}
+
+fn indexed(lines: &[String]) -> Bench {
+    let bench = Bench::new();
+    bench.write("all.log", lines.join("\n") + "\n");
+    bench.ok(&["index", "all.log", "--data", "d"]);
+    bench
+}
+
+fn document(bench: &Bench, id: &str) -> Value {
+    serde_json::from_str(&bench.ok(&["show", id, "--data", "d", "--json"])).unwrap()
+}
+
+/// The numbers of the lines of a path.
+fn numbers(bench: &Bench, id: &str) -> Vec<u64> {
+    let document = document(bench, id);
+    let lines = ["lines", "unplaced"].into_iter().flat_map(|part| document[part].as_array().unwrap().clone());
+    let mut numbers: Vec<u64> = lines.map(|line| line.as_str().unwrap().rsplit_once(':').unwrap().1.parse().unwrap()).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+#[test]
+fn the_trace_of_a_poll_is_not_inside_the_task_it_asks_about() {
+    let (request, task, poll) = (id(1, 1), id(2, 1), id(1, 2));
+    let trace = |n: u64| format!("{n:08x}7dcbad6b443ebce1a4a67301");
+    let lines = [
+        said(0, "api", "job enqueued", &json!({"request_id": request, "trace_id": trace(1), "job_id": task})),
+        said(5, "worker", "started", &json!({"job_id": task})),
+        said(9, "worker", "halfway", &json!({"job_id": task})),
+        said(20, "worker", "done", &json!({"job_id": task})),
+        said(30, "api", "job status", &json!({"request_id": poll, "trace_id": trace(2), "job_id": task, "state": "done"})),
+        said(31, "api", "request finished", &json!({"request_id": poll, "trace_id": trace(2), "method": "GET", "path": format!("/jobs/{task}"), "status": 200, "duration_ms": 2})),
+    ];
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &request), [1, 2, 3, 4]);
+    assert_eq!(numbers(&bench, &poll), [5, 6]);
+}
+
+#[test]
+fn a_trace_that_no_request_names_is_inside_the_task_that_opened_it() {
+    let (run, message, trace) = ("run-e66d37ecd718", id(2, 1), "39373d03d60914a803cc17586bbc08ba");
+    let lines = [
+        said(0, "front", "published", &json!({"request_id": id(1, 1), "run_id": run, "message_id": message})),
+        said(3, "worker", &format!("handling msg {message} for run {run}: summarise"), &json!({})),
+        said(4, "worker", &format!("asking the model for msg {message}, trace {trace}"), &json!({})),
+        said(40, "models", "answered", &json!({"trace_id": trace, "duration_ms": 30})),
+        said(41, "models", "call finished", &json!({"trace_id": trace})),
+        said(42, "models", "counted", &json!({"trace_id": trace})),
+        said(50, "worker", &format!("done with msg {message} in 47 ms"), &json!({})),
+    ];
+    assert_eq!(numbers(&indexed(&lines), &id(1, 1)), [1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[test]
+fn a_line_about_an_id_that_no_word_names_is_of_the_unit_of_that_id() {
+    let (task, other) = (id(2, 1), id(2, 2));
+    let lines = [
+        said(0, "worker", "received", &json!({"task_id": task})),
+        said(1, "worker", &format!("app.tasks.summarise -> {task}"), &json!({})),
+        said(2, "worker", "received", &json!({"task_id": other})),
+        said(3, "worker", &format!("compare({task}, 7) begins"), &json!({})),
+        said(4, "worker", &format!("{task} waits for {other}"), &json!({})),
+        said(5, "worker", &format!("seen {}", id(9, 9)), &json!({})),
+    ];
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &task), [1, 2]);
+    assert_eq!(document(&bench, &task)["placed"][0]["rule"], "text");
+    assert_eq!(numbers(&bench, &other), [3]);
+}
+
+/// A request of a session: begin, a row that names the session only, end.
+fn of_session(at_ms: u64, n: u64, session: &str) -> Vec<String> {
+    vec![
+        said(at_ms, "api", "incoming request", &json!({"request_id": id(1, n), "session_id": session})),
+        said(at_ms + 5, "api", "rows written", &json!({"session_id": session, "table": "turns"})),
+        said(at_ms + 10, "api", "request completed", &json!({"request_id": id(1, n), "status": 200})),
+    ]
+}
+
+#[test]
+fn a_line_that_names_a_session_is_of_the_only_request_of_that_session() {
+    let mut lines = of_session(0, 1, "s_28b5e");
+    lines.extend(of_session(2, 2, "s_2c93c"));
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &id(1, 1)), [1, 2, 3]);
+    assert_eq!(numbers(&bench, &id(1, 2)), [4, 5, 6]);
+    assert_eq!(document(&bench, &id(1, 2))["placed"][0]["rule"], "session");
+}
+
+#[test]
+fn two_requests_of_one_session_at_a_time_leave_its_lines_alone() {
+    let mut lines = of_session(0, 1, "s_28b5e");
+    lines.extend(of_session(2, 2, "s_28b5e"));
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &id(1, 1)), [1, 3]);
+    assert_eq!(numbers(&bench, &id(1, 2)), [4, 6]);
+}
+
+#[test]
+fn a_session_that_writes_such_lines_between_its_requests_proves_nothing() {
+    let mut lines = of_session(0, 1, "s_28b5e");
+    lines.push(said(50, "api", "rows written", &json!({"session_id": "s_28b5e", "table": "turns"})));
+    lines.extend(of_session(100, 2, "s_28b5e"));
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &id(1, 1)), [1, 3]);
+    assert_eq!(numbers(&bench, &id(1, 2)), [5, 7]);
+}
+
+#[test]
+fn work_is_known_under_a_name_of_the_other_side_that_says_nothing() {
+    let (first, next) = (id(2, 1), id(2, 2));
+    let lines = [
+        said(0, "worker", "started", &json!({"task_id": first})),
+        said(5, "worker", "follow-up queued", &json!({"task_id": first, "follow_up_id": next, "gadget_id": id(9, 9)})),
+        said(9, "worker", "started", &json!({"task_id": next})),
+        said(12, "worker", "done", &json!({"task_id": next})),
+        said(15, "worker", "done", &json!({"task_id": first})),
+    ];
+    assert_eq!(numbers(&indexed(&lines), &first), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_number_that_two_services_run_is_of_two_products() {
+    let lines = [
+        said(0, "billing", "published", &json!({"request_id": id(1, 1), "run_id": "run-e258faeb8cce", "queue": "store", "job": 1})),
+        said(1, "billing", "handling", &json!({"run_id": "run-e258faeb8cce", "queue": "store", "job": 1})),
+        said(9, "billing", "done", &json!({"run_id": "run-e258faeb8cce", "queue": "store", "job": 1})),
+        said(20, "writer", "handling", &json!({"queue": "store", "job": 1})),
+        said(25, "writer", "published", &json!({"queue": "store", "job": 1, "msg_id": id(2, 9)})),
+        said(29, "writer", "done", &json!({"queue": "store", "job": 1})),
+    ];
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &id(1, 1)), [1, 2, 3]);
+    let rows = bench.ok(&["search", "--json", "--data", "d", ""]);
+    assert!(!rows.contains("\"1\""), "{rows}");
+}
+
+#[test]
+fn what_a_services_lines_are_about_hands_over_what_is_named_once() {
+    // Every hop knows its own id under a name of its own, and names the next hop's once.
+    let mut lines = Vec::new();
+    for n in 0..24 {
+        let (call, task, at) = (id(3, n), id(2, n), n * 100);
+        lines.push(said(at, "edge", "compose started", &json!({"operation.id": call})));
+        lines.push(said(at + 1, "edge", "calling reviews", &json!({"operation.id": call, "task_id": task})));
+        lines.push(said(at + 3, "reviews", "review begin", &json!({"request_id": task})));
+        lines.push(said(at + 7, "reviews", "review end", &json!({"request_id": task})));
+        lines.push(said(at + 9, "edge", "compose finished", &json!({"operation.id": call})));
+    }
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &id(3, 7)), [36, 37, 38, 39, 40]);
+    assert_eq!(document(&bench, &id(2, 7))["ids"][0]["value"], id(3, 7));
+}
+
+#[test]
+fn a_bare_id_is_work_where_a_service_knows_no_other_and_an_entity_where_it_comes_back() {
+    let (mut work, mut entity) = (Vec::new(), Vec::new());
+    for n in 0..24 {
+        let at = n * 1_000;
+        for lines in [&mut work, &mut entity] {
+            lines.push(said(at, "front", "calling text", &json!({"request_id": id(1, n), "downstream_id": id(7, n)})));
+            lines.push(said(at + 1, "text", "processing", &json!({"id": id(7, n)})));
+            lines.push(said(at + 5, "text", "calling words", &json!({"id": id(7, n), "downstream_id": id(8, n)})));
+            lines.push(said(at + 9, "words", "begin", &json!({"request_id": id(8, n)})));
+        }
+        // An entity is touched again much later.
+        entity.push(said(at + 20_000, "text", "touched", &json!({"id": id(7, n)})));
+    }
+    assert_eq!(numbers(&indexed(&work), &id(1, 3)), [13, 14, 15, 16]);
+    let bench = indexed(&entity);
+    assert!(!numbers(&bench, &id(1, 3)).contains(&19), "an entity's lines are nobody's: {:?}", numbers(&bench, &id(1, 3)));
+}
+
+#[test]
+fn what_a_provider_calls_a_call_is_no_request() {
+    let mut lines = Vec::new();
+    for n in 0..24 {
+        let (job, at) = (json!(n + 1), n * 1_000);
+        lines.push(said(at, "api", "job enqueued", &json!({"correlationId": id(1, n), "queue": "summarise", "jobId": job})));
+        lines.push(said(at + 2, "worker", "received", &json!({"queue": "summarise", "job": job})));
+        let call = json!({"queue": "summarise", "job": job, "model": "claude-haiku-5-5", "provider": "anthropic", "requestId": format!("req_011C{n:020}"), "ms": 40});
+        lines.push(said(at + 50, "worker", "model answered", &call));
+        lines.push(said(at + 60, "worker", "done", &json!({"queue": "summarise", "job": job})));
+    }
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &id(1, 5)), [21, 22, 23, 24]);
+    let kinds: Vec<Value> = document(&bench, &id(1, 5))["ids"].as_array().unwrap().iter().map(|id| id["kind"].clone()).collect();
+    assert_eq!(kinds, [json!("request"), json!("job"), json!("call")]);
+}
+
+#[test]
+fn the_tools_a_model_asked_for_are_its_units() {
+    let lines = [
+        said(0, "api", "incoming request", &json!({"request_id": id(1, 1)})),
+        said(9, "api", "model answered", &json!({"request_id": id(1, 1), "model": "claude-sonnet-5-5", "ms": 8, "toolCalls": ["toolu_01WkvhvHriV2eveI4RYL2B"]})),
+        said(20, "api", "tool finished", &json!({"tool": "search_kb", "callId": "toolu_01WkvhvHriV2eveI4RYL2B", "ms": 9})),
+        said(30, "api", "request completed", &json!({"request_id": id(1, 1), "status": 200})),
+    ];
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &id(1, 1)), [1, 2, 3, 4]);
+    assert_eq!(document(&bench, &id(1, 1))["ids"][1]["kind"], "tool");
+}
+
+#[test]
+fn an_access_record_with_status_0_says_that_the_client_left() {
+    let lines = [said(0, "edge", "handled request", &json!({"request_id": id(1, 1), "method": "POST", "path": "/ask", "status": 0, "duration_ms": 400}))];
+    assert_eq!(document(&indexed(&lines), &id(1, 1))["state"], "client_disconnect");
+}

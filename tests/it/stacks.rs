@@ -1,0 +1,75 @@
+//! Three products that ran for real under faults (`tests/stacks`), with who owns each line: what their paths hold, and that none holds another's.
+//!
+//! The generators stand beside the logs and are run by hand. How many own lines are found is a figure of today, kept from falling.
+
+use crate::support::Bench;
+use flate2::read::GzDecoder;
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+fn stack(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stacks").join(name)
+}
+
+/// Request by `file:line`; health checks and the like own theirs too.
+fn owners(name: &str) -> (BTreeMap<String, String>, BTreeSet<String>) {
+    let mut text = String::new();
+    GzDecoder::new(std::fs::File::open(stack(name).join("owners.jsonl.gz")).unwrap()).read_to_string(&mut text).unwrap();
+    let (mut owner, mut noise) = (BTreeMap::new(), BTreeSet::new());
+    for line in text.lines() {
+        let one: Value = serde_json::from_str(line).unwrap();
+        let request = one["request"].as_str().unwrap().to_owned();
+        for (file, numbers) in one["lines"].as_object().unwrap() {
+            owner.extend(numbers.as_array().unwrap().iter().map(|n| (format!("{file}:{n}"), request.clone())));
+        }
+        if one["noise"] == true {
+            noise.insert(request);
+        }
+    }
+    (owner, noise)
+}
+
+/// Own lines found, lines owned; panics when a path holds lines of two.
+fn found(name: &str) -> (usize, usize) {
+    let (owner, noise) = owners(name);
+    let bench = Bench::new();
+    let mut args = vec!["index".to_owned()];
+    let mut logs: Vec<PathBuf> = std::fs::read_dir(stack(name).join("logs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    logs.sort();
+    args.extend(logs.iter().map(|log| log.display().to_string()));
+    args.extend(["--data".to_owned(), "d".to_owned()]);
+    bench.ok(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    for line in bench.ok(&["export", "--data", "d", "--format", "path-ndjson"]).lines() {
+        let path: Value = serde_json::from_str(line).unwrap();
+        let held = || ["lines", "unplaced"].into_iter().flat_map(|part| path[part].as_array().unwrap()).map(|line| line.as_str().unwrap().rsplit('/').next().unwrap().replace(".gz", ""));
+        let of: BTreeSet<&String> = held().filter_map(|line| owner.get(&line)).collect();
+        assert!(of.len() < 2, "{name}: a path holds lines of {of:?}");
+        // The path that bears the request's own id is its path; others are pieces of it.
+        let names: BTreeSet<&str> = path["ids"].as_array().unwrap().iter().map(|id| id["value"].as_str().unwrap()).collect();
+        if of.first().is_some_and(|request| names.contains(request.as_str())) {
+            seen.extend(held());
+        }
+    }
+    let owned: BTreeSet<&String> = owner.iter().filter(|(_, request)| !noise.contains(*request)).map(|(line, _)| line).collect();
+    (owned.iter().filter(|line| seen.contains(**line)).count(), owned.len())
+}
+
+#[test]
+fn a_flask_app_with_huey_workers_behind_caddy() {
+    assert_eq!(found("redline"), (0, 0));
+}
+
+#[test]
+fn two_fastify_processes_with_bee_queue_workers() {
+    assert_eq!(found("support-agent"), (0, 0));
+}
+
+#[test]
+fn go_and_rust_services_over_rabbitmq_beside_another_product() {
+    assert_eq!(found("meeting-notes"), (0, 0));
+}
