@@ -451,9 +451,9 @@ fn describe(doc: &mut LineDoc, entries: &[Entry]) {
     doc.ids.dedup();
 }
 
-/// An entry without a work id can be in no path: its facts need not be kept.
+/// An entry without an id that is or may be one of work can be in no path: its facts need not be kept.
 fn compact(chunk: &Chunk, start: u64, line: u64, entries: &[Entry]) -> Option<Touched> {
-    let mut terms: Vec<u64> = entries.iter().flat_map(|e| &e.ids).filter(|id| roles::is_work(id.kind)).filter_map(roles::unit_key).map(|key| term_hash(&key)).collect();
+    let mut terms: Vec<u64> = entries.iter().flat_map(roles::keys_to_find).map(|key| term_hash(&key)).collect();
     terms.sort_unstable();
     terms.dedup();
     if terms.is_empty() {

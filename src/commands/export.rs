@@ -26,7 +26,7 @@ pub fn paths(out: &mut Out<'_>, engine: &Engine, snapshot: &Snapshot, query: &st
     let mut plan = search::plan(engine, snapshot, query, rows, None)?;
     loop {
         let page = snapshot.rows.list(&plan.query)?;
-        let roots: Vec<String> = page.rows.iter().map(|row| row.root.to_string()).collect();
+        let roots: Vec<String> = page.rows.iter().map(|row| row.root.clone()).collect();
         engine.documents(snapshot, &roots, |trace| -> Result<()> {
             serde_json::to_writer(&mut *out.to, trace)?;
             Ok(out.line("")?)

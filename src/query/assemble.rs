@@ -17,6 +17,7 @@ use crate::{
         item::{Item, WorkRef},
         link::{self, ParentLink, Parentage},
         roles, solo, stretch,
+        words::Verb,
     },
 };
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -68,14 +69,13 @@ pub struct Assembler<'a, S: LineSource> {
     profile: &'a Profile,
     units: FxHashMap<Arc<str>, Rc<Fetched>>,
     items: FxHashMap<(u64, u64, u32), Rc<Item>>,
-    counts: FxHashMap<Arc<str>, u64>,
     pub(super) owners: FxHashMap<(stretch::Place, i64), Rc<Owners>>,
 }
 
 impl<'a, S: LineSource> Assembler<'a, S> {
     /// An assembler with nothing fetched.
     pub fn new(source: &'a S, profile: &'a Profile) -> Self {
-        Self { source, profile, units: FxHashMap::default(), items: FxHashMap::default(), counts: FxHashMap::default(), owners: FxHashMap::default() }
+        Self { source, profile, units: FxHashMap::default(), items: FxHashMap::default(), owners: FxHashMap::default() }
     }
 
     /// The profile in force.
@@ -87,7 +87,6 @@ impl<'a, S: LineSource> Assembler<'a, S> {
     pub fn forget(&mut self) {
         self.units.clear();
         self.items.clear();
-        self.counts.clear();
         self.owners.clear();
     }
 
@@ -200,7 +199,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
 
     /// Units that lines name under a word that says neither kind nor owner (`follow_up_id`): known as work by lines of their own.
     fn named_elsewhere(&mut self, items: &[Rc<Item>]) -> Result<Vec<(Arc<str>, IdRelation)>, S::Error> {
-        let mut keys: Vec<Arc<str>> = items.iter().flat_map(|item| item.entry.ids.iter().filter_map(handed_under_another_name)).map(Into::into).collect();
+        let mut keys: Vec<Arc<str>> = items.iter().flat_map(|item| item.entry.ids.iter().filter_map(|id| handed_under_another_name(item, id))).map(Into::into).collect();
         keys.sort_unstable();
         keys.dedup();
         keys.truncate(MAX_ELSEWHERE);
@@ -351,8 +350,14 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             }
         }
         let items: Vec<&Item> = fetched.items.iter().map(Rc::as_ref).chain(handed.iter()).collect();
-        let (source, counts) = (self.source, &mut self.counts);
-        let mut count = |term: &str| *counts.entry(term.into()).or_insert_with(|| source.count(term));
+        // Lines that name a unit as work: what only holds the value says nothing of which is above.
+        let mut counts: FxHashMap<Arc<str>, u64> = FxHashMap::default();
+        for r in items.iter().flat_map(|item| &item.refs).filter(|r| r.relation == IdRelation::Own && !r.listed) {
+            if !counts.contains_key(&r.key) {
+                counts.insert(r.key.clone(), self.fetch(&r.key)?.total);
+            }
+        }
+        let mut count = |term: &str| counts.get(term).copied().unwrap_or(0);
         let found = Rc::new(link::parentage(key, fetched.kind, &items, &mut count));
         let updated = Fetched { kind: fetched.kind, items: fetched.items.clone(), total: fetched.total, parentage: Some(found.clone()) };
         self.units.insert(key.clone(), Rc::new(updated));
@@ -372,12 +377,15 @@ impl<'a, S: LineSource> Assembler<'a, S> {
                 items.push(item);
             } else if item.mention.as_ref() == Some(key) {
                 mentions.push(item);
-            } else if item.subject().is_some() && item.entry.ids.iter().any(|id| handed_under_another_name(id).as_deref() == Some(key)) {
+            } else if item.subject().is_some() && item.entry.ids.iter().any(|id| handed_under_another_name(&item, id).as_deref() == Some(key)) {
                 handed.push(item);
             }
         }
         if let Some(unit) = naming(&items, key).map(|r| WorkRef { kind: kind_of(key, &items), ..unnamed::own(r) }) {
-            items.extend(handed.iter().map(|item| Rc::new(unnamed::with_child(item, unit.clone()))));
+            if unnamed::may_be_handed(&handed, &items, unit.kind) {
+                items.extend(handed.iter().map(|item| Rc::new(unnamed::with_child(item, unit.clone()))));
+            }
+            mentions.retain(|_| unit.kind == IdKind::Task);
             items.extend(mentions.iter().map(|item| Rc::new(unnamed::with_owner(item, unit.clone(), PlacedBy::Text))));
         }
         let total = if records >= MAX_LINES_OF_ID as u64 { self.source.count(key) } else { items.len() as u64 };
@@ -388,17 +396,13 @@ impl<'a, S: LineSource> Assembler<'a, S> {
     }
 }
 
-/// The unit an id names if others know it as work: a strong value under a name of its own that says id and nothing more.
-fn handed_under_another_name(id: &IdRef) -> Option<String> {
-    let says_id = |label: &str| label.rsplit(['_', '.', '-']).next().is_some_and(|last| last.len() <= 4 && last.to_ascii_lowercase().ends_with("id")) || label.ends_with("Id");
-    (id.kind == IdKind::Other && id.relation == IdRelation::Own && label_is_longer(&id.label) && says_id(&id.label) && is_strong(&id.value, false))
-        .then(|| roles::unit_key(id))
-        .flatten()
-}
-
-/// A bare `id` is the line's own, whatever that is.
-fn label_is_longer(label: &str) -> bool {
-    label.len() > 4
+/// The unit that a line which enqueues or calls hands over under a name of its own that says id and nothing more (`follow_up_id`), or only that
+/// it was handed over: if others know the value as work.
+fn handed_under_another_name(item: &Item, id: &IdRef) -> Option<String> {
+    let last = id.label.rsplit(['_', '.', '-']).next().unwrap_or_default();
+    let says_id = item.verb == Verb::Queue && (id.label.ends_with("Id") || (last.eq_ignore_ascii_case("id") && last.len() < id.label.len()));
+    let says_handed = matches!(item.verb, Verb::Queue | Verb::Begin) && unnamed::says_handed(&id.label);
+    (id.kind == IdKind::Other && id.relation == IdRelation::Own && (says_id || says_handed) && is_strong(&id.value, false)).then(|| roles::unit_key(id)).flatten()
 }
 
 /// The kind most of its own lines give a unit, else most of those that name it as another's; of a tie the upper one. What a child
@@ -427,9 +431,10 @@ fn add_unit(tree: &mut Tree, key: &Arc<str>, fetched: &Fetched, parent: Option<P
     tree.units.insert(key.clone(), unit);
 }
 
-/// The line lists the unit among others: it is of the batch, not of its members.
+/// The line lists the unit among others: it is of the batch, not of its members. One call may be listed too: by whoever asked for it, or remembers it.
 fn is_listed(item: &Item, key: &str) -> bool {
-    item.reference(key).is_some_and(|r| r.listed && r.relation == IdRelation::Own) && item.refs.iter().filter(|r| r.listed).count() > 1
+    let is_one = |r: &WorkRef| roles::level(r.kind) == roles::CALL_LEVEL || item.refs.iter().filter(|r| r.listed).count() > 1;
+    item.reference(key).is_some_and(|r| r.listed && r.relation == IdRelation::Own && is_one(r))
 }
 
 /// A line over many units is shown beside the path of each.

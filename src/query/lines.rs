@@ -16,7 +16,6 @@ use crate::{
         view::QueryError,
     },
     recognise::{Reader, Tables},
-    reconstruct::roles,
     store::{LineReader, StoreError, StoredRecord},
 };
 use rustc_hash::FxHashMap;
@@ -179,12 +178,4 @@ pub fn store(error: StoreError) -> QueryError {
         StoreError::Cursor => QueryError::Cursor,
         other => QueryError::Store(other.to_string()),
     }
-}
-
-/// Work ids of an entry as unit keys, requests first: where to look for the path a line belongs to.
-pub fn unit_keys(entry: &Entry) -> Vec<String> {
-    let mut keys: Vec<(u8, String)> = entry.ids.iter().filter(|i| roles::is_work(i.kind)).filter_map(|i| Some((roles::level(i.kind), roles::unit_key(i)?))).collect();
-    keys.sort();
-    keys.dedup();
-    keys.into_iter().map(|(_, key)| key).collect()
 }

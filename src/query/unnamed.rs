@@ -5,10 +5,13 @@
 
 use super::assemble::{Assembler, Fetched, LineSource, Place, at};
 use crate::{
-    model::{id::IdRelation, trace::PlacedBy},
+    model::{
+        id::{IdKind, IdRelation},
+        trace::PlacedBy,
+    },
     reconstruct::{
         item::{self, Item, WorkRef},
-        lanes, session, solo,
+        lanes, roles, session, solo,
         stretch::{self, BLOCK, PIECES_AFTER, PIECES_BEFORE, piece_of},
     },
 };
@@ -139,6 +142,25 @@ impl<S: LineSource> Assembler<'_, S> {
 /// A unit as the line's own.
 pub(super) fn own(unit: &WorkRef) -> WorkRef {
     WorkRef { relation: IdRelation::Own, listed: false, ..unit.clone() }
+}
+
+/// Labels that only say that something was handed over.
+pub(super) fn says_handed(label: &str) -> bool {
+    let last = label.rsplit('.').next().unwrap_or_default();
+    ["dispatched", "spawned", "downstream", "delegated"].iter().any(|word| last.eq_ignore_ascii_case(word))
+}
+
+/// Lines that hand a unit over under a name that says nothing prove it when one unit alone does, no line of the unit's own tells of a parent, and the
+/// unit began no earlier (a second for clocks). A request is handed over only where the name says that something was.
+pub(super) fn may_be_handed(handed: &[Rc<Item>], own: &[Rc<Item>], kind: IdKind) -> bool {
+    let subjects: BTreeSet<&Arc<str>> = handed.iter().filter_map(|item| item.subject()).map(|s| &s.key).collect();
+    let above = |r: &WorkRef| r.relation == IdRelation::Parent || (r.relation == IdRelation::Own && roles::level(r.kind) == 0 && roles::level(kind) > 0);
+    let knows_parent = own.iter().any(|item| item.refs.len() > 1 && item.refs.iter().any(above));
+    let said = handed.iter().all(|item| item.entry.ids.iter().any(|id| says_handed(&id.label)));
+    let first = own.iter().filter_map(|item| item.time_ns).min();
+    let named = handed.iter().filter_map(|item| item.time_ns).max();
+    let is_before = named.zip(first).is_none_or(|(named, first)| named <= first.saturating_add(1_000_000_000));
+    subjects.len() == 1 && !knows_parent && is_before && (kind == IdKind::Task || said)
 }
 
 /// The line with a unit it hands over under a name that does not say so.

@@ -115,11 +115,6 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, common: &Common, out
         if by_plural && !is_strong(value, false) {
             continue;
         }
-        // `next: 3`, `scheduled: 20261129`: a name that says neither kind nor id needs a value that can be nothing else.
-        let is_bare = || common.id_word("bare", id.id.label.rsplit('.').next().unwrap_or_default());
-        if id.id.kind == KindRule::AsOwn && !id.id.says_id && !is_strong(value, false) && !is_bare() {
-            continue;
-        }
         let Some(kind) = kind_of(line, id, value, common, out) else { continue };
         // An object with a queue and an id of its own (`mail: {queue, id}`) beside the line's unit is what was handed over.
         let handed = id.id.kind == KindRule::Named && kind == IdKind::Task && (out.own(IdKind::Task) || out.own(IdKind::Request) || out.own(IdKind::Tool) || out.own(IdKind::Call));

@@ -236,9 +236,9 @@ fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
             return Some(IdUse { kind: KindRule::Is(IdKind::Group), relation: IdRelation::Own, label, listed: false, says_id: false, queue: None, in_run: false });
         }
         if !common.id_word("bare", tail) {
-            // `dispatched: 3f2a…`, `replaces: …`: a name that only says how the value stands to the line's own unit.
-            let relation = last.iter().map(|w| relation_of(w, common)).collect::<Option<Vec<_>>>()?.pop()?;
-            return Some(IdUse { kind: KindRule::AsOwn, relation, label, listed: false, says_id: false, queue: None, in_run: false });
+            // `dispatched: 3f2a…`: it says that something was handed over, not what. Whether it is work its own lines tell.
+            let is_handed = last.iter().all(|w| relation_of(w, common) == Some(IdRelation::Child));
+            return is_handed.then_some(IdUse { kind: KindRule::Named, relation: IdRelation::Own, label, listed: false, says_id: false, queue: None, in_run: false });
         }
     }
     if named.is_empty() && above.is_empty() {
@@ -372,8 +372,8 @@ mod tests {
             ("local-member-id", Some((Is(IdKind::Group), Own))),
             ("messaging.message.conversation_id", Some((Is(IdKind::Group), Own))),
             ("retry_of", Some((AsOwn, RetryOf))),
-            ("dispatched", Some((AsOwn, Child))),
-            ("task.downstream", Some((AsOwn, Child))),
+            ("dispatched", Some((Named, Own))),
+            ("previous", None),
             ("caused_by", None),
             ("original_request_id", Some((Is(IdKind::Request), RetryOf))),
             ("requestid", Some((Is(IdKind::Request), Own))),

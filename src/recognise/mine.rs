@@ -6,7 +6,7 @@
 use crate::{
     model::{
         entry::Http,
-        id::{IdKind, IdRef, IdRelation, is_strong},
+        id::{IdKind, IdRef, IdRelation, is_strong, is_uuid},
     },
     recognise::{
         ids::{Ids, clean, kind_by_value, trace_context},
@@ -284,7 +284,8 @@ fn fill<'t>(template: &'t Template, text: &'t str) -> Option<Vec<(&'t str, &'t s
         };
         let value = &rest[..cut];
         let one_word = matches!(hole.split(':').next(), Some("task" | "parent_task" | "request" | "worker" | "queue" | "duration" | "delay" | "attempt" | "call"));
-        if value.is_empty() || (one_word && value.trim().contains(char::is_whitespace)) {
+        let not_uuid = hole.ends_with(":uuid") && !is_uuid(value.trim().as_bytes());
+        if value.is_empty() || not_uuid || (one_word && value.trim().contains(char::is_whitespace)) {
             return None;
         }
         out.push((hole.as_str(), value.trim()));

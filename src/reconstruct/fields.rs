@@ -21,6 +21,8 @@ const FIELD_SAMPLE: usize = 256;
 const MAX_FIELDS: usize = 4_096;
 /// Different requests remembered for a sampled value.
 const MAX_MET: usize = 6;
+/// What lives longer may be an entity that is only looked at again.
+const MAX_LIFE_NS: i64 = 10_000_000_000;
 /// A data test speaks from this many sampled values up.
 pub const ENOUGH: usize = 20;
 
@@ -192,7 +194,7 @@ impl Field {
         lives.sort_unstable();
         let spans = || self.values.values().filter_map(|v| v.span);
         let (Some(first), Some(last), Some(p90)) = (spans().map(|s| s.0).min(), spans().map(|s| s.1).max(), lives.get(lives.len() * 9 / 10)) else { return false };
-        p90.saturating_mul(10) < last.saturating_sub(first)
+        *p90 <= MAX_LIFE_NS && p90.saturating_mul(10) < last.saturating_sub(first)
     }
 
     fn decide(&self, service: &str, label: &str, fields: &BTreeMap<String, Self>) -> RoleDecision {

@@ -99,8 +99,8 @@ impl Item {
                 Some(WorkRef { key, kind, relation: id.relation, listed: id.listed, label: id.label.clone(), value: id.value.clone(), scope, standing: standing(&id.label) })
             })
             .collect();
-        let mention = if refs.is_empty() { mention(&entry) } else { None };
         let verb = words::verb(&entry);
+        let mention = if refs.is_empty() && verb != Verb::None { mention(&entry) } else { None };
         let failed = words::failed(&entry);
         Self { entry, line, time_ns, quantum_ns, verb, failed, refs, mention, placed_by: None, stamped_at_begin: false }
     }
@@ -154,7 +154,21 @@ fn mention(entry: &Entry) -> Option<Arc<str>> {
     }
     let mut unnamed = entry.ids.iter().filter(|id| id.kind == IdKind::Other && &*id.label == UNNAMED && is_strong(&id.value, false));
     let (only, other) = (unnamed.next()?, unnamed.next());
-    if other.is_none() { roles::unit_key(only).map(Into::into) } else { None }
+    if other.is_some() || !is_spoken_of(entry.body.as_deref()?, &only.value) {
+        return None;
+    }
+    roles::unit_key(only).map(Into::into)
+}
+
+/// The id is what the sentence is about: it begins it, or stands behind a verb or a colon; not behind `by`, `while`, `=` or a quote.
+fn is_spoken_of(body: &str, value: &str) -> bool {
+    let Some((before, _)) = body.split_once(value) else { return false };
+    let (trimmed, spaced) = (before.trim_end(), before.len() > before.trim_end().len());
+    if trimmed.is_empty() {
+        return true;
+    }
+    let word = trimmed.rsplit(char::is_whitespace).next().unwrap_or_default();
+    spaced && (word.ends_with(':') || words::verb_of_text(word) != Verb::None)
 }
 
 fn label_parts(label: &str) -> usize {

@@ -95,18 +95,21 @@ pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], line_count: &mut dyn
     Parentage { run_by_two: run_by_two(unit, items), ..settle(kind == IdKind::Task && unit.contains(SCOPED), claims, polled) }
 }
 
-/// A queue's number is begun and ended by the one service that works on that queue.
+/// A queue's number is brought to a good end by the one service that works on that queue; another may try again what failed.
 fn run_by_two(unit: &str, items: &[&Item]) -> bool {
     if !unit.contains(SCOPED) {
         return false;
     }
-    let mut seen: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
+    let (mut seen, mut well): (BTreeMap<&str, (bool, bool)>, u32) = (BTreeMap::new(), 0);
     for item in items.iter().filter(|i| i.subject().is_some_and(|s| *s.key == *unit) || i.refs.iter().any(|r| *r.key == *unit && r.relation == IdRelation::Own && !r.listed)) {
         let (began, ended) = seen.entry(item.service()).or_default();
         *began |= item.verb.is_start();
         *ended |= item.verb.is_terminal();
+        well += u32::from(item.verb == Verb::End);
     }
-    seen.values().filter(|(began, ended)| *began && *ended).count() > 1
+    // What one failed another may have tried again, under a higher number.
+    let tried_again = items.iter().any(|i| i.entry.attempt.as_ref().is_some_and(|a| a.number > 1)) && well < 2;
+    seen.values().filter(|(began, ended)| *began && *ended).count() > 1 && !tried_again
 }
 
 /// The request's own path names the id: it knew it before, so it cannot have created it (a poll).
@@ -125,10 +128,11 @@ fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, kind: IdKind, inner: bool,
             }
             return out;
         }
-        // What a line lists of calls (the tools a model asked for) is made by its unit: a call is no member of a batch.
+        // What a line lists of calls (the tools a model asked for) is made by its unit, unless a line of the call's own says otherwise: the next turn
+        // lists it too.
         IdRelation::Own if own.listed && level(kind) == CALL_LEVEL => {
             if let Some(maker) = subject.filter(|s| s.key != own.key) {
-                out.push((maker, Weight::HandOver, LinkRule::HandOver));
+                out.push((maker, Weight::Member, LinkRule::HandOver));
             }
             return out;
         }
@@ -229,7 +233,9 @@ fn settle(is_number: bool, claims: BTreeMap<Arc<str>, Claim>, polled: Vec<Arc<st
         claim.lines.sort_by(|a, b| (a.0.is_none(), a.0, &a.1).cmp(&(b.0.is_none(), b.0, &b.1)));
     }
     // Different requests that claim it: firm claims (enqueue, or the child's own first line) beat mere mentions.
-    let requests = |firm_only: bool| list.iter().filter(|(_, c)| c.kind == IdKind::Request && (!firm_only || c.firm)).map(|(k, _)| k.clone()).collect::<Vec<_>>();
+    let requests = |firm_only: bool| {
+        list.iter().filter(|(_, c)| c.kind == IdKind::Request && c.weight != Weight::Member && (!firm_only || c.firm)).map(|(k, _)| k.clone()).collect::<Vec<_>>()
+    };
     let (all, firm) = (requests(false), requests(true));
     let has_near = list.iter().any(|(_, c)| c.weight < Weight::Root);
     let mut shared = Vec::new();

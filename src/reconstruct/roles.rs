@@ -57,6 +57,16 @@ pub fn unit_key(id: &IdRef) -> Option<String> {
     id.scope.as_ref().map(|scope| format!("{folded}\u{1f}{scope}"))
 }
 
+/// The keys under which an entry may be looked for: its work ids, requests first, then ids that no name says anything of, which other lines may know
+/// as work.
+pub fn keys_to_find(entry: &Entry) -> Vec<String> {
+    let may_be_work = |id: &IdRef| is_work(id.kind) || (id.kind == IdKind::Other && is_strong(&id.value, false));
+    let mut keys: Vec<(u8, String)> = entry.ids.iter().filter(|id| may_be_work(id)).filter_map(|id| Some((level(id.kind), unit_key(id)?))).collect();
+    keys.sort();
+    keys.dedup_by(|a, b| a.1 == b.1);
+    keys.into_iter().map(|(_, key)| key).collect()
+}
+
 /// The word of an id kind in documents: `job` and `message` are tasks under those names.
 pub fn kind_word(kind: IdKind, label: &str) -> &'static str {
     match kind {

@@ -29,8 +29,8 @@ struct Family<'i> {
 
 impl Family<'_> {
     fn may_run(&self, at: i64) -> bool {
-        // Work whose end is not stated may go on.
-        self.first <= at && (self.ended.is_none() || at <= self.last)
+        // Work whose begin or end is not stated may run before or go on.
+        (self.first <= at || self.began.is_none()) && (self.ended.is_none() || at <= self.last)
     }
 
     fn runs(&self, at: i64) -> bool {
@@ -48,9 +48,10 @@ pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
     let mut found = Vec::new();
     for (index, line) in lines.iter().enumerate().filter(|(_, line)| is_ownerless(line)) {
         let (Some(at), Some(session)) = (line.time_ns, session(line)) else { continue };
-        let mut of_session = families.values().filter(|f| f.sessions.contains(session) && f.may_run(at));
+        // Work that names no session may be this one's.
+        let mut of_session = families.values().filter(|f| (f.sessions.contains(session) || f.sessions.is_empty()) && f.may_run(at));
         match (of_session.next(), of_session.next()) {
-            (Some(only), None) if only.runs(at) => found.extend(only.unit.map(|unit| (index, unit.clone()))),
+            (Some(only), None) if only.runs(at) && !only.sessions.is_empty() => found.extend(only.unit.map(|unit| (index, unit.clone()))),
             (None, _) => {
                 idle.insert(template(line));
             }
@@ -68,7 +69,8 @@ fn families(lines: &[Item]) -> FxHashMap<usize, Family<'_>> {
         let Some(at) = line.time_ns else { continue };
         let Some(unit) = line.refs.iter().find(|r| r.relation == IdRelation::Own && !r.listed && !is_below(r)) else { continue };
         let family = out.entry(names.number(&unit.key)).or_insert_with(|| Family { unit: Some(unit), first: at, last: at, ..Family::default() });
-        (family.first, family.last) = (family.first.min(at), family.last.max(at));
+        let from = at.saturating_sub(line.duration_ns().unwrap_or(0));
+        (family.first, family.last) = (family.first.min(from), family.last.max(at));
         family.sessions.extend(session(line));
         if line.verb.is_start() && line.verb != Verb::Queue {
             family.began.get_or_insert(at);

@@ -16,7 +16,7 @@ use crate::{
         view::QueryError,
     },
     recognise::Tables,
-    reconstruct::{build, learn::Learned, stretch, summary},
+    reconstruct::{build, learn::Learned, roles, stretch, summary},
     rollup::recent::Recent,
     store::{LineReader, RowStore, RowWriter, Store},
 };
@@ -191,7 +191,7 @@ impl Rollup {
             if record.terms.iter().all(|t| done.contains(t)) {
                 continue;
             }
-            for key in recent::unpack(record).iter().flat_map(lines::unit_keys) {
+            for key in recent::unpack(record).iter().flat_map(roles::keys_to_find) {
                 if !done.insert(term_hash(&key)) {
                     continue;
                 }
@@ -221,7 +221,7 @@ impl Rollup {
 }
 
 fn pack(loaded: &lines::Loaded) -> Option<Touched> {
-    let mut terms: Vec<u64> = loaded.entries.iter().flat_map(|e| lines::unit_keys(e)).map(|k| term_hash(&k)).collect();
+    let mut terms: Vec<u64> = loaded.entries.iter().flat_map(|e| roles::keys_to_find(e)).map(|k| term_hash(&k)).collect();
     terms.sort_unstable();
     terms.dedup();
     let entries: Vec<&Entry> = loaded.entries.iter().map(AsRef::as_ref).collect();

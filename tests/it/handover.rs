@@ -75,11 +75,14 @@ fn a_line_about_an_id_that_no_word_names_is_of_the_unit_of_that_id() {
     let (task, other) = (id(2, 1), id(2, 2));
     let lines = [
         said(0, "worker", "received", &json!({"task_id": task})),
-        said(1, "worker", &format!("app.tasks.summarise -> {task}"), &json!({})),
+        said(1, "worker", &format!("executing app.tasks.summarise: {task}"), &json!({})),
         said(2, "worker", "received", &json!({"task_id": other})),
         said(3, "worker", &format!("compare({task}, 7) begins"), &json!({})),
         said(4, "worker", &format!("{task} waits for {other}"), &json!({})),
         said(5, "worker", &format!("seen {}", id(9, 9)), &json!({})),
+        said(6, "worker", &format!("lock held by {task}, giving up"), &json!({})),
+        said(7, "worker", &format!("ran while {task} was open"), &json!({})),
+        said(8, "worker", &format!("skipping duplicate of {task}"), &json!({})),
     ];
     let bench = indexed(&lines);
     assert_eq!(numbers(&bench, &task), [1, 2]);
@@ -224,4 +227,77 @@ fn the_tools_a_model_asked_for_are_its_units() {
 fn an_access_record_with_status_0_says_that_the_client_left() {
     let lines = [said(0, "edge", "handled request", &json!({"request_id": id(1, 1), "method": "POST", "path": "/ask", "status": 0, "duration_ms": 400}))];
     assert_eq!(document(&indexed(&lines), &id(1, 1))["state"], "client_disconnect");
+}
+
+#[test]
+fn an_id_under_an_unknown_name_hands_over_neither_a_request_nor_what_began_long_before_or_is_claimed_twice() {
+    let (job, deploy) = (id(2, 1), id(2, 2));
+    let mut lines = vec![
+        said(0, "worker", "job started", &json!({"job_id": job})),
+        said(2_000, "worker", "job finished", &json!({"job_id": job, "duration_ms": 2000})),
+        said(7_000, "api", "scheduled after the last", &json!({"request_id": id(1, 1), "lock_id": job})),
+        said(7_100, "worker", "rollout started", &json!({"job_id": deploy})),
+    ];
+    for n in 2..5 {
+        lines.push(said(7_000 + n, "api", "enqueued behind", &json!({"request_id": id(1, n), "rollout_id": deploy, "cached_from_id": id(1, n - 1)})));
+    }
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &id(1, 1)), [3]);
+    assert_eq!(numbers(&bench, &job), [1, 2]);
+    assert_eq!((2..5).map(|n| numbers(&bench, &id(1, n))).collect::<Vec<_>>(), [[5], [6], [7]]);
+}
+
+#[test]
+fn entities_that_came_before_and_come_after_join_no_requests() {
+    let lines: Vec<String> = (0..6)
+        .flat_map(|n| {
+            let more = json!({"request_id": id(1, n), "previous": id(9, n), "new": id(9, n + 1), "origin": id(8, 1), "dispatched": id(8, 2)});
+            [said(n * 100, "api", "request started", &json!({"request_id": id(1, n)})), said(n * 100 + 9, "api", "starting with a new owner", &more)]
+        })
+        .collect();
+    assert_eq!(numbers(&indexed(&lines), &id(1, 2)), [5, 6]);
+}
+
+#[test]
+fn a_call_that_a_later_turn_lists_again_stays_where_it_was_made() {
+    let call = "toolu_01WkvhvHriV2eveI4RYL2B";
+    let lines = [
+        said(0, "api", "tool call finished", &json!({"request_id": id(1, 1), "tool": "search", "tool_call_id": call, "duration_ms": 20})),
+        said(900, "api", "history loaded", &json!({"request_id": id(1, 2), "toolCalls": [call]})),
+    ];
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &id(1, 1)), [1]);
+    assert_eq!(numbers(&bench, &id(1, 2)), [2]);
+}
+
+#[test]
+fn a_request_without_a_session_may_be_whose_session_line_it_is() {
+    let mut lines = of_session(0, 1, "s_28b5e");
+    lines.insert(1, said(2, "api", "incoming request", &json!({"request_id": id(1, 2)})));
+    lines.push(said(20, "api", "request completed", &json!({"request_id": id(1, 2), "status": 200})));
+    assert_eq!(numbers(&indexed(&lines), &id(1, 1)), [1, 4]);
+}
+
+#[test]
+fn texts_that_look_like_a_task_runners_name_no_task() {
+    let lines: Vec<String> = ["GET /x: 200 executed in 3s", "Executing statement: SELECT", "Requeueing 14, 2 retries"]
+        .iter()
+        .enumerate()
+        .map(|(n, text)| said(n as u64, "api", text, &json!({"request_id": id(1, n as u64)})))
+        .collect();
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &id(1, 1)), [2]);
+    assert_eq!(document(&bench, &id(1, 1))["ids"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_job_that_failed_on_one_worker_and_ended_on_another_is_one() {
+    let lines = [
+        said(0, "api", "job enqueued", &json!({"request_id": id(1, 1), "queue": "mail", "job_id": 100})),
+        said(5, "worker-1", "job started", &json!({"queue": "mail", "job_id": 100, "attempt": 1})),
+        said(9, "worker-1", "job failed", &json!({"queue": "mail", "job_id": 100, "attempt": 1})),
+        said(50, "worker-2", "job started", &json!({"queue": "mail", "job_id": 100, "attempt": 2})),
+        said(60, "worker-2", "job finished", &json!({"queue": "mail", "job_id": 100, "attempt": 2})),
+    ];
+    assert_eq!(numbers(&indexed(&lines), &id(1, 1)), [1, 2, 3, 4, 5]);
 }

@@ -229,11 +229,11 @@ impl<'a> Head<'a> {
         self.skip_space();
     }
 
-    /// `embed-2 begin …`: a name with a small number where a sentence begins is who speaks. It stays in the text.
+    /// `worker-2 begin …`: a worker's name with its number where a sentence begins is who speaks. It stays in the text.
     fn worker(&mut self) {
         let first = self.rest().split(' ').next().unwrap_or_default();
         let Some((name, number)) = first.rsplit_once('-') else { return };
-        let is_name = name.len() > 2 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+        let is_name = ["worker", "thread", "consumer", "executor", "runner"].iter().any(|noun| name.to_ascii_lowercase().ends_with(noun));
         if self.timed && is_name && (1..=3).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()) && self.rest().len() > first.len() + 1 {
             self.record.set_context("worker", first);
         }
