@@ -33,8 +33,7 @@ pub const MAX_UNITS: usize = 10_000;
 pub const MAX_LINES: usize = 200_000;
 /// Most lines read of one id: beyond it the id is a hub, its first lines are shown with the count.
 pub const MAX_LINES_OF_ID: usize = 5_000;
-/// Most ids of one unit's lines that are looked up because their names say nothing, and most records such an id may stand on.
-const MAX_ELSEWHERE: usize = 64;
+/// Most records that an id may stand on whose name says nothing, to be looked up as work that is handed over.
 const MAX_LINES_ELSEWHERE: u64 = 1_000;
 /// Most steps from any id to its root.
 pub(super) const MAX_CLIMB: usize = 64;
@@ -202,9 +201,9 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         let mut keys: Vec<Arc<str>> = items.iter().flat_map(|item| item.entry.ids.iter().filter_map(|id| handed_under_another_name(item, id))).map(Into::into).collect();
         keys.sort_unstable();
         keys.dedup();
-        keys.truncate(MAX_ELSEWHERE);
         let mut out = Vec::new();
         for key in keys {
+            // What stands on more records is handed over by none of them.
             if self.source.count(&key) <= MAX_LINES_ELSEWHERE && !self.fetch(&key)?.items.is_empty() {
                 out.push((key, IdRelation::Child));
             }
@@ -381,12 +380,13 @@ impl<'a, S: LineSource> Assembler<'a, S> {
                 handed.push(item);
             }
         }
-        if let Some(unit) = naming(&items, key).map(|r| WorkRef { kind: kind_of(key, &items), ..unnamed::own(r) }) {
-            if unnamed::may_be_handed(&handed, &items, unit.kind) {
+        if let Some(unit) = naming(&items, key).map(|r| WorkRef { kind: kind_of(key, &items), ..r.as_own() }) {
+            if records <= MAX_LINES_ELSEWHERE && unnamed::may_be_handed(&unit, &handed, &items) {
                 items.extend(handed.iter().map(|item| Rc::new(unnamed::with_child(item, unit.clone()))));
             }
-            mentions.retain(|_| unit.kind == IdKind::Task);
-            items.extend(mentions.iter().map(|item| Rc::new(unnamed::with_owner(item, unit.clone(), PlacedBy::Text))));
+            if unit.kind == IdKind::Task {
+                items.extend(mentions.iter().map(|item| Rc::new(unnamed::with_owner(item, unit.clone(), PlacedBy::Text))));
+            }
         }
         let total = if records >= MAX_LINES_OF_ID as u64 { self.source.count(key) } else { items.len() as u64 };
         let kind = kind_of(key, &items);

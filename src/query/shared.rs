@@ -5,11 +5,8 @@
 
 use super::assemble::{Assembler, LineSource, MAX_CLIMB};
 use crate::{
-    model::trace::LinkRule,
-    reconstruct::{
-        link::{ParentLink, Parentage},
-        roles,
-    },
+    model::{id::IdKind, trace::LinkRule},
+    reconstruct::{link::Parentage, roles},
 };
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
@@ -29,16 +26,7 @@ impl<S: LineSource> Assembler<'_, S> {
 
     /// Whether climbing from a unit by first candidates passes another.
     pub(super) fn is_below(&mut self, from: &Arc<str>, above: &Arc<str>) -> Result<bool, S::Error> {
-        let mut current = from.clone();
-        let mut seen: FxHashSet<Arc<str>> = FxHashSet::default();
-        while seen.len() < MAX_CLIMB && seen.insert(current.clone()) {
-            if current == *above {
-                return Ok(true);
-            }
-            let Some(next) = self.parentage(&current)?.candidates.iter().find(|c| c.rule != LinkRule::Batch).map(|c| c.parent.clone()) else { break };
-            current = next;
-        }
-        Ok(false)
+        Ok(self.passed(from, |_, _| true)?.contains(above))
     }
 
     /// The unit is a number that two services ran: it stands for two things.
@@ -46,25 +34,29 @@ impl<S: LineSource> Assembler<'_, S> {
         Ok(self.parentage(key)?.run_by_two)
     }
 
+    /// The same of a unit.
     pub(super) fn is_shared_unit(&mut self, key: &Arc<str>) -> Result<bool, S::Error> {
         let parentage = self.parentage(key)?;
         self.is_shared(&parentage)
     }
 
-    /// Climbs from a claimant by first candidates; whether what it passes is itself shared is not asked.
+    /// Where climbing from a claimant ends: from a request only over requests and traces. Whether what it passes is itself shared is not asked.
     fn top_of(&mut self, key: &Arc<str>) -> Result<Arc<str>, S::Error> {
-        let mut current = key.clone();
-        let mut seen: FxHashSet<Arc<str>> = FxHashSet::default();
-        while seen.len() < MAX_CLIMB && seen.insert(current.clone()) {
+        let passed = self.passed(key, |kind, above| roles::level(kind) > 0 || roles::level(above) == 0)?;
+        Ok(passed.last().unwrap_or(key).clone())
+    }
+
+    /// The units on the way up by first candidates, the start included; no batch is climbed, and a circle is left where it closes.
+    fn passed(&mut self, from: &Arc<str>, may_climb: impl Fn(IdKind, IdKind) -> bool) -> Result<Vec<Arc<str>>, S::Error> {
+        let mut passed = vec![from.clone()];
+        while let Some(current) = passed.last().filter(|_| passed.len() < MAX_CLIMB).cloned() {
             let (parentage, kind) = (self.parentage(&current)?, self.fetch(&current)?.kind);
-            // From a request only over requests and traces.
-            let may_climb = |c: &&ParentLink| (roles::level(kind) > 0 || roles::level(c.kind) == 0) && c.rule != LinkRule::Batch && !seen.contains(&c.parent);
-            let next = parentage.candidates.iter().find(may_climb).map(|c| c.parent.clone());
+            let next = parentage.candidates.iter().find(|c| c.rule != LinkRule::Batch && may_climb(kind, c.kind) && !passed.contains(&c.parent));
             match next {
-                Some(parent) => current = parent,
+                Some(link) => passed.push(link.parent.clone()),
                 None => break,
             }
         }
-        Ok(current)
+        Ok(passed)
     }
 }

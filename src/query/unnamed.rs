@@ -139,11 +139,6 @@ impl<S: LineSource> Assembler<'_, S> {
     }
 }
 
-/// A unit as the line's own.
-pub(super) fn own(unit: &WorkRef) -> WorkRef {
-    WorkRef { relation: IdRelation::Own, listed: false, ..unit.clone() }
-}
-
 /// Labels that only say that something was handed over.
 pub(super) fn says_handed(label: &str) -> bool {
     let last = label.rsplit('.').next().unwrap_or_default();
@@ -152,15 +147,15 @@ pub(super) fn says_handed(label: &str) -> bool {
 
 /// Lines that hand a unit over under a name that says nothing prove it when one unit alone does, no line of the unit's own tells of a parent, and the
 /// unit began no earlier (a second for clocks). A request is handed over only where the name says that something was.
-pub(super) fn may_be_handed(handed: &[Rc<Item>], own: &[Rc<Item>], kind: IdKind) -> bool {
+pub(super) fn may_be_handed(unit: &WorkRef, handed: &[Rc<Item>], own: &[Rc<Item>]) -> bool {
     let subjects: BTreeSet<&Arc<str>> = handed.iter().filter_map(|item| item.subject()).map(|s| &s.key).collect();
-    let above = |r: &WorkRef| r.relation == IdRelation::Parent || (r.relation == IdRelation::Own && roles::level(r.kind) == 0 && roles::level(kind) > 0);
+    let above = |r: &WorkRef| r.relation == IdRelation::Parent || (r.relation == IdRelation::Own && roles::level(r.kind) == 0 && roles::level(unit.kind) > 0);
     let knows_parent = own.iter().any(|item| item.refs.len() > 1 && item.refs.iter().any(above));
-    let said = handed.iter().all(|item| item.entry.ids.iter().any(|id| says_handed(&id.label)));
+    let said = handed.iter().all(|item| item.entry.ids.iter().any(|id| says_handed(&id.label) && roles::unit_key(id).as_deref() == Some(&*unit.key)));
     let first = own.iter().filter_map(|item| item.time_ns).min();
     let named = handed.iter().filter_map(|item| item.time_ns).max();
     let is_before = named.zip(first).is_none_or(|(named, first)| named <= first.saturating_add(1_000_000_000));
-    subjects.len() == 1 && !knows_parent && is_before && (kind == IdKind::Task || said)
+    subjects.len() == 1 && !knows_parent && is_before && (unit.kind == IdKind::Task || said)
 }
 
 /// The line with a unit it hands over under a name that does not say so.

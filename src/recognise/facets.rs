@@ -61,7 +61,7 @@ fn status(line: &Line<'_, '_>, entry: &mut Entry) {
         if digits && code.is_none() {
             code = text.parse::<u16>().ok().filter(|s| (100..600).contains(s));
             // An access record with status 0 (Caddy, Envoy): nothing was sent, as nobody was there any more to read it.
-            if text == "0" && line.text(Role::Method).is_some() {
+            if text == "0" && line.text(Role::Method).is_some_and(|method| mine::is_method(&method.to_ascii_uppercase())) {
                 code = Some(NEVER_ANSWERED);
             }
         } else if !digits && word.is_none() && is_outcome(text) {

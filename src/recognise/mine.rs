@@ -6,7 +6,7 @@
 use crate::{
     model::{
         entry::Http,
-        id::{IdKind, IdRef, IdRelation, is_strong, is_uuid},
+        id::{IdKind, IdRef, IdRelation, UNNAMED, is_strong, is_uuid},
     },
     recognise::{
         ids::{Ids, clean, kind_by_value, trace_context},
@@ -18,9 +18,7 @@ use crate::{
 use memchr::memmem;
 use rustc_hash::FxHashSet;
 
-/// Label of an id in a text that no word names.
-pub use crate::model::id::UNNAMED;
-/// Label of one inside brackets: what something was called with.
+/// Label of an id without a name inside brackets: what something was called with.
 const ARGUMENT: &str = "argument";
 /// How much of a text is looked at.
 const HEAD_BYTES: usize = 4_096;

@@ -38,6 +38,14 @@ pub struct WorkRef {
     pub standing: Standing,
 }
 
+impl WorkRef {
+    /// The unit as a line's own.
+    #[must_use]
+    pub fn as_own(&self) -> Self {
+        Self { relation: IdRelation::Own, listed: false, ..self.clone() }
+    }
+}
+
 /// What an id field is to the lines of its service, where many lines say so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {

@@ -12,7 +12,7 @@ use crate::{
     },
     reconstruct::{
         item::{Item, WorkRef},
-        solo::is_ownerless,
+        solo::is_below,
         words,
     },
 };
@@ -79,7 +79,7 @@ pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
     let mut families = Families::of(lines);
     let mut run: Option<Run> = None;
     for (index, line) in lines.iter().enumerate() {
-        if is_ownerless(line) || line.refs.is_empty() {
+        if line.refs.iter().all(is_below) {
             if let Some(run) = &mut run {
                 without_id(run, &mut found, lines, index);
             }
@@ -102,7 +102,7 @@ pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
                 }
                 found.enter(&key, line);
                 let (over, placed_from) = (line.verb.is_terminal(), found.placed.len());
-                run = Some(Run { key, unit: own(subject), began_ns: line.time_ns, quantum_ns: line.quantum_ns, over, closed: false, placed_from, since: Vec::new() });
+                run = Some(Run { key, unit: subject.as_own(), began_ns: line.time_ns, quantum_ns: line.quantum_ns, over, closed: false, placed_from, since: Vec::new() });
             }
         }
     }
@@ -126,10 +126,6 @@ impl Found {
             self.placed.truncate(*from);
         }
     }
-}
-
-fn own(subject: &WorkRef) -> WorkRef {
-    WorkRef { relation: IdRelation::Own, listed: false, ..subject.clone() }
 }
 
 /// What lines of one make have in common: their words, and what they wrote to.

@@ -4,7 +4,7 @@
 
 use crate::model::{
     entry::Entry,
-    id::{IdKind, IdRef, canonical, is_nil, is_strong},
+    id::{IdKind, IdRef, IdRelation, canonical, is_nil, is_strong},
     profile::Profile,
 };
 
@@ -26,6 +26,11 @@ pub fn level(kind: IdKind) -> u8 {
 
 /// The level of calls: something below a request or task made them.
 pub const CALL_LEVEL: u8 = 2;
+
+/// An id that says nothing of whose a line is: what it hands over, or a call that something made.
+pub fn is_below_work(kind: IdKind, relation: IdRelation) -> bool {
+    relation == IdRelation::Child || (level(kind) == CALL_LEVEL && relation == IdRelation::Own)
+}
 
 /// Key of a role decision.
 pub fn role_key(service: &str, label: &str) -> String {

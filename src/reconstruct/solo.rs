@@ -11,7 +11,7 @@ use crate::{
     reconstruct::{
         item::{Item, WorkRef},
         lanes::{Families, template},
-        roles::{CALL_LEVEL, level},
+        roles,
         words::Verb,
     },
 };
@@ -30,7 +30,7 @@ pub fn is_ownerless(item: &Item) -> bool {
 
 /// An id that says nothing of whose the line is.
 pub fn is_below(r: &WorkRef) -> bool {
-    r.relation == IdRelation::Child || (level(r.kind) == CALL_LEVEL && r.relation == IdRelation::Own)
+    roles::is_below_work(r.kind, r.relation)
 }
 
 /// A time in which a unit ran.

@@ -3,10 +3,7 @@
 //! Guarantees: pure functions of an entry; no term of them is one of an id. What belongs to whom is not decided here.
 
 use crate::{
-    model::{
-        entry::Entry,
-        id::{IdRef, IdRelation},
-    },
+    model::entry::Entry,
     reconstruct::{
         lanes::{self, PIECE_SHIFT},
         roles,
@@ -61,8 +58,7 @@ impl Place {
 /// The terms an entry is found by.
 pub fn terms(entry: &Entry) -> Vec<String> {
     let Some(piece) = piece_of(entry) else { return Vec::new() };
-    let is_below = |id: &IdRef| id.relation == IdRelation::Child || (roles::level(id.kind) == roles::CALL_LEVEL && id.relation == IdRelation::Own);
-    let is_free = entry.ids.iter().all(|id| is_below(id) || !roles::is_work(id.kind));
+    let is_free = entry.ids.iter().all(|id| roles::is_below_work(id.kind, id.relation) || !roles::is_work(id.kind));
     let places = Place::of(entry);
     let all = places.iter().flatten().map(|place| place.term(piece));
     all.chain(places.iter().flatten().filter(|_| is_free).map(|place| place.free_term(piece))).collect()

@@ -227,6 +227,9 @@ fn the_tools_a_model_asked_for_are_its_units() {
 fn an_access_record_with_status_0_says_that_the_client_left() {
     let lines = [said(0, "edge", "handled request", &json!({"request_id": id(1, 1), "method": "POST", "path": "/ask", "status": 0, "duration_ms": 400}))];
     assert_eq!(document(&indexed(&lines), &id(1, 1))["state"], "client_disconnect");
+    // A code of another protocol says that all went well.
+    let lines = [said(0, "api", "finished call", &json!({"request_id": id(1, 1), "method": "/search.v1.Search/Ask", "status": 0, "duration_ms": 4}))];
+    assert_eq!(document(&indexed(&lines), &id(1, 1))["state"], "ok");
 }
 
 #[test]
