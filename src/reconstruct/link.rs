@@ -71,13 +71,14 @@ pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], line_count: &mut dyn
     let mut polled: Vec<Arc<str>> = Vec::new();
     // A trace may have been opened inside a task (a gateway's own): then no line of it names a request, which those of whoever polls do.
     let inner = kind == IdKind::Trace && items.iter().all(|i| i.refs.iter().all(|r| r.kind != IdKind::Request));
+    let about = About { kind, inner, items };
     for item in items {
         let Some(own) = item.reference(unit) else { continue };
         if asks_about(item, own) {
             polled.extend(item.refs.iter().filter(|r| r.kind == IdKind::Request && &*r.key != unit).map(|r| r.key.clone()));
             continue;
         }
-        for (other, weight, rule) in parents_on_line(item, own, kind, inner, line_count) {
+        for (other, weight, rule) in parents_on_line(item, own, &about, line_count) {
             let firm = matches!(item.verb, Verb::Queue | Verb::Take | Verb::Begin) || item.entry.job.as_ref().is_some_and(|j| j.delay.is_some());
             let claim = claims.entry(other.key.clone()).or_insert(Claim { weight, rule, kind: other.kind, firm: false, lines: Vec::new() });
             if weight < claim.weight {
@@ -117,9 +118,9 @@ pub fn asks_about(item: &Item, own: &WorkRef) -> bool {
     own.label.as_ref() == "path" || item.entry.http.as_ref().and_then(|h| h.path.as_deref()).is_some_and(|path| path.contains(&*own.value))
 }
 
-fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, kind: IdKind, inner: bool, line_count: &mut dyn FnMut(&str) -> u64) -> Vec<(&'a WorkRef, Weight, LinkRule)> {
+fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, about: &About<'_>, line_count: &mut dyn FnMut(&str) -> u64) -> Vec<(&'a WorkRef, Weight, LinkRule)> {
     let mut out = Vec::new();
-    let subject = item.subject();
+    let (subject, kind) = (item.subject(), about.kind);
     match own.relation {
         IdRelation::Parent | IdRelation::RetryOf => return out,
         IdRelation::Child => {
@@ -150,7 +151,7 @@ fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, kind: IdKind, inner: bool,
             // The parent label speaks of the line's subject, and of ids of its own level beside it.
             IdRelation::Parent if is_subject || level(other.kind) == level(kind) => out.push((other, Weight::StatedParent, LinkRule::StatedParent)),
             IdRelation::Own if !other.listed => {
-                if let Some((weight, rule)) = beside(item, own, (kind, inner), other, subject, line_count) {
+                if let Some((weight, rule)) = beside(item, own, about, other, subject, line_count) {
                     out.push((other, weight, rule));
                 }
             }
@@ -160,15 +161,18 @@ fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, kind: IdKind, inner: bool,
     out
 }
 
+/// The unit whose parents are looked for.
+struct About<'a> {
+    kind: IdKind,
+    /// A trace that may have been opened inside a task.
+    inner: bool,
+    /// Every line that carries its id.
+    items: &'a [&'a Item],
+}
+
 /// Two own ids on one line: is `other` above `own`?
-fn beside(
-    item: &Item,
-    own: &WorkRef,
-    (kind, inner): (IdKind, bool),
-    other: &WorkRef,
-    subject: Option<&WorkRef>,
-    line_count: &mut dyn FnMut(&str) -> u64,
-) -> Option<(Weight, LinkRule)> {
+fn beside(item: &Item, own: &WorkRef, about: &About<'_>, other: &WorkRef, subject: Option<&WorkRef>, line_count: &mut dyn FnMut(&str) -> u64) -> Option<(Weight, LinkRule)> {
+    let kind = about.kind;
     let (mine, theirs) = (level(kind), level(other.kind));
     if gives(item, other, own) {
         return Some((Weight::HandOver, LinkRule::HandOver));
@@ -181,10 +185,15 @@ fn beside(
         if other.kind == IdKind::Trace && kind == IdKind::Task && line_count(&other.key) < line_count(&own.key) {
             return None;
         }
+        // A span that also speaks of its request without the task is the request's: the task was handed over inside it.
+        let without = |i: &&Item| i.reference(&other.key).is_none() && i.refs.iter().any(|r| level(r.kind) == 0 && r.relation == IdRelation::Own);
+        if kind == IdKind::Span && other.kind == IdKind::Task && about.items.iter().any(without) {
+            return None;
+        }
         return Some(if theirs == 0 { (Weight::Root, LinkRule::StatedRoot) } else { (Weight::Near, LinkRule::HandOver) });
     }
     if theirs > mine {
-        let inside = inner && !asks_about(item, other) && other.kind == IdKind::Task;
+        let inside = about.inner && !asks_about(item, other) && other.kind == IdKind::Task;
         return inside.then_some((Weight::Root, LinkRule::HandOver));
     }
     if mine == 0 {

@@ -71,6 +71,23 @@ fn a_trace_that_no_request_names_is_inside_the_task_that_opened_it() {
 }
 
 #[test]
+fn a_span_that_hands_a_run_over_stays_the_requests() {
+    let (run, trace, span) = ("run-e66d37ecd718", "ab0e93bd5ece58f1bebd542e7639f52e", "47fc3599641bb8c7");
+    let of = |at, text: &str, more: Value| {
+        let mut all = json!({"req_id": "dc5sjblqmd2s2tg9mo0g", "trace_id": trace, "span_id": span});
+        all.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        said(at, "front", text, &all)
+    };
+    let lines = [
+        of(0, "run saved", json!({"run_id": run})),
+        of(2, "request", json!({"method": "POST", "path": "/notes", "status": 202, "duration_ms": 3})),
+        said(900, "worker", &format!("run {run} marked in 641 us"), &json!({})),
+    ];
+    let document = document(&indexed(&lines), "dc5sjblqmd2s2tg9mo0g");
+    assert_eq!((&document["status"], &document["response_ns"]), (&json!(202), &json!(3_000_000)));
+}
+
+#[test]
 fn a_line_about_an_id_that_no_word_names_is_of_the_unit_of_that_id() {
     let (task, other) = (id(2, 1), id(2, 2));
     let lines = [
