@@ -118,6 +118,8 @@ fn shorten(value: &str) -> String {
 
 /// Label of an id that stands in a text without a name. It links nothing; a line that names no other work may be about it.
 pub const UNNAMED: &str = "text";
+/// Label of an id without a name inside brackets: what something was called with.
+pub const ARGUMENT: &str = "argument";
 
 /// Exactly the shape `8-4-4-4-12` of hex digits.
 pub fn is_uuid(bytes: &[u8]) -> bool {

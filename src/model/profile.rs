@@ -23,6 +23,8 @@ pub struct Profile {
     pub roles: BTreeMap<String, RoleDecision>,
     /// By service: what its lines are about, where the data says so.
     pub mains: BTreeMap<String, MainField>,
+    /// Jobs (`service\u{1f}name`) whose argument is the id of the task they follow.
+    pub arguments: BTreeSet<String>,
     /// By `host\u{1f}against`: offset bounds in nanoseconds of clocks.
     pub skew: BTreeMap<String, SkewBounds>,
     /// By route: what is typical.

@@ -68,13 +68,14 @@ pub struct Assembler<'a, S: LineSource> {
     profile: &'a Profile,
     units: FxHashMap<Arc<str>, Rc<Fetched>>,
     items: FxHashMap<(u64, u64, u32), Rc<Item>>,
-    pub(super) owners: FxHashMap<(stretch::Place, i64), Rc<Owners>>,
+    pub(super) owners: FxHashMap<(stretch::Place, unnamed::Block), Rc<Owners>>,
+    pub(super) blocks: FxHashMap<(stretch::Place, i64), unnamed::Block>,
 }
 
 impl<'a, S: LineSource> Assembler<'a, S> {
     /// An assembler with nothing fetched.
     pub fn new(source: &'a S, profile: &'a Profile) -> Self {
-        Self { source, profile, units: FxHashMap::default(), items: FxHashMap::default(), owners: FxHashMap::default() }
+        Self { source, profile, units: FxHashMap::default(), items: FxHashMap::default(), owners: FxHashMap::default(), blocks: FxHashMap::default() }
     }
 
     /// The profile in force.
@@ -87,6 +88,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         self.units.clear();
         self.items.clear();
         self.owners.clear();
+        self.blocks.clear();
     }
 
     /// The key of the root of a unit; `None` when no line has the unit as a work id.

@@ -17,6 +17,7 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
     rc::Rc,
     sync::Arc,
 };
@@ -25,11 +26,29 @@ use std::{
 const MAX_LINES: u64 = 600;
 /// Most blocks of time looked at for one unit in one place.
 const MAX_BLOCKS: i64 = 6;
+/// A block may be two to the power of this times as long where little is written.
+const MAX_WIDTH: u32 = 3;
+/// It may hold so many lines then.
+const MANY_LINES: u64 = 4_000;
 /// Most places of one unit.
 const MAX_PLACES: usize = 16;
 
 /// Lines of a block of time that name no unit, with the unit they are of and why.
 pub(super) type Owners = BTreeMap<Place, (WorkRef, PlacedBy)>;
+
+/// A block of time that is looked through at once: 2^`width` times [`BLOCK`] pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Block {
+    width: u32,
+    number: i64,
+}
+
+impl Block {
+    fn pieces(self) -> RangeInclusive<i64> {
+        let long = BLOCK << self.width;
+        self.number * long..=self.number * long + long - 1
+    }
+}
 
 impl<S: LineSource> Assembler<'_, S> {
     /// Lines that name no unit and are of this one.
@@ -49,7 +68,7 @@ impl<S: LineSource> Assembler<'_, S> {
         let places: Vec<_> = extents.into_iter().filter(|(place, (first, last))| last - first < MAX_BLOCKS && is_of_one_lane(place)).take(MAX_PLACES).collect();
         let mut out = Vec::new();
         for (place, (first, last)) in places {
-            for block in first..=last {
+            for block in self.blocks_of(&place, first..=last) {
                 for (line, (owner, why)) in self.owners(&place, block)?.iter().filter(|(_, (owner, _))| owner.key == *key) {
                     let item = self.item(*line)?;
                     out.push(Rc::new(with_owner(&item, owner.clone(), *why)));
@@ -80,7 +99,8 @@ impl<S: LineSource> Assembler<'_, S> {
     pub(super) fn owner(&mut self, item: &Item) -> Result<Option<(WorkRef, PlacedBy)>, S::Error> {
         let Some(piece) = piece_of(&item.entry) else { return Ok(None) };
         for place in stretch::Place::of(&item.entry).into_iter().flatten() {
-            if let Some(found) = self.owners(&place, piece.div_euclid(BLOCK))?.get(&at(item)) {
+            let block = self.block(&place, piece.div_euclid(BLOCK));
+            if let Some(found) = self.owners(&place, block)?.get(&at(item)) {
                 return Ok(Some(found.clone()));
             }
         }
@@ -94,8 +114,27 @@ impl<S: LineSource> Assembler<'_, S> {
         Ok(fetched.items.iter().find(|known| at(known) == at(&item)).cloned().unwrap_or(item))
     }
 
+    /// The widest block of time around a piece that is not too busy. The more lines are looked through at once, the more they show.
+    fn block(&mut self, place: &stretch::Place, block: i64) -> Block {
+        if let Some(known) = self.blocks.get(&(place.clone(), block)) {
+            return *known;
+        }
+        let lines = |wide: &Block| wide.pieces().map(|piece| self.source.count(&place.term(piece))).sum::<u64>();
+        let wide = (1..=MAX_WIDTH).rev().map(|width| Block { width, number: block >> width }).find(|wide| lines(wide) <= MANY_LINES);
+        let found = wide.unwrap_or(Block { width: 0, number: block });
+        self.blocks.insert((place.clone(), block), found);
+        found
+    }
+
+    /// Those of some blocks of time in which a line without an owner stands.
+    fn blocks_of(&mut self, place: &stretch::Place, blocks: RangeInclusive<i64>) -> BTreeSet<Block> {
+        let narrow = |block: i64| Block { width: 0, number: block };
+        let free: Vec<i64> = blocks.filter(|block| narrow(*block).pieces().any(|piece| self.source.count(&place.free_term(piece)) > 0)).collect();
+        free.into_iter().map(|block| self.block(place, block)).collect()
+    }
+
     /// The owners of the ownerless lines of a place in a block of time.
-    fn owners(&mut self, place: &stretch::Place, block: i64) -> Result<Rc<Owners>, S::Error> {
+    fn owners(&mut self, place: &stretch::Place, block: Block) -> Result<Rc<Owners>, S::Error> {
         if let Some(known) = self.owners.get(&(place.clone(), block)) {
             return Ok(known.clone());
         }
@@ -104,11 +143,8 @@ impl<S: LineSource> Assembler<'_, S> {
         Ok(owners)
     }
 
-    fn find_owners(&mut self, place: &stretch::Place, block: i64) -> Result<Owners, S::Error> {
-        let (first, last) = (block * BLOCK, block * BLOCK + BLOCK - 1);
-        if (first..=last).all(|piece| self.source.count(&place.free_term(piece)) == 0) {
-            return Ok(Owners::new());
-        }
+    fn find_owners(&mut self, place: &stretch::Place, block: Block) -> Result<Owners, S::Error> {
+        let (first, last) = block.pieces().into_inner();
         let terms: Vec<String> = (first - PIECES_BEFORE..=last + PIECES_AFTER).map(|piece| place.term(piece)).collect();
         if terms.iter().any(|term| self.source.count(term) > MAX_LINES) {
             return Ok(Owners::new());

@@ -6,7 +6,7 @@
 use crate::{
     model::{
         entry::Http,
-        id::{IdKind, IdRef, IdRelation, UNNAMED, is_strong, is_uuid},
+        id::{ARGUMENT, IdKind, IdRef, IdRelation, UNNAMED, is_strong, is_uuid},
     },
     recognise::{
         ids::{Ids, clean, kind_by_value, trace_context},
@@ -18,8 +18,6 @@ use crate::{
 use memchr::memmem;
 use rustc_hash::FxHashSet;
 
-/// Label of an id without a name inside brackets: what something was called with.
-const ARGUMENT: &str = "argument";
 /// How much of a text is looked at.
 const HEAD_BYTES: usize = 4_096;
 /// Most ids taken from one text.

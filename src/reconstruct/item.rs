@@ -5,13 +5,13 @@
 use crate::{
     model::{
         entry::Entry,
-        id::{IdKind, IdRelation, UNNAMED, is_strong},
+        id::{ARGUMENT, IdKind, IdRelation, UNNAMED, is_strong},
         profile::Profile,
         time::Instant,
         trace::{LineRef, PlacedBy},
     },
     reconstruct::{
-        roles,
+        arguments, roles,
         words::{self, Verb},
     },
 };
@@ -94,7 +94,7 @@ impl Item {
             Some(main) if main.handed.contains(label) => Standing::Handed,
             _ => Standing::Unknown,
         };
-        let refs: Vec<WorkRef> = entry
+        let mut refs: Vec<WorkRef> = entry
             .ids
             .iter()
             .filter_map(|id| {
@@ -107,6 +107,7 @@ impl Item {
                 Some(WorkRef { key, kind, relation: id.relation, listed: id.listed, label: id.label.clone(), value: id.value.clone(), scope, standing: standing(&id.label) })
             })
             .collect();
+        refs.extend(followed(&entry, profile));
         let verb = words::verb(&entry);
         let mention = if refs.is_empty() && verb != Verb::None { mention(&entry) } else { None };
         let failed = words::failed(&entry);
@@ -153,6 +154,25 @@ impl Item {
     pub fn corrected(&self, instant: Instant, profile: &Profile) -> i64 {
         corrected(&self.entry, instant, profile)
     }
+}
+
+/// The task that a job follows which names it as its argument, where many of its kind do.
+fn followed(entry: &Entry, profile: &Profile) -> Option<WorkRef> {
+    let id = (!profile.arguments.is_empty()).then(|| arguments::argument(entry)).flatten()?;
+    if !arguments::job_of(entry).is_some_and(|job| profile.arguments.contains(&job)) {
+        return None;
+    }
+    let key = roles::unit_key(id)?.into();
+    Some(WorkRef {
+        key,
+        kind: IdKind::Task,
+        relation: IdRelation::Parent,
+        listed: false,
+        label: ARGUMENT.into(),
+        value: id.value.clone(),
+        scope: None,
+        standing: Standing::Unknown,
+    })
 }
 
 /// The one strong id in a text that no word names; an access line asks about what stands in it.

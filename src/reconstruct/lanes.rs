@@ -53,6 +53,8 @@ struct Run {
     key: Arc<str>,
     unit: WorkRef,
     began_ns: Option<i64>,
+    /// Its second line: what a length reaches back to may be what that one tells of.
+    next_ns: Option<i64>,
     quantum_ns: i64,
     /// Its words said that it ended; they may have been about a part of it.
     over: bool,
@@ -62,6 +64,10 @@ struct Run {
     placed_from: usize,
     /// Lines without an id since its last line.
     since: Vec<usize>,
+    /// What its lines say it is done for.
+    above: FxHashSet<Arc<str>>,
+    /// What was called, with what, as the line that began it writes it.
+    call: Option<Box<str>>,
 }
 
 /// What was found in a lane so far.
@@ -82,11 +88,18 @@ pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
         if line.refs.iter().all(is_below) {
             if let Some(run) = &mut run {
                 without_id(run, &mut found, lines, index);
+                run.next_ns = run.next_ns.or(line.time_ns);
             }
             continue;
         }
         let Some(subject) = line.subject().or_else(|| line.refs.first()) else { continue };
         let key = families.key(subject);
+        // What runs may speak of what it is done for: that one does not run here.
+        let speaks_of_its_parent = run.as_ref().is_some_and(|now| now.key != key && !now.over && now.above.contains(&subject.key));
+        if speaks_of_its_parent && line.verb == words::Verb::None {
+            continue;
+        }
+        let parents = line.refs.iter().filter(|r| r.relation == IdRelation::Parent).map(|r| r.key.clone());
         match &mut run {
             Some(now) if now.key == key && !((now.over || now.closed) && line.verb.is_start()) => {
                 // What stands behind its end is not known to be its work.
@@ -94,7 +107,9 @@ pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
                     found.placed.extend(now.since.drain(..).map(|i| (i, now.unit.clone())));
                 }
                 now.since.clear();
+                now.next_ns = now.next_ns.or(line.time_ns);
                 now.over |= line.verb.is_terminal();
+                now.above.extend(parents);
             }
             _ => {
                 if let Some(old) = run.take() {
@@ -102,7 +117,8 @@ pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
                 }
                 found.enter(&key, line);
                 let (over, placed_from) = (line.verb.is_terminal(), found.placed.len());
-                run = Some(Run { key, unit: subject.as_own(), began_ns: line.time_ns, quantum_ns: line.quantum_ns, over, closed: false, placed_from, since: Vec::new() });
+                let (began_ns, quantum_ns, above, call) = (line.time_ns, line.quantum_ns, parents.collect(), call(&line.entry).map(Into::into));
+                run = Some(Run { key, unit: subject.as_own(), began_ns, next_ns: None, quantum_ns, over, closed: false, placed_from, since: Vec::new(), above, call });
             }
         }
     }
@@ -137,11 +153,18 @@ pub fn template(line: &Item) -> String {
 /// A line without an id behind one that has: it may state a length that reaches back to the begin of what runs.
 fn without_id(run: &mut Run, found: &mut Found, lines: &[Item], index: usize) {
     let line = &lines[index];
-    if run.closed {
+    let speaks_of_the_call = run.call.as_deref().is_some_and(|call| line.entry.body.as_deref().is_some_and(|body| body.contains(call)));
+    if run.closed && !speaks_of_the_call {
         found.idle.insert(template(line));
         return;
     }
     run.since.push(index);
+    if speaks_of_the_call {
+        // What stands between is of that call too.
+        found.placed.extend(run.since.drain(..).map(|i| (i, run.unit.clone())));
+        run.closed |= line.verb.is_terminal();
+        return;
+    }
     let ends = line.verb.is_terminal() && super::spans::line_kind(line).is_none() && line.duration_ns().is_some_and(|d| reaches(run, line, d));
     if ends {
         found.placed.extend(run.since.drain(..).map(|i| (i, run.unit.clone())));
@@ -149,11 +172,29 @@ fn without_id(run: &mut Run, found: &mut Found, lines: &[Item], index: usize) {
     }
 }
 
-/// From the end that a line states back to the begin that another did.
+/// The call that a line speaks of, with its arguments: `embed(8, '99c2…')`. One without arguments names no one run.
+fn call(entry: &Entry) -> Option<&str> {
+    let (name, body) = (entry.job.as_deref()?.name.as_deref()?, entry.body.as_deref()?);
+    let (from, to) = (body.find(name)?, body.find(name)? + name.len());
+    let inside = body[to..].strip_prefix('(')?;
+    let mut depth = 1_u32;
+    let end = inside.char_indices().take(1_024).find(|(_, c)| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    })?;
+    (!inside[..end.0].trim().is_empty()).then(|| &body[from..=to + 1 + end.0])
+}
+
+/// From the end that a line states back to the begin that another did, or to the line behind that.
 fn reaches(run: &Run, line: &Item, length: i64) -> bool {
     let (Some(at), Some(begun)) = (line.time_ns, run.began_ns) else { return false };
     let slack = (2 * line.quantum_ns.max(run.quantum_ns)).max(5_000_000);
-    at.saturating_sub(length).abs_diff(begun) <= slack.unsigned_abs()
+    let next = run.next_ns.filter(|next| next.saturating_sub(begun) <= length / 10).unwrap_or(begun).max(begun);
+    (begun.saturating_sub(slack)..=next.saturating_add(slack)).contains(&at.saturating_sub(length))
 }
 
 /// Units that stand on one line as its own are one family: a task with the request it is done for, a call with its task.

@@ -10,7 +10,7 @@ use crate::{
         id::{IdKind, IdRelation, is_strong},
         profile::{Profile, RoleDecision, Zone},
     },
-    reconstruct::{fields::Fields, roles},
+    reconstruct::{arguments::Arguments, fields::Fields, roles},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -24,7 +24,7 @@ const ZONE_SAMPLE: usize = 1_024;
 /// Most (service, label) fields watched.
 const MAX_FIELDS: usize = 4_096;
 /// Version of the compact form.
-const LEARNED_VERSION: u32 = 3;
+const LEARNED_VERSION: u32 = 4;
 /// Most sources whose habits are kept.
 pub const MAX_HABITS: usize = 256;
 
@@ -38,6 +38,7 @@ pub struct Learned {
     zone_ids: BTreeMap<u64, BTreeMap<String, Seen>>,
     zone_lines: BTreeMap<String, BTreeMap<i32, u64>>,
     fields: Fields,
+    arguments: Arguments,
     /// By source: what its lines have in common.
     pub habits: BTreeMap<String, Habits>,
 }
@@ -171,7 +172,15 @@ pub(super) fn hash(text: &str) -> u64 {
 
 impl Default for Learned {
     fn default() -> Self {
-        Self { version: LEARNED_VERSION, sources: BTreeMap::new(), zone_ids: BTreeMap::new(), zone_lines: BTreeMap::new(), fields: Fields::default(), habits: BTreeMap::new() }
+        Self {
+            version: LEARNED_VERSION,
+            sources: BTreeMap::new(),
+            zone_ids: BTreeMap::new(),
+            zone_lines: BTreeMap::new(),
+            fields: Fields::default(),
+            arguments: Arguments::default(),
+            habits: BTreeMap::new(),
+        }
     }
 }
 
@@ -179,6 +188,7 @@ impl Learned {
     /// Takes note of one entry.
     pub fn observe(&mut self, entry: &Entry) {
         self.observe_source(entry);
+        self.arguments.observe(entry);
         let service: &str = entry.service.as_deref().unwrap_or(&entry.source);
         let polled = entry.http.as_ref().and_then(|h| h.path.as_deref()).unwrap_or("");
         for id in &entry.ids {
@@ -259,6 +269,7 @@ impl Learned {
         }
         self.observe_habits(other.habits);
         self.fields.merge(other.fields);
+        self.arguments.merge(other.arguments);
     }
 
     /// Compact form, for the commit.
@@ -274,7 +285,8 @@ impl Learned {
     /// The profile these statistics speak for. Its version is a hash of what it says: equal profiles have equal versions.
     pub fn profile(&self) -> Profile {
         let customs = self.habits.iter().map(|(source, habits)| (source.clone(), habits.customs())).filter(|(_, customs)| !customs.is_empty());
-        let mut profile = Profile { zones: self.zones(), customs: Arc::new(customs.collect()), mains: self.fields.mains(), ..Profile::default() };
+        let mut profile =
+            Profile { zones: self.zones(), customs: Arc::new(customs.collect()), mains: self.fields.mains(), arguments: self.arguments.decide(), ..Profile::default() };
         for decision in self.roles() {
             if decision.kind != decision.by_name {
                 profile.roles.insert(roles::role_key(&decision.service, &decision.label), decision);
@@ -334,6 +346,9 @@ fn profile_version(profile: &Profile) -> u64 {
     }
     for (service, main) in &profile.mains {
         text.push_str(&format!("m{service}\u{1f}{}\u{1f}{:?}\n", main.label, main.handed));
+    }
+    for job in &profile.arguments {
+        text.push_str(&format!("a{job}\n"));
     }
     for (source, customs) in &*profile.customs {
         text.push_str(&format!("c{source}\u{1f}{:?}{:?}{:?}{:?}\n", customs.convention, customs.first_key, customs.keys, customs.scale));

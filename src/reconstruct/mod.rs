@@ -4,6 +4,7 @@
 //! trace. It guarantees that segments partition the interval exactly and that two requests are never joined by a group id, a host
 //! or a time. It never fetches lines: `query::assemble` asks [`link`] which ids to follow and hands the lines to [`build`].
 
+pub mod arguments;
 pub mod attempts;
 pub mod breakdown;
 pub mod build;

@@ -16,12 +16,15 @@ use crate::{
     },
 };
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// So many lines of a template must have been written while one kind of task alone ran.
 const TELLING: u32 = 5;
 /// So many runs of another kind by itself, without such a line, show that it writes none.
-const CLEARED: u32 = 3;
+const CLEARED: usize = 3;
 
 /// The line has a time and names no unit that runs: at most what it hands over, or a call that something made.
 pub fn is_ownerless(item: &Item) -> bool {
@@ -47,43 +50,60 @@ struct Stretch<'i> {
     ended: Option<i64>,
 }
 
+impl Stretch<'_> {
+    fn is_whole(&self) -> bool {
+        self.began.is_some() && self.ended.is_some()
+    }
+}
+
 /// Which task each ownerless line is of; lines in order of time, of one writer.
 pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
     if !lines.iter().any(is_ownerless) {
         return Vec::new();
     }
     let stretches = stretches(lines);
-    let by_themselves = by_themselves(&stretches);
+    let beside = beside(&stretches);
     let mut templates: FxHashMap<String, Template<'_>> = FxHashMap::default();
-    let mut found: Vec<(usize, String, Vec<&Stretch<'_>>)> = Vec::new();
+    let mut found: Vec<(usize, String, Vec<usize>)> = Vec::new();
     for (index, line) in lines.iter().enumerate().filter(|(_, line)| is_ownerless(line)) {
         let Some(at) = line.time_ns else { continue };
-        let running: Vec<&Stretch<'_>> = stretches.iter().filter(|s| s.from <= at && at <= s.to).collect();
+        let running: Vec<usize> = (0..stretches.len()).filter(|s| stretches[*s].from <= at && at <= stretches[*s].to).collect();
         let name = template(line);
-        templates.entry(name.clone()).or_default().seen(&running);
+        templates.entry(name.clone()).or_default().seen(&running, &stretches);
         found.push((index, name, running));
     }
-    let owner = |(index, name, running): (usize, String, Vec<&Stretch<'_>>)| {
-        let kind = templates.get(&name)?.kind()?;
-        let others_write_none = running.iter().all(|s| s.kind == kind || (!s.kind.is_empty() && by_themselves.get(s.kind).is_some_and(|runs| *runs >= CLEARED)));
-        let mut of_kind = running.iter().filter(|s| s.kind == kind);
+    let owner = |(index, name, running): (usize, String, Vec<usize>)| {
+        let seen = templates.get(&name)?;
+        let kind = seen.kind()?;
+        let mut of_kind = running.iter().map(|s| &stretches[*s]).filter(|s| s.kind == kind);
         let (only, other) = (of_kind.next()?, of_kind.next());
         let at = lines[index].time_ns?;
         let inside = only.began.is_some_and(|began| began < at) && only.ended.is_some_and(|ended| at < ended);
-        (others_write_none && other.is_none() && inside).then(|| Some((index, only.task?.clone())))?
+        let others: BTreeSet<&str> = running.iter().map(|s| stretches[*s].kind).filter(|other| *other != kind).collect();
+        let proved = seen.alone >= TELLING && others.iter().all(|other| beside.is_cleared(other, kind));
+        let is_its = inside && other.is_none() && (proved || seen.is_once_a_run(kind, &others, &stretches, &beside));
+        is_its.then(|| Some((index, only.task?.clone())))?
     };
     found.into_iter().filter_map(owner).collect()
 }
 
-/// How many whole runs of each kind no other overlapped.
-fn by_themselves<'i>(stretches: &[Stretch<'i>]) -> FxHashMap<&'i str, u32> {
-    let mut out: FxHashMap<&str, u32> = FxHashMap::default();
-    for (n, one) in stretches.iter().enumerate().filter(|(_, s)| s.began.is_some() && s.ended.is_some()) {
-        if !stretches.iter().enumerate().any(|(m, other)| m != n && other.from <= one.to && one.from <= other.to) {
-            *out.entry(one.kind).or_default() += 1;
-        }
+/// For each whole run (its begin and its end are stated) the kinds that ran beside it at some time of it.
+struct Beside<'i>(Vec<Option<BTreeSet<&'i str>>>, Vec<&'i str>);
+
+impl Beside<'_> {
+    /// So many whole runs of a kind beside which none of the other ran: they wrote none of its lines.
+    fn is_cleared(&self, kind: &str, of: &str) -> bool {
+        let runs = self.0.iter().zip(&self.1).filter(|(beside, k)| **k == kind && beside.as_ref().is_some_and(|kinds| !kinds.contains(of)));
+        !kind.is_empty() && runs.count() >= CLEARED
     }
-    out
+}
+
+fn beside<'i>(stretches: &[Stretch<'i>]) -> Beside<'i> {
+    let of = |(n, one): (usize, &Stretch<'i>)| {
+        let others = stretches.iter().enumerate().filter(|(m, other)| *m != n && other.from <= one.to && one.from <= other.to);
+        one.is_whole().then(|| others.map(|(_, other)| other.kind).collect())
+    };
+    Beside(stretches.iter().enumerate().map(of).collect(), stretches.iter().map(|s| s.kind).collect())
 }
 
 /// What ran while lines of a template were written.
@@ -95,27 +115,39 @@ struct Template<'i> {
     always: Option<Vec<&'i str>>,
     /// How many lines were written while one kind alone ran.
     alone: u32,
+    /// How many while each stretch ran.
+    during: FxHashMap<usize, u32>,
 }
 
 impl<'i> Template<'i> {
-    fn seen(&mut self, running: &[&Stretch<'i>]) {
+    fn seen(&mut self, running: &[usize], stretches: &[Stretch<'i>]) {
         self.idle |= running.is_empty();
-        let mut kinds: Vec<&'i str> = running.iter().map(|s| s.kind).collect();
+        let mut kinds: Vec<&'i str> = running.iter().map(|s| stretches[*s].kind).collect();
         kinds.sort_unstable();
         kinds.dedup();
         self.alone += u32::from(kinds.len() == 1);
+        running.iter().for_each(|s| *self.during.entry(*s).or_default() += 1);
         match &mut self.always {
             Some(always) => always.retain(|kind| kinds.contains(kind)),
             None => self.always = Some(kinds),
         }
     }
 
-    /// The kind of task that writes it.
+    /// The one kind of task that ran at every line of it.
     fn kind(&self) -> Option<&'i str> {
         match self.always.as_deref() {
-            Some([kind]) if !kind.is_empty() && !self.idle && self.alone >= TELLING => Some(kind),
+            Some([kind]) if !kind.is_empty() && !self.idle && self.alone > 0 => Some(kind),
             _ => None,
         }
+    }
+
+    /// Every run of the kind writes one, never two, whatever runs beside it: did another kind write them, a run beside it would show two.
+    fn is_once_a_run(&self, kind: &str, others: &BTreeSet<&str>, stretches: &[Stretch<'_>], beside: &Beside<'_>) -> bool {
+        let runs = || (0..stretches.len()).filter(|s| stretches[*s].kind == kind).filter_map(|s| Some((s, beside.0[s].as_ref().filter(|kinds| !kinds.contains(kind))?)));
+        let lines = |s: usize| self.during.get(&s).copied().unwrap_or(0);
+        let (all, once) = (runs().count(), runs().filter(|(s, _)| lines(*s) == 1).count());
+        let shown = |other: &&str| runs().filter(|(s, kinds)| kinds.contains(other) && lines(*s) == 1).count() >= TELLING as usize;
+        once >= TELLING as usize && once * 5 >= all * 4 && runs().all(|(s, _)| lines(s) <= 1) && others.iter().all(|other| !other.is_empty() && shown(other))
     }
 }
 

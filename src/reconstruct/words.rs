@@ -7,6 +7,7 @@ use crate::{
     model::entry::{Entry, Severity},
     reconstruct::route,
 };
+use std::borrow::Cow;
 
 /// What a line says happened to the unit it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -141,7 +142,7 @@ fn is_final(previous: &str, word: &str, count: usize) -> bool {
 
 /// The verb of an entry: its words, else its state word, sharpened by severity and failure facet.
 pub fn verb(entry: &Entry) -> Verb {
-    let mut verb = entry.body.as_deref().map_or(Verb::None, |body| verb_of_text(head(body)));
+    let mut verb = entry.body.as_deref().map_or(Verb::None, |body| verb_of_text(&without_name(head(body), entry)));
     if verb == Verb::None {
         let state = entry.job.as_ref().and_then(|j| j.state.as_deref());
         verb = [state, entry.outcome.as_deref(), entry.operation.as_deref()].into_iter().flatten().map(verb_of_text).find(|v| *v != Verb::None).unwrap_or(Verb::None);
@@ -150,6 +151,13 @@ pub fn verb(entry: &Entry) -> Verb {
         verb = Verb::Fail;
     }
     verb
+}
+
+/// A text without the name of the job it speaks of, which is no verb: `Received message publish_index(7)`.
+fn without_name<'a>(text: &'a str, entry: &Entry) -> Cow<'a, str> {
+    let name = entry.job.as_deref().and_then(|j| j.name.as_deref()).unwrap_or("");
+    let at = if name.is_empty() || text.len() == name.len() { None } else { text.find(name) };
+    at.map_or(Cow::Borrowed(text), |at| Cow::Owned(format!("{} {}", &text[..at], &text[at + name.len()..])))
 }
 
 /// The line says that something went wrong with the thing it is about.
@@ -252,6 +260,17 @@ fn holds_path(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_a_job_is_no_verb() {
+        let of = |body: &str, name: &str| {
+            let job = crate::model::entry::Job { name: Some(name.into()), ..Default::default() };
+            verb(&Entry { body: Some(body.into()), job: Some(Box::new(job)), ..Entry::default() })
+        };
+        assert_eq!(of("Received message publish_index('x') with id 'y'.", "publish_index"), Verb::Take);
+        assert_eq!(of("Executing app.send: x", "app.send"), Verb::Begin);
+        assert_eq!(of("publish_index", "publish_index"), Verb::Queue, "a text that is nothing else is all there is");
+    }
 
     #[test]
     fn verbs_are_read_from_the_words_of_many_loggers() {

@@ -243,3 +243,80 @@ fn a_list_of_one_is_a_line_of_its_request() {
     let log = sorted(vec![own(100, "request done", 200), plain(90, "answer refused", &json!({"request_ids": [id]}))]);
     assert_eq!(messages(&indexed(&log), &id, &log), ["answer refused", "request done"]);
 }
+
+/// A line of a Dramatiq worker as python-json-logger writes it.
+fn dramatiq(at_ms: u64, logger: &str, thread: &str, message: &str) -> String {
+    json!({"epoch": 1_795_427_268.0 + at_ms as f64 / 1_000.0, "lvl": "DEBUG", "logger": logger, "thread": thread, "message": message}).to_string()
+}
+
+fn received(at_ms: u64, thread: &str, call: &str, n: u64) -> String {
+    dramatiq(at_ms, "dramatiq.worker.WorkerThread", thread, &format!("Received message {call} with id '{}'.", task(n)))
+}
+
+#[test]
+fn a_line_that_repeats_the_call_is_of_the_run_in_its_thread_though_a_length_closed_it() {
+    let failed = |at, thread: &str, call: &str| dramatiq(at, "dramatiq.worker.WorkerThread", thread, &format!("Failed to process message {call} with unhandled exception."));
+    let lines = [
+        received(0, "Thread-1", "embed(8, 'a')", 1),
+        dramatiq(40, "embed", "Thread-1", "Completed after 39.9ms."),
+        failed(41, "Thread-1", "embed(8, 'a')"),
+        received(100, "Thread-1", "embed(9, 'a')", 2),
+        dramatiq(140, "embed", "Thread-1", "Completed after 39.9ms."),
+        // Another call's: that of a run whose begin is not in this thread.
+        failed(141, "Thread-1", "embed(7, 'a')"),
+    ];
+    let log = lines.join("\n") + "\n";
+    let bench = indexed(&log);
+    assert_eq!(messages(&bench, &task(1), &log).len(), 3);
+    assert_eq!(messages(&bench, &task(2), &log).len(), 2);
+}
+
+#[test]
+fn a_length_may_reach_back_to_the_line_behind_the_begin_and_no_further() {
+    let run = |at: u64, n: u64, second: u64| {
+        [
+            received(at, "Thread-1", &format!("embed({n})"), n),
+            dramatiq(at + second, "embed", "Thread-1", "args are there"),
+            dramatiq(at + 1_000, "embed", "Thread-1", &format!("Completed after {}.0ms.", 1_000 - second)),
+        ]
+    };
+    let log = [run(0, 1, 30), run(2_000, 2, 300)].concat().join("\n") + "\n";
+    let bench = indexed(&log);
+    assert_eq!(messages(&bench, &task(1), &log).len(), 3);
+    assert_eq!(messages(&bench, &task(2), &log).len(), 1, "a third of its time lies before what the length is of");
+}
+
+#[test]
+fn a_task_whose_argument_names_what_it_follows_stands_below_it_where_many_show_so() {
+    let both = |n: u64| {
+        [
+            received(n * 1_000, "Thread-1", "reindex(3)", 100 + n),
+            dramatiq(n * 1_000 + 40, "reindex", "Thread-1", "Completed after 39.9ms."),
+            received(n * 1_000 + 200, "Thread-2", &format!("publish_index('{}')", task(100 + n)), 200 + n),
+            dramatiq(n * 1_000 + 205, "kb", "Thread-2", "index goes live"),
+            dramatiq(n * 1_000 + 240, "publish_index", "Thread-2", "Completed after 39.9ms."),
+        ]
+    };
+    for (runs, below) in [(30, 5), (10, 2)] {
+        let log = (0..runs).flat_map(both).collect::<Vec<_>>().join("\n") + "\n";
+        assert_eq!(messages(&indexed(&log), &task(100), &log).len(), below, "{runs} runs");
+    }
+}
+
+#[test]
+fn what_every_run_writes_once_is_its_own_whatever_runs_beside_it() {
+    // `mail` runs only while a triage does, so no mail by itself shows that it writes no such line; but no triage ever shows two.
+    let pair = |n: u64| [job(n * 1_000, 10 + n, "triage", "labels stored"), job(n * 1_000 + 5, 50 + n, "mail", "")[..1].to_vec(), vec![mail_ends(n * 1_000 + 35, 50 + n)]].concat();
+    let mut lines: Vec<String> = (0..6).flat_map(pair).collect();
+    lines.extend(job(7_000, 1, "triage", "labels stored"));
+    let log = sorted(lines.clone());
+    assert_eq!(messages(&indexed(&log), &task(10), &log), ["task begins", "labels stored", "task finished"]);
+    // A mail that writes one too.
+    lines.push(plain(3_025, "labels stored", &json!({})));
+    let log = sorted(lines);
+    assert_eq!(messages(&indexed(&log), &task(10), &log), ["task begins", "task finished"]);
+}
+
+fn mail_ends(at_ms: u64, n: u64) -> String {
+    plain(at_ms, "task finished", &json!({"task_id": task(n), "task_name": "mail", "at": "end"}))
+}
