@@ -49,6 +49,9 @@ pub fn from_text(entry: &mut Entry, tables: &Tables, service: &str) {
     let mut found = Ids { list: std::mem::take(&mut entry.ids) };
     if let Some((template, holes)) = mine::template(&body, &tables.templates) {
         facets::template(entry, &holes, service, &mut found);
+        if let Some(state) = &template.state {
+            entry.job.get_or_insert_default().state.get_or_insert_with(|| state.as_str().into());
+        }
         if entry.reading.convention.is_empty() {
             entry.reading.convention = template.convention;
         }

@@ -196,6 +196,8 @@ pub struct Template {
     pub literals: Vec<String>,
     /// Names of the holes, one fewer than literals.
     pub holes: Vec<String>,
+    /// The state a job is in after such a line, where no word of it says so.
+    pub state: Option<String>,
 }
 
 /// A sample of a table: a line and what it must become.
@@ -365,7 +367,7 @@ pub fn toml_words(text: &str, error: &toml::de::Error) -> String {
 
 fn template(convention: &'static str, text: &str) -> Result<Template, String> {
     let (mut literals, mut holes) = (Vec::new(), Vec::new());
-    let mut rest = text;
+    let (mut rest, state) = text.rsplit_once(" => ").map_or((text, None), |(text, state)| (text, Some(state.to_owned())));
     while let Some((literal, tail)) = rest.split_once('{') {
         let (hole, after) = tail.split_once('}').ok_or_else(|| format!("a hole of {text:?} has no end"))?;
         literals.push(literal.to_owned());
@@ -376,7 +378,7 @@ fn template(convention: &'static str, text: &str) -> Result<Template, String> {
     if literals.len() > 2 && literals[1..literals.len() - 1].iter().any(String::is_empty) {
         return Err(format!("two holes of {text:?} touch"));
     }
-    Ok(Template { convention, literals, holes })
+    Ok(Template { convention, literals, holes, state })
 }
 
 fn common(raw: CommonFile) -> Result<Common, String> {

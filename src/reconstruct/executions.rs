@@ -5,8 +5,8 @@
 
 use crate::{
     model::{
-        id::{IdKind, IdRelation},
-        trace::{Anomaly, AnomalyKind, Evidence, LineRef, Outcome, PlacedBy, SpanKind},
+        id::{ARGUMENT, IdKind, IdRelation},
+        trace::{Anomaly, AnomalyKind, Evidence, LineRef, LinkRule, Outcome, PlacedBy, SpanKind},
     },
     reconstruct::{
         build::Unit,
@@ -278,10 +278,11 @@ fn queue_wait(b: &mut Builder<'_>, unit: &Unit, run: &spans::Draft, enqueued: &[
         at.or(wait)
     });
     let before = enqueued.iter().rev().find(|(t, _)| *t <= run.start).or_else(|| enqueued.last());
-    let (start, index, evidence) = match (before, states_wait) {
-        (Some((t, i)), _) => (*t, *i, Evidence::Paired),
-        (None, Some(t)) => (t, main, Evidence::Stated),
-        (None, None) => return,
+    let (start, index, evidence) = match (before, states_wait, handed_over_by(b, unit, run)) {
+        (Some((t, i)), ..) => (*t, *i, Evidence::Paired),
+        (None, Some(t), _) => (t, main, Evidence::Stated),
+        (None, None, Some((t, i))) => (t, i, Evidence::Observed),
+        (None, None, None) => return,
     };
     let item = &tree.items[index];
     if start > run.start + 2 * item.quantum_ns.max(run.quantum_ns) {
@@ -314,6 +315,19 @@ fn queue_wait(b: &mut Builder<'_>, unit: &Unit, run: &spans::Draft, enqueued: &[
         d.items.push(*first);
     }
     b.spans.push(d);
+}
+
+/// When a task that names its parent was handed over at the latest: at the end of the parent's run, if that was over before it began. The wait is longer than
+/// what lies between, so this is a lower bound.
+fn handed_over_by(b: &Builder<'_>, unit: &Unit, run: &spans::Draft) -> Option<(i64, usize)> {
+    let parent = unit.parent.as_ref().filter(|p| p.rule == LinkRule::StatedParent && p.kind == IdKind::Task)?;
+    let names_it = |i: &usize| b.tree.items[*i].reference(&parent.parent).is_some_and(|r| r.relation == IdRelation::Parent && &*r.label != ARGUMENT);
+    if !run.items.iter().any(names_it) {
+        return None;
+    }
+    let runs = spans::executions_of(b, &parent.parent).into_iter().map(|i| &b.spans[i]);
+    let latest = runs.filter(|parent| parent.start <= run.start).max_by_key(|parent| (parent.start, parent.end))?;
+    (latest.end < run.start && !latest.unfinished).then_some((latest.end, latest.main?))
 }
 
 fn decorate_wait(d: &mut spans::Draft, run: &spans::Draft, word: &str) {

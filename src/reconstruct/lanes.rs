@@ -117,7 +117,7 @@ pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
                 }
                 found.enter(&key, line);
                 let (over, placed_from) = (line.verb.is_terminal(), found.placed.len());
-                let (began_ns, quantum_ns, above, call) = (line.time_ns, line.quantum_ns, parents.collect(), call(&line.entry).map(Into::into));
+                let (began_ns, quantum_ns, above, call) = (line.time_ns, line.quantum_ns, parents.collect(), words::call(&line.entry).map(Into::into));
                 run = Some(Run { key, unit: subject.as_own(), began_ns, next_ns: None, quantum_ns, over, closed: false, placed_from, since: Vec::new(), above, call });
             }
         }
@@ -170,23 +170,6 @@ fn without_id(run: &mut Run, found: &mut Found, lines: &[Item], index: usize) {
         found.placed.extend(run.since.drain(..).map(|i| (i, run.unit.clone())));
         run.closed = true;
     }
-}
-
-/// The call that a line speaks of, with its arguments: `embed(8, '99c2…')`. One without arguments names no one run.
-fn call(entry: &Entry) -> Option<&str> {
-    let (name, body) = (entry.job.as_deref()?.name.as_deref()?, entry.body.as_deref()?);
-    let (from, to) = (body.find(name)?, body.find(name)? + name.len());
-    let inside = body[to..].strip_prefix('(')?;
-    let mut depth = 1_u32;
-    let end = inside.char_indices().take(1_024).find(|(_, c)| {
-        match c {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            _ => {}
-        }
-        depth == 0
-    })?;
-    (!inside[..end.0].trim().is_empty()).then(|| &body[from..=to + 1 + end.0])
 }
 
 /// From the end that a line states back to the begin that another did, or to the line behind that.

@@ -153,11 +153,28 @@ pub fn verb(entry: &Entry) -> Verb {
     verb
 }
 
-/// A text without the name of the job it speaks of, which is no verb: `Received message publish_index(7)`.
+/// A text without the job it speaks of, whose name and arguments are no verbs: `Received message publish_index('done')`.
 fn without_name<'a>(text: &'a str, entry: &Entry) -> Cow<'a, str> {
-    let name = entry.job.as_deref().and_then(|j| j.name.as_deref()).unwrap_or("");
+    let name = call(entry).or_else(|| entry.job.as_deref()?.name.as_deref()).unwrap_or("");
     let at = if name.is_empty() || text.len() == name.len() { None } else { text.find(name) };
     at.map_or(Cow::Borrowed(text), |at| Cow::Owned(format!("{} {}", &text[..at], &text[at + name.len()..])))
+}
+
+/// The call that a line speaks of, with its arguments: `embed(8, '99c2…')`. One without arguments names no one run.
+pub fn call(entry: &Entry) -> Option<&str> {
+    let (name, body) = (entry.job.as_deref()?.name.as_deref()?, entry.body.as_deref()?);
+    let (from, to) = (body.find(name)?, body.find(name)? + name.len());
+    let inside = body[to..].strip_prefix('(')?;
+    let mut depth = 1_u32;
+    let end = inside.char_indices().take(1_024).find(|(_, c)| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    })?;
+    (!inside[..end.0].trim().is_empty()).then(|| &body[from..=to + 1 + end.0])
 }
 
 /// The line says that something went wrong with the thing it is about.
