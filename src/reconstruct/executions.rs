@@ -140,7 +140,7 @@ fn split(b: &Builder<'_>, work: &[usize]) -> Vec<Execution> {
         } else if let Some(run) = current {
             run.items.push(index);
             run.attempt = if reserved { attempt.or(run.attempt) } else { run.attempt.or(attempt) };
-            if reserved || run.context.is_none() {
+            if run.context.is_none() || (reserved && context.is_some()) {
                 run.context = context;
             }
             note_end(run, item, t);
