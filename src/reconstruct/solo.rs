@@ -21,8 +21,12 @@ use std::{
     sync::Arc,
 };
 
-/// So many lines of a template must have been written while one kind of task alone ran.
+/// So many lines of a template must have been written.
 const TELLING: u32 = 5;
+/// How likely it may be that they all stand in the runs of a kind that does not write them.
+const CHANCE: f64 = 1e-4;
+/// How likely it may be that another kind writes them too, though its runs by themselves show none.
+const DOUBT: f64 = 0.02;
 /// So many runs of another kind by itself, without such a line, show that it writes none.
 const CLEARED: usize = 3;
 
@@ -80,7 +84,8 @@ pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
         let at = lines[index].time_ns?;
         let inside = only.began.is_some_and(|began| began < at) && only.ended.is_some_and(|ended| at < ended);
         let others: BTreeSet<&str> = running.iter().map(|s| stretches[*s].kind).filter(|other| *other != kind).collect();
-        let proved = seen.alone >= TELLING && others.iter().all(|other| beside.is_cleared(other, kind));
+        let runs = stretches.iter().filter(|s| s.kind == kind).count().max(1);
+        let proved = seen.is_no_chance(covered(&stretches, kind, lines)) && others.iter().all(|other| beside.is_cleared(other, kind, f64::from(seen.lines) / runs as f64));
         let is_its = inside && other.is_none() && (proved || seen.is_once_a_run(kind, &others, &stretches, &beside));
         is_its.then(|| Some((index, only.task?.clone())))?
     };
@@ -91,11 +96,25 @@ pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
 struct Beside<'i>(Vec<Option<BTreeSet<&'i str>>>, Vec<&'i str>);
 
 impl Beside<'_> {
-    /// So many whole runs of a kind beside which none of the other ran: they wrote none of its lines.
-    fn is_cleared(&self, kind: &str, of: &str) -> bool {
-        let runs = self.0.iter().zip(&self.1).filter(|(beside, k)| **k == kind && beside.as_ref().is_some_and(|kinds| !kinds.contains(of)));
-        !kind.is_empty() && runs.count() >= CLEARED
+    /// So many whole runs of a kind beside which none of the other ran wrote none of its lines, that they would have, did they write as many a run.
+    fn is_cleared(&self, kind: &str, of: &str, lines_a_run: f64) -> bool {
+        let runs = self.0.iter().zip(&self.1).filter(|(beside, k)| **k == kind && beside.as_ref().is_some_and(|kinds| !kinds.contains(of))).count();
+        !kind.is_empty() && runs >= CLEARED && (1.0 - lines_a_run.min(0.99)).powf(runs as f64) <= DOUBT
     }
+}
+
+/// The share of the time of these lines in which a kind ran.
+fn covered(stretches: &[Stretch<'_>], kind: &str, lines: &[Item]) -> f64 {
+    let times = || lines.iter().filter_map(|l| l.time_ns);
+    let (Some(first), Some(last)) = (times().min(), times().max()) else { return 1.0 };
+    let mut ran: Vec<(i64, i64)> = stretches.iter().filter(|s| s.kind == kind).map(|s| (s.from.max(first), s.to.min(last))).collect();
+    ran.sort_unstable();
+    let (mut total, mut until) = (0_i64, first);
+    for (from, to) in ran {
+        total = total.saturating_add(to.saturating_sub(from.max(until)).max(0));
+        until = until.max(to);
+    }
+    (total as f64 / last.saturating_sub(first).max(1) as f64).min(1.0)
 }
 
 fn beside<'i>(stretches: &[Stretch<'i>]) -> Beside<'i> {
@@ -113,7 +132,8 @@ struct Template<'i> {
     idle: bool,
     /// Kinds that ran at every line so far.
     always: Option<Vec<&'i str>>,
-    /// How many lines were written while one kind alone ran.
+    lines: u32,
+    /// How many of them were written while one kind alone ran.
     alone: u32,
     /// How many while each stretch ran.
     during: FxHashMap<usize, u32>,
@@ -125,6 +145,7 @@ impl<'i> Template<'i> {
         let mut kinds: Vec<&'i str> = running.iter().map(|s| stretches[*s].kind).collect();
         kinds.sort_unstable();
         kinds.dedup();
+        self.lines += 1;
         self.alone += u32::from(kinds.len() == 1);
         running.iter().for_each(|s| *self.during.entry(*s).or_default() += 1);
         match &mut self.always {
@@ -139,6 +160,11 @@ impl<'i> Template<'i> {
             Some([kind]) if !kind.is_empty() && !self.idle && self.alone > 0 => Some(kind),
             _ => None,
         }
+    }
+
+    /// So many lines would not all have stood in the time the kind ran, were they not its own. `covered`: its share of the whole time.
+    fn is_no_chance(&self, covered: f64) -> bool {
+        self.lines >= TELLING && covered.powf(f64::from(self.lines)) <= CHANCE
     }
 
     /// Every run of the kind writes one, never two, whatever runs beside it: did another kind write them, a run beside it would show two.
