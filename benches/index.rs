@@ -83,6 +83,7 @@ fn row(n: u64) -> RequestSummary {
         sources: vec!["access".to_owned(), "app".to_owned(), "model".to_owned(), "worker".to_owned()],
         workers: vec![format!("worker-{}", hash % 5)],
         marks: vec![],
+        clocks: Vec::new(),
     }
 }
 

@@ -5,7 +5,10 @@ use std::{hint::black_box, path::Path, sync::Arc, time::Duration};
 use throughline::{
     app::pipeline::Pipeline,
     model::summary::RowQuery,
-    query::{engine::Engine, view::Answers},
+    query::{
+        engine::Engine,
+        view::{Answers, Times},
+    },
     recognise::Tables,
     source::Watch,
     store::{RowStore, Store},
@@ -23,9 +26,9 @@ fn questions(c: &mut Criterion) {
     }
     pipeline.finish().expect("the sample logs are read");
     let engine = Engine::new(store, rows, Tables::builtin());
-    c.bench_function("rebuild a path by its request id", |b| b.iter(|| black_box(engine.path("req_01M7QGFP4Z7RT7ZZGYQE2G9KB0", None))));
-    c.bench_function("rebuild a path by a call id", |b| b.iter(|| black_box(engine.path("759ea5cc-add4-41f6-8346-14ff514952ec", None))));
-    c.bench_function("resolve an id that is not there", |b| b.iter(|| black_box(engine.path("req_01M7QGFP4Z7RT7ZZGYQE2G9ZZZ", None))));
+    c.bench_function("rebuild a path by its request id", |b| b.iter(|| black_box(engine.path("req_01M7QGFP4Z7RT7ZZGYQE2G9KB0", None, Times::Written))));
+    c.bench_function("rebuild a path by a call id", |b| b.iter(|| black_box(engine.path("759ea5cc-add4-41f6-8346-14ff514952ec", None, Times::Written))));
+    c.bench_function("resolve an id that is not there", |b| b.iter(|| black_box(engine.path("req_01M7QGFP4Z7RT7ZZGYQE2G9ZZZ", None, Times::Written))));
     c.bench_function("list requests with the overview", |b| b.iter(|| black_box(engine.list("", RowQuery::default()))));
 }
 

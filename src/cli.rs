@@ -157,6 +157,9 @@ pub struct ShowArgs {
     /// Add the merged log.
     #[arg(long)]
     pub log: bool,
+    /// Shift the times of hosts whose clocks stand off, by the least that makes all hand-overs fit.
+    #[arg(long)]
+    pub apply_skew: bool,
     /// Where the index is.
     #[command(flatten)]
     pub data: DataArgs,
@@ -213,6 +216,9 @@ pub struct ExportArgs {
     /// Only what matches; everything without it.
     #[arg(value_name = "QUERY", allow_hyphen_values = true)]
     pub query: Option<String>,
+    /// Shift the times of hosts whose clocks stand off, by the least that makes all hand-overs fit.
+    #[arg(long)]
+    pub apply_skew: bool,
     /// Where the index is.
     #[command(flatten)]
     pub data: DataArgs,

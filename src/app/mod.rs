@@ -22,7 +22,7 @@ use crate::{
     query::{
         engine::Engine,
         hits,
-        view::{Answers, Found},
+        view::{Answers, Found, Times},
     },
     recognise::Tables,
     source::{Sources, Watch},
@@ -329,17 +329,21 @@ fn with_out(run: impl FnOnce(&mut Out<'_>) -> Result<()>) -> Result<()> {
 
 fn show(args: &ShowArgs) -> Result<()> {
     let (engine, _) = engine(&args.data)?;
-    let found = engine.path(&args.id, args.scope.as_deref())?;
+    let found = engine.path(&args.id, args.scope.as_deref(), times(args.apply_skew))?;
     if let (Found::Unknown(_), None) = (&found, &args.data.data) {
         elsewhere(&args.id, args.scope.as_deref())?;
     }
     with_out(|out| commands::show::run(out, &args.id, &found, args.data.json, args.log))
 }
 
+fn times(apply_skew: bool) -> Times {
+    if apply_skew { Times::Shifted } else { Times::Written }
+}
+
 /// Other directories used lately that know the id are named.
 fn elsewhere(id: &str, scope: Option<&str>) -> Result<()> {
     for dir in data_dir::recent().into_iter().skip(1).take(5) {
-        let found = engine_at(&dir).ok().and_then(|e| e.path(id, scope).ok());
+        let found = engine_at(&dir).ok().and_then(|e| e.path(id, scope, Times::Written).ok());
         if matches!(found, Some(Found::Path(_) | Found::Choices { .. })) {
             writeln!(io::stderr(), "the id is in {}: add --data {}", dir.display(), dir.display())?;
         }
@@ -417,7 +421,7 @@ fn export(args: &ExportArgs) -> Result<()> {
     let mut notices = Vec::new();
     with_out(|out| {
         notices = match args.format {
-            ExportFormat::PathNdjson => commands::export::paths(out, &engine, &snapshot, &query)?,
+            ExportFormat::PathNdjson => commands::export::paths(out, &engine, &snapshot, &query, times(args.apply_skew))?,
             ExportFormat::LinesNdjson => commands::export::lines(out, &engine, &snapshot, &query)?,
         };
         Ok(())

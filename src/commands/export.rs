@@ -9,7 +9,7 @@ use crate::{
     query::{
         engine::{Engine, Snapshot},
         hits, search,
-        view::Notice,
+        view::{Notice, Times},
     },
     store::StoredRecord,
 };
@@ -21,13 +21,13 @@ use serde_json::json;
 const PAGE: usize = 5_000;
 
 /// Every path that matches. Returns the notices of the query.
-pub fn paths(out: &mut Out<'_>, engine: &Engine, snapshot: &Snapshot, query: &str) -> Result<Vec<Notice>> {
+pub fn paths(out: &mut Out<'_>, engine: &Engine, snapshot: &Snapshot, query: &str, times: Times) -> Result<Vec<Notice>> {
     let rows = RowQuery { sort: Some(SortKey::Start), ascending: true, limit: PAGE, overview: false, ..RowQuery::default() };
     let mut plan = search::plan(engine, snapshot, query, rows, None)?;
     loop {
         let page = snapshot.rows.list(&plan.query)?;
-        let roots: Vec<String> = page.rows.iter().map(|row| row.root.clone()).collect();
-        engine.documents(snapshot, &roots, |trace| -> Result<()> {
+        let requests: Vec<_> = page.rows.iter().map(|row| (row.root.clone(), row.start)).collect();
+        engine.documents(snapshot, &requests, times, |trace| -> Result<()> {
             serde_json::to_writer(&mut *out.to, trace)?;
             Ok(out.line("")?)
         })?;

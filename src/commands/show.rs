@@ -6,7 +6,7 @@
 use crate::{
     commands::{Out, Style, cut, safe},
     model::{
-        format,
+        clock_words, format,
         trace::{Breakdown, LogLine, Outcome, Span, Trace},
     },
     query::view::{ChoiceView, Found, PathView, UnknownView},
@@ -199,7 +199,12 @@ fn warnings(out: &mut Out<'_>, t: &Trace) -> Result<()> {
         format!("{}{}{}", safe(&a.text), if lines.is_empty() { "" } else { "  " }, safe(&lines.join(", ")))
     });
     let links = t.links.iter().map(|l| format!("{}: {}{}", l.rule.replace('_', " "), safe(&l.to), l.lines.first().map(|x| format!("  {x}")).unwrap_or_default()));
-    let all: Vec<String> = missing.chain(anomalies).chain(links).collect();
+    let clocks = t
+        .skew
+        .iter()
+        .filter_map(clock_words::sentence)
+        .map(|(text, is_off)| safe(&if is_off && !t.skew.iter().any(|s| s.applied) { format!("{text} (shift them with --apply-skew)") } else { text }));
+    let all: Vec<String> = missing.chain(clocks).chain(anomalies).chain(links).collect();
     if !all.is_empty() {
         let title = out.styled("Warnings and neighbours", Style::Strong);
         out.line(&format!("\n{title}"))?;

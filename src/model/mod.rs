@@ -4,6 +4,7 @@
 //! was read, stored or shown.
 
 pub mod checkpoint;
+pub mod clock_words;
 pub mod entry;
 pub mod format;
 pub mod habits;

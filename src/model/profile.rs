@@ -25,8 +25,8 @@ pub struct Profile {
     pub mains: BTreeMap<String, MainField>,
     /// Jobs (`service\u{1f}name`) whose argument is the id of the task they follow.
     pub arguments: BTreeSet<String>,
-    /// By `host\u{1f}against`: offset bounds in nanoseconds of clocks.
-    pub skew: BTreeMap<String, SkewBounds>,
+    /// By host, else service: what its times are ahead and shown less, in nanoseconds. Empty unless the reader asks for it.
+    pub shifts: BTreeMap<String, i64>,
     /// By route: what is typical.
     pub typical: BTreeMap<String, crate::model::summary::Typical>,
 }
@@ -72,15 +72,4 @@ pub struct MainField {
     pub label: String,
     /// Labels whose every value stands on one line: what is handed over, if the line's verb says so.
     pub handed: BTreeSet<String>,
-}
-
-/// Bounds on the difference of two clocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SkewBounds {
-    /// Lower bound of `host - against`.
-    pub min_ns: Option<i64>,
-    /// Upper bound.
-    pub max_ns: Option<i64>,
-    /// Hand-overs that say so.
-    pub hand_overs: u64,
 }

@@ -4,7 +4,7 @@
 
 use crate::model::{
     time::UnixNanos,
-    trace::{RetryClass, SegmentKind, Serving, State},
+    trace::{ClockBound, RetryClass, SegmentKind, Serving, State},
 };
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +73,9 @@ pub struct RequestSummary {
     pub workers: Vec<String>,
     /// `slow`, `incomplete`, `open`.
     pub marks: Vec<String>,
+    /// What it says of clocks: kept with the row, shown nowhere in it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub clocks: Vec<ClockBound>,
 }
 
 impl RequestSummary {

@@ -301,6 +301,17 @@ pub struct Skew {
     pub applied: bool,
 }
 
+/// What one path says of two clocks: the first minus the second is at most so much.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockBound {
+    /// Host, else service, whose clock is bounded.
+    pub of: String,
+    /// Against which.
+    pub against: String,
+    /// The bound.
+    pub at_most_ns: i64,
+}
+
 /// A source of the path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceCount {

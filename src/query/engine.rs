@@ -12,9 +12,10 @@ use crate::{
     },
     query::{
         assemble::Assembler,
+        clocks,
         lines::{self, IndexLines, Limit, Lineages, store},
         resolve::{self, Choice, Meaning},
-        view::{Answers, Behind, ChoiceView, Found, ListView, PathView, QueryError, UnknownView},
+        view::{Answers, Behind, ChoiceView, Found, ListView, PathView, QueryError, Times, UnknownView},
     },
     recognise::Tables,
     reconstruct::{build, build::Built, learn::Learned, summary},
@@ -81,13 +82,14 @@ pub struct Engine {
     tables: Arc<Tables>,
     current: Mutex<Arc<Snapshot>>,
     typical: Mutex<BTreeMap<String, RouteTypical>>,
+    pub(super) clocks: clocks::Known,
 }
 
 impl Engine {
     /// Over a store, with the conventions its lines are read by.
     pub fn new(store: Arc<Store>, row_store: Arc<RowStore>, tables: Arc<Tables>) -> Self {
         let current = Mutex::new(Arc::new(snapshot(store.reader(), row_store.reader(), &tables)));
-        Self { store, row_store, tables, current, typical: Mutex::default() }
+        Self { store, row_store, tables, current, typical: Mutex::default(), clocks: clocks::Known::default() }
     }
 
     /// The newest committed state; what did not change stays open.
@@ -106,11 +108,11 @@ impl Engine {
     }
 
     /// The path of a root with its lines, and the row it makes.
-    pub fn build(&self, snapshot: &Snapshot, index: &IndexLines<'_>, root: &Arc<str>) -> Result<(Built, Vec<LogLine>, RequestSummary), QueryError> {
-        let mut assembler = Assembler::new(index, &snapshot.profile);
+    pub fn build(&self, snapshot: &Snapshot, profile: &Profile, index: &IndexLines<'_>, root: &Arc<str>) -> Result<(Built, Vec<LogLine>, RequestSummary), QueryError> {
+        let mut assembler = Assembler::new(index, profile);
         let mut tree = assembler.tree_of_root(root)?;
         tree.coverage = coverage(snapshot);
-        let built = build::build(&tree, &snapshot.profile);
+        let built = build::build(&tree, profile);
         let row = summary::summarise(&tree, &built);
         let log = log_lines(&tree, &built, index);
         Ok((built, log, row))
@@ -119,36 +121,61 @@ impl Engine {
     /// The document of a request: the same for pages, commands and exports. Without a deadline.
     pub fn document(&self, snapshot: &Snapshot, root: &str) -> Result<Trace, QueryError> {
         let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), None);
-        Ok(self.path_of(snapshot, &index, &Arc::from(root), Instant::now())?.trace)
+        Ok(self.path_of(snapshot, &index, &Arc::from(root), Times::Written, Instant::now())?.trace)
     }
 
-    fn path_of(&self, snapshot: &Snapshot, index: &IndexLines<'_>, root: &Arc<str>, begun: Instant) -> Result<PathView, QueryError> {
-        let (built, log, _) = self.build(snapshot, index, root)?;
-        let (trace, typical) = self.finish(snapshot, built)?;
+    fn path_of(&self, snapshot: &Snapshot, index: &IndexLines<'_>, root: &Arc<str>, times: Times, begun: Instant) -> Result<PathView, QueryError> {
+        let (mut built, mut log, _) = self.build(snapshot, &snapshot.profile, index, root)?;
+        if times == Times::Shifted {
+            let shifted = self.shifted(snapshot, clocks::window(built.trace.start))?;
+            let bounds = std::mem::take(&mut built.clocks);
+            (built, log, _) = self.build(snapshot, &shifted, index, root)?;
+            built.clocks = bounds;
+        }
+        let (trace, typical) = self.finish(snapshot, built, times)?;
         let (typical, typical_by_kind) = typical.map_or((None, BTreeMap::new()), |t| (Some(t.total), t.by_kind));
         Ok(PathView { trace, log, typical, typical_by_kind, took_us: begun.elapsed().as_micros() as u64 })
     }
 
+    /// The profile in force in a window of time, with its clocks shifted.
+    fn shifted(&self, snapshot: &Snapshot, window: i64) -> Result<Profile, QueryError> {
+        Ok(Profile { shifts: self.clocks(snapshot, window)?.shifts.clone(), ..snapshot.profile.clone() })
+    }
+
     /// The documents of many requests, one after the other: what they have in common is read once. Without a deadline.
-    pub fn documents<E: From<QueryError>>(&self, snapshot: &Snapshot, roots: &[String], mut each: impl FnMut(&Trace) -> Result<(), E>) -> Result<(), E> {
+    pub fn documents<E: From<QueryError>>(
+        &self,
+        snapshot: &Snapshot,
+        requests: &[(String, Option<UnixNanos>)],
+        times: Times,
+        mut each: impl FnMut(&Trace) -> Result<(), E>,
+    ) -> Result<(), E> {
         let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), None);
-        let mut assembler = Assembler::new(&index, &snapshot.profile);
         let coverage = coverage(snapshot);
-        for (n, root) in roots.iter().enumerate() {
-            let mut tree = assembler.tree_of_root(&Arc::from(root.as_str()))?;
-            tree.coverage.clone_from(&coverage);
-            each(&self.finish(snapshot, build::build(&tree, &snapshot.profile))?.0)?;
-            if n % FORGET_EVERY == FORGET_EVERY - 1 {
-                assembler.forget();
-                index.forget();
+        // Of one window all are shown by the same clocks.
+        for requests in requests.chunk_by(|a, b| times == Times::Written || clocks::window(a.1) == clocks::window(b.1)) {
+            let shifted = if times == Times::Shifted { Some(self.shifted(snapshot, clocks::window(requests[0].1))?) } else { None };
+            let profile = shifted.as_ref().unwrap_or(&snapshot.profile);
+            let mut assembler = Assembler::new(&index, profile);
+            for (n, (root, _)) in requests.iter().enumerate() {
+                let mut tree = assembler.tree_of_root(&Arc::from(root.as_str()))?;
+                tree.coverage.clone_from(&coverage);
+                each(&self.finish(snapshot, build::build(&tree, profile), times)?.0)?;
+                if n % FORGET_EVERY == FORGET_EVERY - 1 {
+                    assembler.forget();
+                    index.forget();
+                }
             }
         }
         Ok(())
     }
 
-    /// The document with what its route is used to.
-    fn finish(&self, snapshot: &Snapshot, built: Built) -> Result<(Trace, Option<RouteTypical>), QueryError> {
+    /// The document with what its route is used to, and what is known of its clocks.
+    fn finish(&self, snapshot: &Snapshot, built: Built, times: Times) -> Result<(Trace, Option<RouteTypical>), QueryError> {
         let mut trace = built.trace;
+        if !built.clocks.is_empty() {
+            trace.skew = clocks::of_path(&*self.clocks(snapshot, clocks::window(trace.start))?, &built.clocks, times == Times::Shifted);
+        }
         let typical = match &trace.route {
             Some(route) => Some(self.typical(snapshot, route)?).filter(|t| t.total.n > 0),
             None => None,
@@ -184,7 +211,7 @@ impl Engine {
         for choice in choices {
             let row = match snapshot.rows.get(&choice.root).map_err(store)? {
                 Some(row) => row,
-                None => self.build(snapshot, index, &choice.root)?.2,
+                None => self.build(snapshot, &snapshot.profile, index, &choice.root)?.2,
             };
             let total_ns = row.total_ns();
             out.push(ChoiceView { id: row.id, scope: row.scope, kind: choice.kind.to_owned(), route: row.route, start: row.start, state: row.state, total_ns });
@@ -201,13 +228,13 @@ impl Engine {
 }
 
 impl Answers for Engine {
-    fn path(&self, text: &str, scope: Option<&str>) -> Result<Found, QueryError> {
+    fn path(&self, text: &str, scope: Option<&str>, times: Times) -> Result<Found, QueryError> {
         let begun = Instant::now();
         let snapshot = self.snapshot()?;
         let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), Some(Limit::of_ms(LIMIT_MS)));
         let meaning = resolve::resolve(&index, &mut Assembler::new(&index, &snapshot.profile), text, scope)?;
         Ok(match meaning {
-            Meaning::One(choice) => Found::Path(Box::new(self.path_of(&snapshot, &index, &choice.root, begun)?)),
+            Meaning::One(choice) => Found::Path(Box::new(self.path_of(&snapshot, &index, &choice.root, times, begun)?)),
             Meaning::Many { choices, more } => Found::Choices { choices: self.choices(&snapshot, &index, &choices)?, more },
             Meaning::Nothing { near } => Found::Unknown(Box::new(self.unknown(&snapshot, text, near)?)),
         })
@@ -217,6 +244,7 @@ impl Answers for Engine {
         let snapshot = self.snapshot()?;
         let mut view = crate::query::search::list(self, &snapshot, search, query)?;
         for row in &mut view.page.rows {
+            row.clocks.clear();
             if let Some(route) = &row.route {
                 let typical = self.typical(&snapshot, route)?.total;
                 if is_slow(row.total_ns(), Some(typical)) && !row.marks.iter().any(|m| m == "slow") {

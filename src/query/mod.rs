@@ -4,6 +4,7 @@
 //! Guarantees: every question has a deadline and a bound on what it reads. Never writes.
 
 pub mod assemble;
+mod clocks;
 pub mod conditions;
 pub mod engine;
 pub mod hits;

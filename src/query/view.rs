@@ -36,6 +36,16 @@ pub enum QueryError {
     Store(String),
 }
 
+/// Whose times are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Times {
+    /// As the lines have them.
+    #[default]
+    Written,
+    /// Hosts whose clocks stand off shifted by the least that makes all hand-overs fit.
+    Shifted,
+}
+
 /// One request with everything its page shows.
 #[derive(Debug, Clone)]
 pub struct PathView {
@@ -144,7 +154,7 @@ pub struct ListView {
 /// What may be asked.
 pub trait Answers: Send + Sync {
     /// Any id (request, task, job, trace, call, provider id), its first characters, or a pasted line → request.
-    fn path(&self, text: &str, scope: Option<&str>) -> Result<Found, QueryError>;
+    fn path(&self, text: &str, scope: Option<&str>, times: Times) -> Result<Found, QueryError>;
     /// Rows. `search` is the text of the search box; its conditions are added to those of `query`.
     fn list(&self, search: &str, query: RowQuery) -> Result<ListView, QueryError>;
     /// Requests in the index.

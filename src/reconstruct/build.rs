@@ -9,7 +9,7 @@ use crate::{
     model::{
         id::IdKind,
         profile::Profile,
-        trace::{Anomaly, Evidence, LineRef, Neighbour, SpanKind, State, Trace},
+        trace::{Anomaly, ClockBound, Evidence, LineRef, Neighbour, SpanKind, State, Trace},
     },
     reconstruct::{
         attempts, document,
@@ -82,6 +82,8 @@ pub struct Built {
     pub placed: Vec<Option<usize>>,
     /// Lines of severity error or worse.
     pub errors: u32,
+    /// What it says of the clocks of its hosts.
+    pub clocks: Vec<ClockBound>,
 }
 
 /// Rebuilds the path of a tree.

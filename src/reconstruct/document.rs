@@ -9,14 +9,13 @@ use crate::{
         id::IdKind,
         profile::Profile,
         time::UnixNanos,
-        trace::{
-            Anomaly, AnomalyKind, LineRef, LogLine, Missing, Outcome, PathId, Placement, Proof, Skew, SourceCount, Span, SpanError, SpanKind, SpanModel, Stage, Tokens, Trace,
-        },
+        trace::{Anomaly, AnomalyKind, LineRef, LogLine, Missing, Outcome, PathId, Placement, Proof, SourceCount, Span, SpanError, SpanKind, SpanModel, Stage, Tokens, Trace},
     },
     reconstruct::{
         attempts::{self, Attempts},
         breakdown::{self, FirstTokens, Part},
         build::{Built, Tree, Unit},
+        clocks,
         item::Item,
         roles, route,
         spans::{self, Builder, Draft},
@@ -88,7 +87,7 @@ pub(super) fn finish(b: &Builder<'_>, root: Option<usize>, attempts: &Attempts) 
         possible: Vec::new(),
         missing: missing(b),
         links: tree.links.clone(),
-        skew: skews(b),
+        skew: Vec::new(),
         sources: sources(tree),
         marks: Vec::new(),
         anomalies: tree.anomalies.iter().cloned().chain(b.anomalies.iter().cloned()).collect(),
@@ -100,7 +99,7 @@ pub(super) fn finish(b: &Builder<'_>, root: Option<usize>, attempts: &Attempts) 
     }
     marks(&mut trace);
     let errors = tree.items.iter().filter(|i| i.entry.severity.is_some_and(|s| s >= Severity::Error)).count() as u32;
-    Built { trace, placed, errors }
+    Built { trace, placed, errors, clocks: clocks::of_path(tree, &b.spans, b.profile) }
 }
 
 fn placements(b: &Builder<'_>) -> Vec<Placement> {
@@ -383,18 +382,6 @@ fn cover_words(names: &[&str]) -> String {
         [a, rest @ ..] => format!("{a} and {} other sources cover", rest.len()),
         [] => "no source covers".into(),
     }
-}
-
-fn skews(b: &Builder<'_>) -> Vec<Skew> {
-    let mut out: Vec<Skew> = Vec::new();
-    let services: std::collections::BTreeSet<&str> = b.spans.iter().map(|d| d.service.as_str()).collect();
-    for (key, bounds) in &b.profile.skew {
-        let Some((host, against)) = key.split_once('\u{1f}') else { continue };
-        if services.contains(host) && services.contains(against) {
-            out.push(Skew { host: host.into(), against: against.into(), min_ns: bounds.min_ns, max_ns: bounds.max_ns, hand_overs: bounds.hand_overs, applied: false });
-        }
-    }
-    out
 }
 
 /// The merged log: every line in order with what a page shows of it. `raw` gives the text of an item.

@@ -204,12 +204,14 @@ fn label_parts(label: &str) -> usize {
 }
 
 fn corrected(entry: &Entry, instant: Instant, profile: &Profile) -> i64 {
-    if instant.naive
-        && let Some(zone) = profile.zones.get(&*entry.source)
-    {
-        return instant.unix_ns.saturating_sub(i64::from(zone.offset_s) * 1_000_000_000);
-    }
-    instant.unix_ns
+    let zone = profile.zones.get(&*entry.source).filter(|_| instant.naive).map_or(0, |zone| i64::from(zone.offset_s) * 1_000_000_000);
+    let shift = if profile.shifts.is_empty() { None } else { profile.shifts.get(clock(entry)) };
+    instant.unix_ns.saturating_sub(zone).saturating_sub(shift.copied().unwrap_or(0))
+}
+
+/// The clock an entry was written by: its host's; one that no line names is its service's, else its source's.
+pub fn clock(entry: &Entry) -> &str {
+    entry.host.as_deref().or(entry.service.as_deref()).unwrap_or(&entry.source)
 }
 
 /// Sorts by time, then causal rank, then file and position: the order of pages and of every rule that needs one.

@@ -9,6 +9,7 @@ pub mod attempts;
 pub mod breakdown;
 pub mod build;
 pub mod classify;
+pub mod clocks;
 pub mod critical_path;
 mod document;
 pub mod executions;

@@ -49,6 +49,7 @@ pub fn summarise(tree: &Tree, built: &Built) -> RequestSummary {
         sources: distinct(tree.items.iter().map(|i| i.entry.source.to_string())),
         workers: distinct(t.spans.iter().filter(|s: &&Span| s.kind == SpanKind::Task).filter_map(|s| s.service.clone())),
         marks: t.marks.clone(),
+        clocks: built.clocks.clone(),
     }
 }
 

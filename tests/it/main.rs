@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod cli;
+mod clocks;
 mod crash;
 mod critical_path;
 mod customs;

@@ -45,6 +45,7 @@ fn row(n: u64) -> RequestSummary {
         sources: vec!["api".to_owned(), "edge".to_owned()],
         workers: vec![],
         marks: vec![],
+        clocks: vec![],
     }
 }
 
@@ -401,7 +402,7 @@ fn damaged_rows_are_thrown_away_and_reported() {
         ("meta.json is cut", |rows| fs::write(rows.join("meta.json"), "{").unwrap()),
         ("another version", |rows| {
             let meta = fs::read_to_string(rows.join("meta.json")).unwrap();
-            fs::write(rows.join("meta.json"), meta.replace(r#"{\"version\":1,"#, r#"{\"version\":9,"#)).unwrap();
+            fs::write(rows.join("meta.json"), meta.replace(r#"{\"version\":2,"#, r#"{\"version\":9,"#)).unwrap();
         }),
         ("a segment file is gone", |rows| fs::remove_file(segment_file(rows, "fast")).unwrap()),
         ("a segment file is cut", |rows| fs::write(segment_file(rows, "fast"), "1234567890").unwrap()),

@@ -7,7 +7,7 @@ use crate::{
         id,
         trace::{SpanKind, Trace},
     },
-    query::view::{ChoiceView, Found, UnknownView},
+    query::view::{ChoiceView, Found, Times, UnknownView},
     web::{
         Shared,
         chrome::Chrome,
@@ -78,7 +78,7 @@ pub async fn page(State(shared): State<Shared>, Query(pairs): Query<Pairs>) -> R
         return Ok(to_list(&text));
     }
     let asked = text.clone();
-    match shared.ask(move |answers| answers.path(&asked, None)).await? {
+    match shared.ask(move |answers| answers.path(&asked, None, Times::Written)).await? {
         Found::Path(path) => Ok(Redirect::to(&address(&path.trace, &text)).into_response()),
         Found::Choices { choices, more } => chooser(&shared, &text, choices, more),
         Found::Unknown(_) if !is_id_like(&text) => Ok(to_list(&text)),

@@ -13,7 +13,7 @@ mod strip;
 mod timeline;
 
 use crate::{
-    query::view::{Found, PathView, QueryError},
+    query::view::{Found, PathView, QueryError, Times},
     web::{
         Shared,
         chrome::Chrome,
@@ -44,13 +44,15 @@ pub struct View {
     pub all: bool,
     /// Least severity of lines: `warn` or `error`.
     pub level: Option<&'static str>,
+    /// Clocks that stand off are shifted.
+    pub shifted: bool,
 }
 
 impl View {
     fn new(id: String, pairs: &Pairs) -> Self {
         let text = |key| value(pairs, key).map(str::to_owned);
         let level = ["warn", "error"].into_iter().find(|l| value(pairs, "level") == Some(l));
-        Self { id, scope: text("scope"), root: text("root"), all: value(pairs, "rows") == Some("all"), level }
+        Self { id, scope: text("scope"), root: text("root"), all: value(pairs, "rows") == Some("all"), level, shifted: value(pairs, "clocks") == Some("shifted") }
     }
 
     /// Address of the page with one wish changed.
@@ -63,6 +65,7 @@ impl View {
         add("root", wish.root.as_deref());
         add("rows", wish.all.then_some("all"));
         add("level", wish.level);
+        add("clocks", wish.shifted.then_some("shifted"));
         let query = if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) };
         format!("{}{query}{fragment}", links::request(&wish.id, None))
     }
@@ -91,21 +94,22 @@ pub async fn page(State(shared): State<Shared>, id: Result<Path<String>, PathRej
     }
     let view = View::new(id, &pairs);
     if let Some(stem) = view.id.strip_suffix(".json").map(str::to_owned) {
-        let found = ask(&shared, stem.clone(), view.scope.clone()).await?;
+        let found = ask(&shared, stem.clone(), &view).await?;
         // An id may itself end in `.json`.
         if !matches!(found, Found::Unknown(_)) {
             return twin(found);
         }
     }
-    match ask(&shared, view.id.clone(), view.scope.clone()).await? {
+    match ask(&shared, view.id.clone(), &view).await? {
         Found::Path(path) => show(&shared, &path, &view),
         Found::Choices { choices, more } => go::chooser(&shared, &view.id, choices, more),
         Found::Unknown(unknown) => go::unknown(&shared, &view.id, *unknown),
     }
 }
 
-async fn ask(shared: &Shared, id: String, scope: Option<String>) -> Result<Found, Problem> {
-    shared.ask(move |answers| -> Result<Found, QueryError> { answers.path(&id, scope.as_deref()) }).await
+async fn ask(shared: &Shared, id: String, view: &View) -> Result<Found, Problem> {
+    let (scope, times) = (view.scope.clone(), if view.shifted { Times::Shifted } else { Times::Written });
+    shared.ask(move |answers| -> Result<Found, QueryError> { answers.path(&id, scope.as_deref(), times) }).await
 }
 
 fn twin(found: Found) -> Result<Response, Problem> {
@@ -134,7 +138,7 @@ fn build(chrome: Chrome, path: &PathView, view: &View) -> RequestPage {
         panels: panels::panels(&context),
         timeline: timeline::timeline(&context, view, &laid),
         log: log::log(&context, view, &selected),
-        notes: notes::notes(&context),
+        notes: notes::notes(&context, view),
         took: crate::web::format::length(i64::try_from(path.took_us).unwrap_or(i64::MAX).saturating_mul(1_000)),
         title,
     }

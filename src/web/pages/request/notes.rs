@@ -2,9 +2,12 @@
 //!
 //! Guarantees: every remark names its lines; absence says whether the sources could have shown it.
 
-use super::context::Context;
+use super::{View, context::Context};
 use crate::{
-    model::trace::{AnomalyKind, Skew},
+    model::{
+        clock_words,
+        trace::{AnomalyKind, Skew},
+    },
     web::{
         format, links,
         pages::parts::{Badge, LineLink},
@@ -50,6 +53,8 @@ pub struct Remark {
     pub lines: Vec<LineLink>,
     /// Lines that are not named.
     pub more: String,
+    /// Where it is shown otherwise: address and words.
+    pub otherwise: Option<(String, &'static str)>,
 }
 
 /// A request beside this one.
@@ -72,16 +77,21 @@ impl Notes {
 }
 
 /// What to know about a path.
-pub fn notes(c: &Context<'_>) -> Notes {
+pub fn notes(c: &Context<'_>, view: &View) -> Notes {
     let t = c.trace;
     let named = |lines: &[_]| {
         let (shown, more) = c.lines(lines, 6);
         (shown, if more > 0 { format!("and {} more", format::count(more as u64)) } else { String::new() })
     };
-    let mut remarks: Vec<Remark> = t.skew.iter().filter_map(skew).collect();
+    let mut remarks: Vec<Remark> = t.skew.iter().filter_map(skew).take(MOST).collect();
+    // One way to the other clocks is enough.
+    if let Some(remark) = remarks.iter_mut().find(|r| r.class == "warn") {
+        let words = if view.shifted { "show times as written" } else { "show with shifted clocks" };
+        remark.otherwise = Some((view.href(|wish| wish.shifted = !view.shifted, ""), words));
+    }
     remarks.extend(t.anomalies.iter().take(MOST).map(|a| {
         let (lines, more) = named(&a.lines);
-        Remark { kind: a.kind.word().replace('_', " "), text: a.text.clone(), class: class(a.kind), lines, more }
+        Remark { kind: a.kind.word().replace('_', " "), text: a.text.clone(), class: class(a.kind), lines, more, otherwise: None }
     }));
     let neighbours = t.links.iter().take(MOST).map(|n| {
         let value = n.to.split_once(':').map_or(n.to.as_str(), |(_, v)| v);
@@ -117,43 +127,6 @@ fn neighbour_words(rule: &str) -> &'static str {
 
 /// One sentence on two clocks; none when they may well agree and nothing was moved.
 fn skew(s: &Skew) -> Option<Remark> {
-    let hand_overs = format::counted(s.hand_overs, "hand-over", "hand-overs");
-    let (host, against) = (&s.host, &s.against);
-    let text = match (s.min_ns, s.max_ns) {
-        (Some(min), Some(max)) if min > max => format!("the clocks of {host} and {against} do not keep one distance, so no shift makes {hand_overs} fit"),
-        (Some(min), max) if min > 0 => format!("{host}'s clock is {} ahead of {against}'s, as {hand_overs} show", between(min, max)),
-        (min, Some(max)) if max < 0 => {
-            format!("{host}'s clock is {} behind {against}'s: some of {hand_overs} would otherwise arrive before they were sent", between(-max, min.map(|m| -m)))
-        }
-        _ if s.applied => format!("{host}'s times are shifted against {against}'s, as {hand_overs} allow"),
-        _ => return None,
-    };
-    let applied = if s.applied { "; its times are shifted by the least that fits" } else { "; times are shown as written" };
-    Some(Remark { kind: "clock".into(), text: format!("{text}{applied}"), class: "warn", lines: Vec::new(), more: String::new() })
-}
-
-fn between(least: i64, most: Option<i64>) -> String {
-    most.map_or_else(|| format!("at least {}", format::length(least)), |m| format!("{} to {}", format::length(least), format::length(m)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sentence(min_ns: Option<i64>, max_ns: Option<i64>) -> Option<String> {
-        skew(&Skew { host: "worker".into(), against: "api".into(), min_ns, max_ns, hand_overs: 412, applied: false }).map(|r| r.text)
-    }
-
-    #[test]
-    fn clocks_are_judged_only_when_their_bounds_exclude_zero() {
-        const MS: i64 = 1_000_000;
-        assert_eq!(sentence(Some(-MS), Some(MS)), None);
-        assert_eq!(sentence(None, Some(5 * MS)), None);
-        assert_eq!(
-            sentence(None, Some(-1_690 * MS)).unwrap(),
-            "worker's clock is at least 1.69 s behind api's: some of 412 hand-overs would otherwise arrive before they were sent; times are shown as written"
-        );
-        assert_eq!(sentence(Some(2 * MS), Some(9 * MS)).unwrap(), "worker's clock is 2 ms to 9 ms ahead of api's, as 412 hand-overs show; times are shown as written");
-        assert!(sentence(Some(9 * MS), Some(2 * MS)).unwrap().contains("do not keep one distance"));
-    }
+    let (text, is_off) = clock_words::sentence(s)?;
+    Some(Remark { kind: "clock".into(), text, class: if is_off { "warn" } else { "" }, lines: Vec::new(), more: String::new(), otherwise: None })
 }

@@ -1,0 +1,130 @@
+//! Hosts whose clocks stand off: what is found, what is moved when the reader asks, and what never moves.
+
+use crate::support::Bench;
+use serde_json::{Value, json};
+
+/// 2026-11-23T09:46:40Z in milliseconds.
+const BASE_MS: i64 = 1_795_427_200_000;
+const MS: i64 = 1_000_000;
+
+fn id(kind: u64, n: i64) -> String {
+    format!("{kind:04x}{n:04x}-6c5e-4c7a-9c1d-0f2a3b4c5d6e")
+}
+
+fn said(at_ms: i64, host: &str, message: &str, more: &Value) -> String {
+    let mut line = json!({"ts": BASE_MS + at_ms, "level": "info", "service": "all", "host": host, "msg": message});
+    line.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    line.to_string()
+}
+
+/// Requests that enqueue a job and a worker whose clock is `off_ms` ahead; the worker calls a gateway whose clock is right.
+fn logs(off_ms: i64, calls: bool) -> String {
+    let one = |n: i64| {
+        let at = n * 1_000;
+        let (request, job, call) = (id(1, n), id(2, n), id(3, n));
+        let mut lines = vec![
+            said(at, "api-1", "request started", &json!({"request_id": request, "method": "POST", "path": "/reply"})),
+            said(at + 8, "api-1", "job enqueued", &json!({"request_id": request, "job_id": job})),
+            said(at + 10, "api-1", "request finished", &json!({"request_id": request, "status": 202, "duration_ms": 10})),
+            said(at + 20 + n % 7 + off_ms, "worker-1", "job started", &json!({"job_id": job, "request_id": request})),
+            said(at + 80 + off_ms, "worker-1", "job finished", &json!({"job_id": job, "request_id": request})),
+        ];
+        if calls {
+            // The api calls the gateway too, so that its clock is known.
+            let (own, model) = (id(4, n), json!({"model": "text-embedding-3-small", "input_tokens": 3}));
+            let with = |ms: u64| json!({"call_id": own, "model": model["model"], "input_tokens": 3, "duration_ms": ms});
+            lines.push(said(at + 6, "gateway-1", "completion done", &with(3)));
+            let mut seen = with(5);
+            seen["request_id"] = json!(request);
+            lines.push(said(at + 7, "api-1", "model call finished", &seen));
+            let model = json!({"call_id": call, "model": "gpt-4.1", "input_tokens": 10, "duration_ms": 30});
+            lines.push(said(
+                at + 60 + off_ms,
+                "worker-1",
+                "model call finished",
+                &json!({"job_id": job, "call_id": call, "model": "gpt-4.1", "input_tokens": 10, "duration_ms": 32}),
+            ));
+            lines.push(said(at + 59, "gateway-1", "completion done", &model));
+            lines.push(said(at + 29, "gateway-1", "completion started", &json!({"call_id": call, "model": "gpt-4.1"})));
+        }
+        lines
+    };
+    (0..40).flat_map(one).collect::<Vec<_>>().join("\n") + "\n"
+}
+
+fn indexed(log: &str) -> Bench {
+    let bench = Bench::new();
+    bench.write("all.log", log);
+    bench.ok(&["index", "all.log", "--data", "d"]);
+    bench
+}
+
+fn shown(bench: &Bench, n: i64, more: &[&str]) -> Value {
+    let id = id(1, n);
+    serde_json::from_str(&bench.ok(&[&["show", id.as_str(), "--data", "d", "--json"], more].concat())).unwrap()
+}
+
+/// Bounds of a host's clock in milliseconds, and whether its times were moved.
+fn skew(document: &Value, host: &str) -> Option<(Option<i64>, Option<i64>, bool)> {
+    let found = document["skew"].as_array().unwrap().iter().find(|s| s["host"] == host)?;
+    Some((found["min_ns"].as_i64().map(|ns| ns / MS), found["max_ns"].as_i64().map(|ns| ns / MS), found["applied"].as_bool().unwrap()))
+}
+
+fn span(document: &Value, kind: &str) -> (i64, i64) {
+    let instant = |text: &Value| chrono::DateTime::parse_from_rfc3339(text.as_str().unwrap()).unwrap().timestamp_nanos_opt().unwrap();
+    let span = document["spans"].as_array().unwrap().iter().find(|s| s["kind"] == kind).unwrap();
+    (instant(&span["start"]) - BASE_MS * MS, instant(&span["end"]) - BASE_MS * MS)
+}
+
+#[test]
+fn a_worker_that_is_behind_is_found_and_moved_only_when_asked() {
+    let bench = indexed(&logs(-300, false));
+    let written = shown(&bench, 4, &[]);
+    // The shortest wait is 12 ms; each clock is read to the millisecond, and a line of an enqueue may come 5 ms late.
+    assert_eq!(skew(&written, "worker-1"), Some((None, Some(-300 + 12 + 2 + 5), false)));
+    assert_eq!(span(&written, "task"), (4_024 * MS - 300 * MS, 4_080 * MS - 300 * MS));
+    assert_eq!(span(&written, "queue_wait").0, span(&written, "queue_wait").1, "no wait is negative");
+    let shifted = shown(&bench, 4, &["--apply-skew"]);
+    assert_eq!(skew(&shifted, "worker-1"), Some((None, Some(-281), true)));
+    assert_eq!(span(&shifted, "task"), (4_024 * MS - 19 * MS, 4_080 * MS - 19 * MS), "its length is the same");
+    assert_eq!(span(&shifted, "app"), span(&written, "app"));
+    assert_eq!(shifted["response_ns"], written["response_ns"]);
+    assert_eq!(shifted["lines"].as_array().unwrap().len(), written["lines"].as_array().unwrap().len());
+    let said = bench.ok(&["show", &id(1, 4), "--data", "d"]);
+    assert!(said.contains("worker-1's clock is at least 281 ms behind api-1's"), "{said}");
+}
+
+#[test]
+fn calls_that_a_host_makes_bound_its_clock_from_below() {
+    let bench = indexed(&logs(1_700, true));
+    let written = shown(&bench, 4, &[]);
+    let (min, max, _) = skew(&written, "worker-1").unwrap();
+    assert!((1_680..=1_700).contains(&min.unwrap()) && (1_700..=1_720).contains(&max.unwrap()), "{min:?} {max:?}");
+    let exported = bench.ok(&["export", "--data", "d", "--format", "path-ndjson", "--apply-skew"]);
+    let document: Value = exported.lines().map(|l| serde_json::from_str::<Value>(l).unwrap()).find(|d| d["request_id"] == id(1, 4)).unwrap();
+    let (start, end) = span(&document, "task");
+    assert_eq!(end - start, 56 * MS);
+    assert!((4_024 * MS..4_044 * MS).contains(&start), "{start}");
+}
+
+#[test]
+fn clocks_that_agree_are_left_alone_and_all_shifted_alike_are_one() {
+    let (plain, later) = (indexed(&logs(0, true)), indexed(&logs(0, true).replace("\"ts\":1795427", "\"ts\":1795467")));
+    for bench in [&plain, &later] {
+        let document = shown(bench, 4, &["--apply-skew"]);
+        for skew in document["skew"].as_array().unwrap() {
+            assert!(skew["min_ns"].as_i64().is_none_or(|ns| ns <= 0) && skew["max_ns"].as_i64().is_none_or(|ns| ns >= 0), "{skew}");
+            assert_eq!(skew["applied"], false);
+        }
+    }
+    assert_eq!(shown(&plain, 4, &[])["skew"], shown(&later, 4, &[])["skew"]);
+}
+
+#[test]
+fn what_is_found_does_not_depend_on_the_order_of_files_or_lines() {
+    let log = logs(-300, true);
+    let mut lines: Vec<&str> = log.lines().collect();
+    lines.reverse();
+    let backwards = lines.join("\n") + "\n";
+    assert_eq!(shown(&indexed(&log), 4, &[])["skew"], shown(&indexed(&backwards), 4, &[])["skew"]);
+}
