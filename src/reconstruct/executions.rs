@@ -42,12 +42,12 @@ pub fn is_enqueue(b: &Builder<'_>, unit: &Unit, item: &Item) -> bool {
     if own.relation == IdRelation::Child {
         return true;
     }
+    if item.verb == Verb::Queue {
+        // Workers also "schedule" a further attempt; those lines name no other unit and come from the worker.
+        return item.entry.attempt.is_none() || item.refs.iter().any(|r| r.key != unit.key && r.relation == IdRelation::Own);
+    }
     if item.verb.is_start() || item.entry.attempt.is_some() {
         return false;
-    }
-    if item.verb == Verb::Queue {
-        // Workers also "schedule" retries; those lines name no other unit and come from the worker.
-        return !item.entry.ids.is_empty();
     }
     // A terminal line with the request's id beside it is the worker's.
     if item.verb.is_terminal() || spans::stated(item, b.profile).is_some() {

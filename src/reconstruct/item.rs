@@ -134,8 +134,10 @@ impl Item {
             .max_by_key(|(i, r)| {
                 // Deepest first; then strong before scoped (a scoped id beside a strong one of the same level is what was handed
                 // over), then the shorter label (`job` before `mail.id`), then the first written.
+                // A number that counts within a run is of a part of that run.
+                let inside = r.scope.as_deref().and_then(|s| s.split_once('=')).is_some_and(|(_, whole)| own().any(|o| o.scope.is_none() && *o.value == *whole));
                 let spoken_of = own().any(|o| super::link::is_id_of(&o.label, &r.label));
-                (roles::level(r.kind), is_tool && r.kind == IdKind::Tool, r.scope.is_none(), !spoken_of, std::cmp::Reverse(label_parts(&r.label)), std::cmp::Reverse(*i))
+                (roles::level(r.kind), is_tool && r.kind == IdKind::Tool, inside, r.scope.is_none(), !spoken_of, std::cmp::Reverse(label_parts(&r.label)), std::cmp::Reverse(*i))
             })
             .map(|(_, r)| r)
     }

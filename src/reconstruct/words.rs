@@ -94,7 +94,8 @@ pub fn verb_of_text(text: &str) -> Verb {
     let (mut last, mut weak, mut best_special) = (Verb::None, Verb::None, Verb::None);
     let mut word = String::with_capacity(16);
     let mut previous = String::new();
-    for (count, raw) in text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).enumerate() {
+    let apart = words_of_a_name(text);
+    for (count, raw) in apart.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).enumerate() {
         // Verbs stand at the head or near it; a prompt or a stack trace behind it says nothing of the step.
         if count > 40 {
             break;
@@ -118,6 +119,8 @@ pub fn verb_of_text(text: &str) -> Verb {
             }
         } else if previous == "first" && word == "token" {
             last = Verb::FirstToken;
+        } else if previous == "timed" && word == "out" {
+            last = Verb::Fail;
         } else if is_final(&previous, &word, count) {
             best_special = Verb::Dead;
         } else if let Some(verb) = weak_verb(&word) {
@@ -129,6 +132,26 @@ pub fn verb_of_text(text: &str) -> Verb {
         return best_special;
     }
     if last == Verb::None { weak } else { last }
+}
+
+/// A text that is one name (`ActivityTaskStarted`) with a space before each capital behind a small letter.
+fn words_of_a_name(text: &str) -> Cow<'_, str> {
+    let is_name = text.len() <= 64
+        && text.bytes().all(|b| b.is_ascii_alphanumeric())
+        && text.bytes().zip(text.bytes().skip(1)).any(|(a, b)| a.is_ascii_lowercase() && b.is_ascii_uppercase());
+    if !is_name {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut previous = ' ';
+    for c in text.chars() {
+        if previous.is_ascii_lowercase() && c.is_ascii_uppercase() {
+            out.push(' ');
+        }
+        out.push(c);
+        previous = c;
+    }
+    Cow::Owned(out)
 }
 
 /// `failed for good`, `failed permanently`; `Retries exceeded for …` at the head of a text, where it is not the reason another failure gives.

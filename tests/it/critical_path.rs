@@ -1,10 +1,11 @@
-//! The critical path against what others published: twenty cases in `tests/critical-path/cases.json`, each with its source.
+//! The critical path against what others published: the nine of Jaeger's own tests (`tests/critical-path/jaeger-ui.jsonl`), and twenty cases in `tests/critical-path/cases.json`, each with its source.
 //!
 //! Every expectation was worked out by hand from the rule of `reconstruction.md` 5 before the code ran. `same` says whether the source
 //! states the same result; where it is false the rule differs on purpose and `note` says what the source does. Times stand in units of
 //! `unit_ns`; `path` and `after` list owner, begin and end, earliest first, without an owner where no span accounts for the time.
 
 use serde::Deserialize;
+use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 use throughline::{
     model::trace::{Evidence, Outcome, SegmentKind, SpanKind},
@@ -173,4 +174,47 @@ fn every_expected_path_partitions_its_interval() {
             assert_eq!(cursor, to, "{}", case.name);
         }
     }
+}
+
+/// One of Jaeger's traces, with the sections of its path from the last to the first.
+#[derive(Deserialize)]
+struct Theirs {
+    case: u32,
+    trace: Value,
+    expected_sections_latest_first: Vec<Value>,
+}
+
+#[test]
+fn the_paths_that_the_tests_of_jaeger_assert_are_ours() {
+    let theirs = || include_str!("../critical-path/jaeger-ui.jsonl").lines().map(|l| serde_json::from_str::<Theirs>(l).unwrap());
+    for one in theirs() {
+        let span = |s: &Value| {
+            let above = s["references"].get(0);
+            let start = s["startTime"].as_i64().unwrap();
+            Given {
+                id: s["spanID"].as_str().unwrap().to_owned(),
+                parent: above.map(|r| r["spanID"].as_str().unwrap().to_owned()),
+                start,
+                end: start + s["duration"].as_i64().unwrap(),
+                kind: SpanKind::App,
+                blocking: above.is_none_or(|r| r["refType"] == "CHILD_OF"),
+            }
+        };
+        let piece = |s: &Value| (Some(s["spanID"].as_str().unwrap().to_owned()), s["sectionStart"].as_i64().unwrap(), s["sectionEnd"].as_i64().unwrap());
+        let case = Case {
+            name: format!("case {}", one.case),
+            source: "jaeger-ui".to_owned(),
+            same: true,
+            note: String::new(),
+            unit_ns: 1_000,
+            spans: one.trace["spans"].as_array().unwrap().iter().map(span).collect(),
+            path: one.expected_sections_latest_first.iter().rev().map(piece).collect(),
+            after: Vec::new(),
+        };
+        let drafts = case.drafts();
+        let root = drafts.iter().position(|d| d.parent.is_none()).unwrap();
+        let response = breakdown::response(&drafts, root, &FirstTokens::new());
+        assert_eq!(case.pieces(&response), case.in_ns(&case.path), "{}", case.name);
+    }
+    assert_eq!(theirs().count(), 9);
 }

@@ -20,5 +20,6 @@ mod search;
 mod stacks;
 mod support;
 mod tailing;
+mod temporal;
 mod trouble;
 mod unnamed;

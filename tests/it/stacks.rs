@@ -74,3 +74,30 @@ fn two_fastify_processes_with_bee_queue_workers() {
 fn go_and_rust_services_over_rabbitmq_beside_another_product() {
     assert_eq!(found("meeting-notes"), (5403, 6300));
 }
+
+/// The lines of every path of some stacks read into one index.
+fn paths(names: &[&str]) -> BTreeSet<Vec<String>> {
+    let bench = Bench::new();
+    let logs = names.iter().flat_map(|name| std::fs::read_dir(stack(name).join("logs")).unwrap()).map(|entry| entry.unwrap().path().display().to_string());
+    let args: Vec<String> = std::iter::once("index".to_owned()).chain(logs).chain(["--data".to_owned(), "d".to_owned()]).collect();
+    bench.ok(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    let exported = bench.ok(&["export", "--data", "d", "--format", "path-ndjson"]);
+    let documents = exported.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let lines = |document: Value| {
+        let mut lines: Vec<String> =
+            ["lines", "unplaced"].into_iter().flat_map(|part| document[part].as_array().unwrap().clone()).map(|line| line.as_str().unwrap().to_owned()).collect();
+        lines.sort();
+        lines
+    };
+    documents.map(lines).collect()
+}
+
+#[test]
+fn in_one_index_the_paths_are_what_they_are_alone() {
+    let alone: BTreeSet<Vec<String>> = STACKS.iter().flat_map(|name| paths(&[*name])).collect();
+    let together = paths(&STACKS);
+    let differ: Vec<_> = alone.symmetric_difference(&together).collect();
+    assert!(differ.is_empty(), "{} of {} paths: {:?}", differ.len(), alone.len(), differ.first());
+}
+
+const STACKS: [&str; 3] = ["redline", "support-agent", "meeting-notes"];
