@@ -119,11 +119,25 @@ impl<S: LineSource> Assembler<'_, S> {
         if let Some(known) = self.blocks.get(&(place.clone(), block)) {
             return *known;
         }
-        let lines = |wide: &Block| wide.pieces().map(|piece| self.source.count(&place.term(piece))).sum::<u64>();
-        let wide = (1..=MAX_WIDTH).rev().map(|width| Block { width, number: block >> width }).find(|wide| lines(wide) <= MANY_LINES);
-        let found = wide.unwrap_or(Block { width: 0, number: block });
+        let mut found = Block { width: 0, number: block };
+        let (mut seen, mut lines) = (found.pieces(), self.lines_of(place, found.pieces()));
+        // From narrow to wide: where much is written little is asked.
+        for width in 1..=MAX_WIDTH {
+            let wide = Block { width, number: block >> width };
+            let (first, last) = wide.pieces().into_inner();
+            let beside = if *seen.start() == first { seen.end() + 1..=last } else { first..=seen.start() - 1 };
+            lines += if lines > MANY_LINES { 0 } else { self.lines_of(place, beside) };
+            if lines > MANY_LINES {
+                break;
+            }
+            (found, seen) = (wide, wide.pieces());
+        }
         self.blocks.insert((place.clone(), block), found);
         found
+    }
+
+    fn lines_of(&self, place: &stretch::Place, pieces: RangeInclusive<i64>) -> u64 {
+        pieces.map(|piece| self.source.count(&place.term(piece))).sum()
     }
 
     /// Those of some blocks of time in which a line without an owner stands.
