@@ -8,7 +8,7 @@ use super::unnamed::{self, Owners};
 use crate::{
     model::{
         entry::Entry,
-        id::{IdKind, IdRef, IdRelation, is_strong},
+        id::{ARGUMENT, IdKind, IdRef, IdRelation, is_strong},
         profile::Profile,
         trace::{Anomaly, AnomalyKind, LineRef, LinkRule, Neighbour, PlacedBy},
     },
@@ -161,7 +161,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             }
             let asked_by = self.parentage(&key)?;
             let only_listed = fetched.items.iter().all(|item| is_listed(item, &key));
-            for item in fetched.items.iter().filter(|item| !asks_only(item, &key, &asked_by)) {
+            for item in fetched.items.iter().filter(|item| !asks_only(item, &key, &asked_by) && !only_follows(item, &key)) {
                 if !only_listed && is_listed(item, &key) {
                     note_batch(item, &mut neighbours);
                     continue;
@@ -447,6 +447,11 @@ fn note_batch(item: &Item, neighbours: &mut BTreeMap<(String, String), Neighbour
         known.lines.push(item.line.clone());
         known.lines.sort_unstable();
     }
+}
+
+/// The line is another task's, whose argument the unit is: it stands below the unit only if that task does.
+fn only_follows(item: &Item, key: &str) -> bool {
+    item.reference(key).is_some_and(|r| r.relation == IdRelation::Parent && &*r.label == ARGUMENT)
 }
 
 /// The line is that of a request which only asked about the unit: it belongs to the asker.

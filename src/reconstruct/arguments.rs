@@ -64,17 +64,25 @@ impl Arguments {
         let Some(task) = tasks.next().map(|key| hash(&key)) else { return };
         let job = self.number(job);
         self.sample(task, |seen| seen.ran([job].into()));
-        if let Some(given) = argument(entry).and_then(roles::unit_key) {
+        // Where the line itself says what the task is done for, its arguments say nothing of that.
+        let is_told = entry.ids.iter().any(|id| id.relation == IdRelation::Parent || (id.relation == IdRelation::Own && matches!(id.kind, IdKind::Request | IdKind::Trace)));
+        if let Some(given) = argument(entry).filter(|_| !is_told).and_then(roles::unit_key) {
             self.sample(hash(&given), |seen| seen.give(job, [task].into()));
         }
     }
 
     fn number(&mut self, job: String) -> u64 {
         let number = hash(&job);
-        if self.names.len() < MAX_NAMES {
-            self.names.entry(number).or_insert(job);
-        }
+        self.name(number, job);
         number
+    }
+
+    /// Of too many names those with the smallest hashes are remembered, whatever came first.
+    fn name(&mut self, number: u64, job: String) {
+        self.names.entry(number).or_insert(job);
+        if self.names.len() > MAX_NAMES {
+            self.names.pop_last();
+        }
     }
 
     fn sample(&mut self, id: u64, note: impl FnOnce(&mut Seen)) {
@@ -90,9 +98,7 @@ impl Arguments {
     /// Takes in what another reader of other lines saw.
     pub fn merge(&mut self, other: Self) {
         for (number, name) in other.names {
-            if self.names.len() < MAX_NAMES {
-                self.names.entry(number).or_insert(name);
-            }
+            self.name(number, name);
         }
         for (id, theirs) in other.ids {
             self.sample(id, |mine| {

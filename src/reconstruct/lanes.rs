@@ -22,6 +22,9 @@ use std::{fmt::Write as _, sync::Arc};
 /// Lines without an id are looked up by pieces of time of 2^34 ns, about 17 s.
 pub const PIECE_SHIFT: u32 = 34;
 
+/// A second line about one end stands right behind the first.
+const AT_ONCE_NS: u64 = 1_000_000_000;
+
 /// The time a line is found by: as written, no zone applied.
 pub fn written_ns(entry: &Entry) -> Option<i64> {
     entry.time.or(entry.received).map(|t| t.unix_ns)
@@ -60,6 +63,8 @@ struct Run {
     over: bool,
     /// A length that reaches back to its begin did.
     closed: bool,
+    /// When it was told that it ended.
+    closed_ns: Option<i64>,
     /// Where its placements begin.
     placed_from: usize,
     /// Lines without an id since its last line.
@@ -108,7 +113,9 @@ pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
                 }
                 now.since.clear();
                 now.next_ns = now.next_ns.or(line.time_ns);
-                now.over |= line.verb.is_terminal();
+                if line.verb.is_terminal() {
+                    (now.over, now.closed_ns) = (true, now.closed_ns.or(line.time_ns));
+                }
                 now.above.extend(parents);
             }
             _ => {
@@ -118,7 +125,20 @@ pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
                 found.enter(&key, line);
                 let (over, placed_from) = (line.verb.is_terminal(), found.placed.len());
                 let (began_ns, quantum_ns, above, call) = (line.time_ns, line.quantum_ns, parents.collect(), words::call(&line.entry).map(Into::into));
-                run = Some(Run { key, unit: subject.as_own(), began_ns, next_ns: None, quantum_ns, over, closed: false, placed_from, since: Vec::new(), above, call });
+                run = Some(Run {
+                    key,
+                    unit: subject.as_own(),
+                    began_ns,
+                    next_ns: None,
+                    quantum_ns,
+                    over,
+                    closed: false,
+                    closed_ns: line.time_ns.filter(|_| over),
+                    placed_from,
+                    since: Vec::new(),
+                    above,
+                    call,
+                });
             }
         }
     }
@@ -153,23 +173,32 @@ pub fn template(line: &Item) -> String {
 /// A line without an id behind one that has: it may state a length that reaches back to the begin of what runs.
 fn without_id(run: &mut Run, found: &mut Found, lines: &[Item], index: usize) {
     let line = &lines[index];
-    let speaks_of_the_call = run.call.as_deref().is_some_and(|call| line.entry.body.as_deref().is_some_and(|body| body.contains(call)));
-    if run.closed && !speaks_of_the_call {
+    if ends_the_call(run, line) {
+        // What stands between is of that call too, unless its end was said before.
+        let between = if run.over || run.closed { Vec::new() } else { std::mem::take(&mut run.since) };
+        found.placed.extend(between.into_iter().chain([index]).map(|i| (i, run.unit.clone())));
+        run.since.clear();
+        (run.closed, run.call) = (true, None);
+        return;
+    }
+    if run.closed {
         found.idle.insert(template(line));
         return;
     }
     run.since.push(index);
-    if speaks_of_the_call {
-        // What stands between is of that call too.
-        found.placed.extend(run.since.drain(..).map(|i| (i, run.unit.clone())));
-        run.closed |= line.verb.is_terminal();
-        return;
-    }
     let ends = line.verb.is_terminal() && super::spans::line_kind(line).is_none() && line.duration_ns().is_some_and(|d| reaches(run, line, d));
     if ends {
         found.placed.extend(run.since.drain(..).map(|i| (i, run.unit.clone())));
-        run.closed = true;
+        (run.closed, run.closed_ns) = (true, line.time_ns);
     }
+}
+
+/// The line tells of the end of the very call that the run began with; behind an end that was told already, only at once.
+fn ends_the_call(run: &Run, line: &Item) -> bool {
+    let (Some(call), Some(body)) = (run.call.as_deref(), line.entry.body.as_deref()) else { return false };
+    let is_whole = body.find(call).is_some_and(|at| !body[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.')));
+    let at_once = run.closed_ns.zip(line.time_ns).is_none_or(|(closed, at)| at.abs_diff(closed) <= AT_ONCE_NS);
+    is_whole && matches!(line.verb, words::Verb::End | words::Verb::Fail) && at_once
 }
 
 /// From the end that a line states back to the begin that another did, or to the line behind that.

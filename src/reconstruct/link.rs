@@ -5,7 +5,7 @@
 
 use crate::{
     model::{
-        id::{IdKind, IdRelation},
+        id::{ARGUMENT, IdKind, IdRelation},
         trace::{LineRef, LinkRule},
     },
     reconstruct::{
@@ -53,6 +53,8 @@ enum Weight {
     Near,
     Root,
     Member,
+    /// Many tasks of the name show it, this one's own lines do not: it holds where nothing else is said.
+    Argument,
 }
 
 struct Claim {
@@ -90,6 +92,9 @@ pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], line_count: &mut dyn
                 claim.lines.push((item.time_ns, item.line.clone()));
             }
         }
+    }
+    if claims.values().any(|claim| claim.weight < Weight::Argument) || items.iter().any(|i| i.refs.iter().any(|r| level(r.kind) == 0 && r.relation == IdRelation::Own)) {
+        claims.retain(|_, claim| claim.weight < Weight::Argument);
     }
     // A request whose lines name the id only because its path does asked about it; any line of it counts.
     claims.retain(|key, claim| claim.weight <= Weight::StatedParent || !polled.contains(key));
@@ -148,6 +153,11 @@ fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, about: &About<'_>, line_co
     let is_subject = subject.is_some_and(|s| s.key == own.key);
     for other in item.refs.iter().filter(|r| r.key != own.key) {
         match other.relation {
+            IdRelation::Parent if &*other.label == ARGUMENT => {
+                if is_subject {
+                    out.push((other, Weight::Argument, LinkRule::StatedParent));
+                }
+            }
             // The parent label speaks of the line's subject, and of ids of its own level beside it.
             IdRelation::Parent if is_subject || level(other.kind) == level(kind) => out.push((other, Weight::StatedParent, LinkRule::StatedParent)),
             IdRelation::Own if !other.listed => {

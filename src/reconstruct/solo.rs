@@ -28,7 +28,13 @@ const CHANCE: f64 = 1e-4;
 /// How likely it may be that another kind writes them too, though its runs by themselves show none.
 const DOUBT: f64 = 0.02;
 /// So many runs of another kind by itself, without such a line, show that it writes none.
-const CLEARED: usize = 3;
+const CLEARED: u32 = 3;
+/// From so many lines a run on another kind is taken to write as many, did it write any.
+const OFTEN: f64 = 0.5;
+/// Else it may be this seldom.
+const SELDOM: f64 = 0.15;
+/// More runs than this are not told apart.
+const MAX_STRETCHES: usize = 2_000;
 
 /// The line has a time and names no unit that runs: at most what it hands over, or a call that something made.
 pub fn is_ownerless(item: &Item) -> bool {
@@ -66,7 +72,10 @@ pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
         return Vec::new();
     }
     let stretches = stretches(lines);
-    let beside = beside(&stretches);
+    if stretches.len() > MAX_STRETCHES {
+        return Vec::new();
+    }
+    let beside = Beside::of(&stretches);
     let mut templates: FxHashMap<String, Template<'_>> = FxHashMap::default();
     let mut found: Vec<(usize, String, Vec<usize>)> = Vec::new();
     for (index, line) in lines.iter().enumerate().filter(|(_, line)| is_ownerless(line)) {
@@ -76,30 +85,107 @@ pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
         templates.entry(name.clone()).or_default().seen(&running, &stretches);
         found.push((index, name, running));
     }
+    let judged: FxHashMap<&str, Judged<'_>> = templates.iter().filter_map(|(name, seen)| Some((&**name, Judged::of(seen, &stretches, &beside, lines)?))).collect();
     let owner = |(index, name, running): (usize, String, Vec<usize>)| {
-        let seen = templates.get(&name)?;
-        let kind = seen.kind()?;
-        let mut of_kind = running.iter().map(|s| &stretches[*s]).filter(|s| s.kind == kind);
+        let (seen, judged) = (templates.get(&name)?, judged.get(&*name)?);
+        let mut of_kind = running.iter().copied().filter(|s| stretches[*s].kind == judged.kind);
         let (only, other) = (of_kind.next()?, of_kind.next());
-        let at = lines[index].time_ns?;
-        let inside = only.began.is_some_and(|began| began < at) && only.ended.is_some_and(|ended| at < ended);
-        let others: BTreeSet<&str> = running.iter().map(|s| stretches[*s].kind).filter(|other| *other != kind).collect();
-        let runs = stretches.iter().filter(|s| s.kind == kind).count().max(1);
-        let proved = seen.is_no_chance(covered(&stretches, kind, lines)) && others.iter().all(|other| beside.is_cleared(other, kind, f64::from(seen.lines) / runs as f64));
-        let is_its = inside && other.is_none() && (proved || seen.is_once_a_run(kind, &others, &stretches, &beside));
-        is_its.then(|| Some((index, only.task?.clone())))?
+        let (run, at) = (&stretches[only], lines[index].time_ns?);
+        let inside = run.began.is_some_and(|began| began < at) && run.ended.is_some_and(|ended| at < ended);
+        let mut others = running.iter().map(|s| stretches[*s].kind).filter(|other| *other != judged.kind);
+        // A run that shows more of them than any does by itself shows another's.
+        let as_usual = seen.during.get(&only).is_some_and(|lines| *lines <= judged.most_alone);
+        let is_its =
+            inside && other.is_none() && as_usual && (judged.no_chance || judged.once_a_run) && !is_anothers(&lines[index]) && others.all(|other| judged.is_not_of(other, &beside));
+        is_its.then(|| Some((index, run.task?.clone())))?
     };
     found.into_iter().filter_map(owner).collect()
 }
 
-/// For each whole run (its begin and its end are stated) the kinds that ran beside it at some time of it.
-struct Beside<'i>(Vec<Option<BTreeSet<&'i str>>>, Vec<&'i str>);
+/// The line tells of a visit of its own, or of a user, a tenant or a session: that work is done while a task runs proves nothing of whose it is.
+fn is_anothers(line: &Item) -> bool {
+    let visit = line.entry.http.as_ref().is_some_and(|h| h.method.is_some() || h.path.is_some() || h.status.is_some());
+    visit || line.entry.ids.iter().any(|id| id.kind == IdKind::Group)
+}
 
-impl Beside<'_> {
-    /// So many whole runs of a kind beside which none of the other ran wrote none of its lines, that they would have, did they write as many a run.
-    fn is_cleared(&self, kind: &str, of: &str, lines_a_run: f64) -> bool {
-        let runs = self.0.iter().zip(&self.1).filter(|(beside, k)| **k == kind && beside.as_ref().is_some_and(|kinds| !kinds.contains(of))).count();
-        !kind.is_empty() && runs >= CLEARED && (1.0 - lines_a_run.min(0.99)).powf(runs as f64) <= DOUBT
+/// For each whole run (its begin and its end are stated) the kinds that ran beside it at some time of it.
+struct Beside<'i> {
+    kinds: Vec<Option<BTreeSet<&'i str>>>,
+    whole: FxHashMap<&'i str, u32>,
+    /// Whole runs of the first kind beside which one of the second ran.
+    with: FxHashMap<(&'i str, &'i str), u32>,
+}
+
+impl<'i> Beside<'i> {
+    fn of(stretches: &[Stretch<'i>]) -> Self {
+        let kinds = |(n, one): (usize, &Stretch<'i>)| {
+            let others = stretches.iter().enumerate().filter(|(m, other)| *m != n && other.from <= one.to && one.from <= other.to);
+            one.is_whole().then(|| others.map(|(_, other)| other.kind).collect::<BTreeSet<&str>>())
+        };
+        let mut out = Self { kinds: stretches.iter().enumerate().map(kinds).collect(), whole: FxHashMap::default(), with: FxHashMap::default() };
+        for (run, kinds) in stretches.iter().zip(&out.kinds) {
+            let Some(kinds) = kinds else { continue };
+            *out.whole.entry(run.kind).or_default() += 1;
+            kinds.iter().for_each(|kind| *out.with.entry((run.kind, *kind)).or_default() += 1);
+        }
+        out
+    }
+
+    /// Whole runs of a kind beside which none of the other ran.
+    fn without(&self, kind: &str, of: &str) -> u32 {
+        self.whole.get(kind).copied().unwrap_or(0) - self.with.get(&(kind, of)).copied().unwrap_or(0)
+    }
+}
+
+/// What the lines of a template say of the kind that writes it.
+struct Judged<'i> {
+    kind: &'i str,
+    /// So many would not all have stood in the time the kind ran, were they not its own.
+    no_chance: bool,
+    lines_a_run: f64,
+    /// Nearly every run shows one, none two.
+    once_a_run: bool,
+    /// Such runs by the kinds that ran beside them.
+    shown: FxHashMap<&'i str, u32>,
+    /// The most that a run shows while no other kind runs.
+    most_alone: u32,
+}
+
+impl<'i> Judged<'i> {
+    fn of(seen: &Template<'i>, stretches: &[Stretch<'i>], beside: &Beside<'i>, lines: &[Item]) -> Option<Self> {
+        let kind = seen.kind()?;
+        let all = stretches.iter().filter(|s| s.kind == kind).count().max(1);
+        let no_chance = seen.lines >= TELLING && covered(stretches, kind, lines).powf(f64::from(seen.lines)) <= CHANCE;
+        let mut out = Self {
+            kind,
+            no_chance,
+            lines_a_run: f64::from(seen.lines) / all as f64,
+            once_a_run: false,
+            shown: FxHashMap::default(),
+            most_alone: seen.alone_during.values().copied().max().unwrap_or(0),
+        };
+        let (mut runs, mut once, mut two) = (0_u32, 0_u32, false);
+        for (run, kinds) in stretches.iter().enumerate().zip(&beside.kinds).filter(|((_, s), _)| s.kind == kind).filter_map(|((run, _), kinds)| Some((run, kinds.as_ref()?))) {
+            let lines = seen.during.get(&run).copied().unwrap_or(0);
+            if kinds.contains(kind) {
+                continue;
+            }
+            (runs, once, two) = (runs + 1, once + u32::from(lines == 1), two || lines > 1);
+            if lines == 1 {
+                kinds.iter().for_each(|other| *out.shown.entry(other).or_default() += 1);
+            }
+        }
+        out.once_a_run = !two && once >= TELLING && once * 5 >= runs * 4;
+        out.most_alone = out.most_alone.max(u32::from(out.once_a_run));
+        Some(out)
+    }
+
+    /// Another kind, which ran beside, does not write such lines: its runs by themselves show none, though they would, or its runs beside ours never add one.
+    fn is_not_of(&self, other: &str, beside: &Beside<'_>) -> bool {
+        let runs = beside.without(other, self.kind);
+        let rate = if self.lines_a_run >= OFTEN { self.lines_a_run.min(0.99) } else { self.lines_a_run.min(SELDOM) };
+        let cleared = self.no_chance && runs >= CLEARED && (1.0 - rate).powf(f64::from(runs)) <= DOUBT;
+        !other.is_empty() && (cleared || (self.once_a_run && self.shown.get(other).is_some_and(|runs| *runs >= TELLING)))
     }
 }
 
@@ -117,14 +203,6 @@ fn covered(stretches: &[Stretch<'_>], kind: &str, lines: &[Item]) -> f64 {
     (total as f64 / last.saturating_sub(first).max(1) as f64).min(1.0)
 }
 
-fn beside<'i>(stretches: &[Stretch<'i>]) -> Beside<'i> {
-    let of = |(n, one): (usize, &Stretch<'i>)| {
-        let others = stretches.iter().enumerate().filter(|(m, other)| *m != n && other.from <= one.to && one.from <= other.to);
-        one.is_whole().then(|| others.map(|(_, other)| other.kind).collect())
-    };
-    Beside(stretches.iter().enumerate().map(of).collect(), stretches.iter().map(|s| s.kind).collect())
-}
-
 /// What ran while lines of a template were written.
 #[derive(Default)]
 struct Template<'i> {
@@ -137,6 +215,8 @@ struct Template<'i> {
     alone: u32,
     /// How many while each stretch ran.
     during: FxHashMap<usize, u32>,
+    /// Of them, those while no other kind did.
+    alone_during: FxHashMap<usize, u32>,
 }
 
 impl<'i> Template<'i> {
@@ -148,6 +228,9 @@ impl<'i> Template<'i> {
         self.lines += 1;
         self.alone += u32::from(kinds.len() == 1);
         running.iter().for_each(|s| *self.during.entry(*s).or_default() += 1);
+        if kinds.len() == 1 {
+            running.iter().for_each(|s| *self.alone_during.entry(*s).or_default() += 1);
+        }
         match &mut self.always {
             Some(always) => always.retain(|kind| kinds.contains(kind)),
             None => self.always = Some(kinds),
@@ -160,20 +243,6 @@ impl<'i> Template<'i> {
             Some([kind]) if !kind.is_empty() && !self.idle && self.alone > 0 => Some(kind),
             _ => None,
         }
-    }
-
-    /// So many lines would not all have stood in the time the kind ran, were they not its own. `covered`: its share of the whole time.
-    fn is_no_chance(&self, covered: f64) -> bool {
-        self.lines >= TELLING && covered.powf(f64::from(self.lines)) <= CHANCE
-    }
-
-    /// Every run of the kind writes one, never two, whatever runs beside it: did another kind write them, a run beside it would show two.
-    fn is_once_a_run(&self, kind: &str, others: &BTreeSet<&str>, stretches: &[Stretch<'_>], beside: &Beside<'_>) -> bool {
-        let runs = || (0..stretches.len()).filter(|s| stretches[*s].kind == kind).filter_map(|s| Some((s, beside.0[s].as_ref().filter(|kinds| !kinds.contains(kind))?)));
-        let lines = |s: usize| self.during.get(&s).copied().unwrap_or(0);
-        let (all, once) = (runs().count(), runs().filter(|(s, _)| lines(*s) == 1).count());
-        let shown = |other: &&str| runs().filter(|(s, kinds)| kinds.contains(other) && lines(*s) == 1).count() >= TELLING as usize;
-        once >= TELLING as usize && once * 5 >= all * 4 && runs().all(|(s, _)| lines(s) <= 1) && others.iter().all(|other| !other.is_empty() && shown(other))
     }
 }
 

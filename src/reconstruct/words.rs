@@ -179,8 +179,14 @@ pub fn verb(entry: &Entry) -> Verb {
 /// A text without the job it speaks of, whose name and arguments are no verbs: `Received message publish_index('done')`.
 fn without_name<'a>(text: &'a str, entry: &Entry) -> Cow<'a, str> {
     let name = call(entry).or_else(|| entry.job.as_deref()?.name.as_deref()).unwrap_or("");
-    let at = if name.is_empty() || text.len() == name.len() { None } else { text.find(name) };
-    at.map_or(Cow::Borrowed(text), |at| Cow::Owned(format!("{} {}", &text[..at], &text[at + name.len()..])))
+    let Some((before, after)) = text.split_once(name).filter(|_| !name.is_empty() && text.len() > name.len()) else { return Cow::Borrowed(text) };
+    let touches = |c: char| c.is_alphanumeric() || c == '_';
+    // A name of one word is one only where it is written as such: `answer` stands in `answered`, and `fail` may be what is said.
+    let is_name = name.contains(|c: char| !c.is_alphanumeric()) || after.starts_with(['(', '[', ':']);
+    if before.ends_with(touches) || after.starts_with(touches) || !is_name {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("{before} {after}"))
 }
 
 /// The call that a line speaks of, with its arguments: `embed(8, '99c2…')`. One without arguments names no one run.
