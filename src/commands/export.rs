@@ -26,8 +26,8 @@ pub fn paths(out: &mut Out<'_>, engine: &Engine, snapshot: &Snapshot, query: &st
     let mut plan = search::plan(engine, snapshot, query, rows, None)?;
     loop {
         let page = snapshot.rows.list(&plan.query)?;
-        let requests: Vec<_> = page.rows.iter().map(|row| (row.root.clone(), row.start)).collect();
-        engine.documents(snapshot, &requests, times, |trace| -> Result<()> {
+        let roots: Vec<String> = page.rows.iter().map(|row| row.root.clone()).collect();
+        engine.documents(snapshot, &roots, times, |trace| -> Result<()> {
             serde_json::to_writer(&mut *out.to, trace)?;
             Ok(out.line("")?)
         })?;

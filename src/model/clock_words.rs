@@ -17,7 +17,10 @@ pub fn sentence(s: &Skew) -> Option<(String, bool)> {
         (Some(min), Some(max)) if min > max => format!("the clocks of {host} and {against} do not keep one distance, so no shift makes {hand_overs} fit"),
         (Some(min), max) if min > 0 => format!("{host}'s clock is {} ahead of {against}'s, as {hand_overs} show", between(min, max)),
         (min, Some(max)) if max < 0 => {
-            format!("{host}'s clock is {} behind {against}'s: some of {hand_overs} would otherwise arrive before they were sent", between(-max, min.map(|m| -m)))
+            format!(
+                "{host}'s clock is {} behind {against}'s: some of {hand_overs} would otherwise arrive before they were sent",
+                between(max.saturating_neg(), min.map(i64::saturating_neg))
+            )
         }
         _ if s.applied => format!("{host}'s times are shifted against {against}'s, as {hand_overs} allow"),
         (None, Some(max)) if max >= NEVER_FASTER_NS && s.hand_overs >= MANY => {

@@ -25,8 +25,6 @@ pub struct Profile {
     pub mains: BTreeMap<String, MainField>,
     /// Jobs (`service\u{1f}name`) whose argument is the id of the task they follow.
     pub arguments: BTreeSet<String>,
-    /// By host, else service: what its times are ahead and shown less, in nanoseconds. Empty unless the reader asks for it.
-    pub shifts: BTreeMap<String, i64>,
     /// By route: what is typical.
     pub typical: BTreeMap<String, crate::model::summary::Typical>,
 }

@@ -23,6 +23,8 @@ use std::{
 
 /// Clocks drift: what is far away in time says little.
 const WINDOW_NS: i64 = 600_000_000_000;
+/// How far before a window is looked where it holds few requests.
+const BEFORE_NS: i64 = 3_600_000_000_000;
 /// Requests looked at.
 const MAX_ROWS: usize = 2_000;
 /// So many requests of a window speak for it; fewer are joined by those before.
@@ -50,7 +52,7 @@ impl Engine {
             return Ok(clocks);
         }
         let (from, to) = (window.saturating_mul(WINDOW_NS), window.saturating_add(1).saturating_mul(WINDOW_NS));
-        let query = RowQuery { filters: vec![RowFilter::Start(None, Some(to))], limit: MAX_ROWS, overview: false, ..RowQuery::default() };
+        let query = RowQuery { filters: vec![RowFilter::Start(Some(from.saturating_sub(BEFORE_NS)), Some(to))], limit: MAX_ROWS, overview: false, ..RowQuery::default() };
         let mut page = snapshot.rows.list(&query).map_err(store)?.rows;
         let inside = |row: &RequestSummary| row.start.is_some_and(|at| at.0 >= from);
         if page.iter().filter(|row| inside(row)).count() >= ENOUGH {

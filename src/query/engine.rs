@@ -18,7 +18,12 @@ use crate::{
         view::{Answers, Behind, ChoiceView, Found, ListView, PathView, QueryError, Times, UnknownView},
     },
     recognise::Tables,
-    reconstruct::{build, build::Built, learn::Learned, summary},
+    reconstruct::{
+        build,
+        build::{Built, Tree},
+        learn::Learned,
+        summary,
+    },
     store::{LineReader, RowReader, RowStore, Store},
 };
 use std::{
@@ -108,11 +113,11 @@ impl Engine {
     }
 
     /// The path of a root with its lines, and the row it makes.
-    pub fn build(&self, snapshot: &Snapshot, profile: &Profile, index: &IndexLines<'_>, root: &Arc<str>) -> Result<(Built, Vec<LogLine>, RequestSummary), QueryError> {
-        let mut assembler = Assembler::new(index, profile);
+    pub fn build(&self, snapshot: &Snapshot, index: &IndexLines<'_>, root: &Arc<str>, times: Times) -> Result<(Built, Vec<LogLine>, RequestSummary), QueryError> {
+        let mut assembler = Assembler::new(index, &snapshot.profile);
         let mut tree = assembler.tree_of_root(root)?;
         tree.coverage = coverage(snapshot);
-        let built = build::build(&tree, profile);
+        let built = self.built(snapshot, &mut tree, times)?;
         let row = summary::summarise(&tree, &built);
         let log = log_lines(&tree, &built, index);
         Ok((built, log, row))
@@ -125,46 +130,35 @@ impl Engine {
     }
 
     fn path_of(&self, snapshot: &Snapshot, index: &IndexLines<'_>, root: &Arc<str>, times: Times, begun: Instant) -> Result<PathView, QueryError> {
-        let (mut built, mut log, _) = self.build(snapshot, &snapshot.profile, index, root)?;
-        if times == Times::Shifted {
-            let shifted = self.shifted(snapshot, clocks::window(built.trace.start))?;
-            let bounds = std::mem::take(&mut built.clocks);
-            (built, log, _) = self.build(snapshot, &shifted, index, root)?;
-            built.clocks = bounds;
-        }
+        let (built, log, _) = self.build(snapshot, index, root, times)?;
         let (trace, typical) = self.finish(snapshot, built, times)?;
         let (typical, typical_by_kind) = typical.map_or((None, BTreeMap::new()), |t| (Some(t.total), t.by_kind));
         Ok(PathView { trace, log, typical, typical_by_kind, took_us: begun.elapsed().as_micros() as u64 })
     }
 
-    /// The profile in force in a window of time, with its clocks shifted.
-    fn shifted(&self, snapshot: &Snapshot, window: i64) -> Result<Profile, QueryError> {
-        Ok(Profile { shifts: self.clocks(snapshot, window)?.shifts.clone(), ..snapshot.profile.clone() })
+    /// The path of a tree, by its lines' times or by shifted ones. What it says of clocks it says by the times of its lines.
+    fn built(&self, snapshot: &Snapshot, tree: &mut Tree, times: Times) -> Result<Built, QueryError> {
+        let built = build::build(tree, &snapshot.profile);
+        if times == Times::Written || built.clocks.is_empty() {
+            return Ok(built);
+        }
+        crate::reconstruct::clocks::shift(tree, &self.clocks(snapshot, clocks::window(built.trace.start))?.shifts);
+        Ok(Built { clocks: built.clocks, ..build::build(tree, &snapshot.profile) })
     }
 
     /// The documents of many requests, one after the other: what they have in common is read once. Without a deadline.
-    pub fn documents<E: From<QueryError>>(
-        &self,
-        snapshot: &Snapshot,
-        requests: &[(String, Option<UnixNanos>)],
-        times: Times,
-        mut each: impl FnMut(&Trace) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub fn documents<E: From<QueryError>>(&self, snapshot: &Snapshot, roots: &[String], times: Times, mut each: impl FnMut(&Trace) -> Result<(), E>) -> Result<(), E> {
         let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), None);
+        let mut assembler = Assembler::new(&index, &snapshot.profile);
         let coverage = coverage(snapshot);
-        // Of one window all are shown by the same clocks.
-        for requests in requests.chunk_by(|a, b| times == Times::Written || clocks::window(a.1) == clocks::window(b.1)) {
-            let shifted = if times == Times::Shifted { Some(self.shifted(snapshot, clocks::window(requests[0].1))?) } else { None };
-            let profile = shifted.as_ref().unwrap_or(&snapshot.profile);
-            let mut assembler = Assembler::new(&index, profile);
-            for (n, (root, _)) in requests.iter().enumerate() {
-                let mut tree = assembler.tree_of_root(&Arc::from(root.as_str()))?;
-                tree.coverage.clone_from(&coverage);
-                each(&self.finish(snapshot, build::build(&tree, profile), times)?.0)?;
-                if n % FORGET_EVERY == FORGET_EVERY - 1 {
-                    assembler.forget();
-                    index.forget();
-                }
+        for (n, root) in roots.iter().enumerate() {
+            let mut tree = assembler.tree_of_root(&Arc::from(root.as_str()))?;
+            tree.coverage.clone_from(&coverage);
+            let built = self.built(snapshot, &mut tree, times)?;
+            each(&self.finish(snapshot, built, times)?.0)?;
+            if n % FORGET_EVERY == FORGET_EVERY - 1 {
+                assembler.forget();
+                index.forget();
             }
         }
         Ok(())
@@ -211,7 +205,7 @@ impl Engine {
         for choice in choices {
             let row = match snapshot.rows.get(&choice.root).map_err(store)? {
                 Some(row) => row,
-                None => self.build(snapshot, &snapshot.profile, index, &choice.root)?.2,
+                None => self.build(snapshot, index, &choice.root, Times::Written)?.2,
             };
             let total_ns = row.total_ns();
             out.push(ChoiceView { id: row.id, scope: row.scope, kind: choice.kind.to_owned(), route: row.route, start: row.start, state: row.state, total_ns });

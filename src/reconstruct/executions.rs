@@ -291,7 +291,7 @@ fn queue_wait(b: &mut Builder<'_>, unit: &Unit, run: &spans::Draft, enqueued: &[
             text: format!(
                 "{} took the task {:.3} s before {} handed it over: the clocks disagree, the wait is shown as zero",
                 run.service,
-                (start - run.start) as f64 / 1e9,
+                start.saturating_sub(run.start) as f64 / 1e9,
                 item.service()
             ),
             lines: vec![item.line.clone(), tree.items[main].line.clone()],

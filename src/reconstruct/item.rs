@@ -66,6 +66,8 @@ pub struct Item {
     pub line: LineRef,
     /// Time with the source's zone applied, in Unix nanoseconds.
     pub time_ns: Option<i64>,
+    /// What its clock is taken to be ahead, if times are shown shifted; taken off already.
+    pub shift_ns: i64,
     /// Resolution of the time.
     pub quantum_ns: i64,
     /// Verb.
@@ -111,7 +113,7 @@ impl Item {
         let verb = words::verb(&entry);
         let mention = if refs.is_empty() && verb != Verb::None { mention(&entry) } else { None };
         let failed = words::failed(&entry);
-        Self { entry, line, time_ns, quantum_ns, verb, failed, refs, mention, placed_by: None, stamped_at_begin: false }
+        Self { entry, line, time_ns, shift_ns: 0, quantum_ns, verb, failed, refs, mention, placed_by: None, stamped_at_begin: false }
     }
 
     /// Service, else the source's name.
@@ -154,7 +156,7 @@ impl Item {
 
     /// A stated instant with the source's zone applied.
     pub fn corrected(&self, instant: Instant, profile: &Profile) -> i64 {
-        corrected(&self.entry, instant, profile)
+        corrected(&self.entry, instant, profile).saturating_sub(self.shift_ns)
     }
 }
 
@@ -207,13 +209,7 @@ fn label_parts(label: &str) -> usize {
 
 fn corrected(entry: &Entry, instant: Instant, profile: &Profile) -> i64 {
     let zone = profile.zones.get(&*entry.source).filter(|_| instant.naive).map_or(0, |zone| i64::from(zone.offset_s) * 1_000_000_000);
-    let shift = if profile.shifts.is_empty() { None } else { profile.shifts.get(clock(entry)) };
-    instant.unix_ns.saturating_sub(zone).saturating_sub(shift.copied().unwrap_or(0))
-}
-
-/// The clock an entry was written by: its host's; one that no line names is its service's, else its source's.
-pub fn clock(entry: &Entry) -> &str {
-    entry.host.as_deref().or(entry.service.as_deref()).unwrap_or(&entry.source)
+    instant.unix_ns.saturating_sub(zone)
 }
 
 /// Sorts by time, then causal rank, then file and position: the order of pages and of every rule that needs one.

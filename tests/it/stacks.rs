@@ -67,7 +67,7 @@ fn a_flask_app_with_huey_workers_behind_caddy() {
 
 #[test]
 fn two_fastify_processes_with_bee_queue_workers() {
-    assert_eq!(found("support-agent"), (3299, 3582));
+    assert_eq!(found("support-agent"), (3298, 3582));
 }
 
 #[test]
