@@ -23,12 +23,13 @@ use std::{
 
 /// Clocks drift: what is far away in time says little.
 const WINDOW_NS: i64 = 600_000_000_000;
-/// How far before a window is looked where it holds few requests.
-const BEFORE_NS: i64 = 3_600_000_000_000;
+/// How far before and behind a window is looked where it holds few requests.
+const BEFORE_NS: i64 = 2 * WINDOW_NS;
+const AFTER_NS: i64 = WINDOW_NS;
 /// Requests looked at.
 const MAX_ROWS: usize = 2_000;
-/// So many requests of a window speak for it; fewer are joined by those before.
-const ENOUGH: usize = 100;
+/// So many requests of a window speak for it; fewer are joined by those around.
+const ENOUGH: usize = 500;
 /// Windows remembered.
 const MAX_WINDOWS: usize = 256;
 
@@ -52,11 +53,13 @@ impl Engine {
             return Ok(clocks);
         }
         let (from, to) = (window.saturating_mul(WINDOW_NS), window.saturating_add(1).saturating_mul(WINDOW_NS));
-        let query = RowQuery { filters: vec![RowFilter::Start(Some(from.saturating_sub(BEFORE_NS)), Some(to))], limit: MAX_ROWS, overview: false, ..RowQuery::default() };
-        let mut page = snapshot.rows.list(&query).map_err(store)?.rows;
-        let inside = |row: &RequestSummary| row.start.is_some_and(|at| at.0 >= from);
-        if page.iter().filter(|row| inside(row)).count() >= ENOUGH {
-            page.retain(inside);
+        let rows_of = |from: i64, to: i64| {
+            let query = RowQuery { filters: vec![RowFilter::Start(Some(from), Some(to))], limit: MAX_ROWS, overview: false, ..RowQuery::default() };
+            snapshot.rows.list(&query).map(|page| page.rows).map_err(store)
+        };
+        let mut page = rows_of(from, to)?;
+        if page.len() < ENOUGH {
+            page = rows_of(from.saturating_sub(BEFORE_NS), to.saturating_add(AFTER_NS))?;
         }
         let found = Arc::new(solve(&page));
         let mut known = self.clocks.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -153,13 +153,9 @@ fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, about: &About<'_>, line_co
     let is_subject = subject.is_some_and(|s| s.key == own.key);
     for other in item.refs.iter().filter(|r| r.key != own.key) {
         match other.relation {
-            IdRelation::Parent if &*other.label == ARGUMENT => {
-                if is_subject {
-                    out.push((other, Weight::Argument, LinkRule::StatedParent));
-                }
-            }
+            IdRelation::Parent if is_subject && &*other.label == ARGUMENT => out.push((other, Weight::Argument, LinkRule::StatedParent)),
             // The parent label speaks of the line's subject, and of ids of its own level beside it.
-            IdRelation::Parent if is_subject || level(other.kind) == level(kind) => out.push((other, Weight::StatedParent, LinkRule::StatedParent)),
+            IdRelation::Parent if &*other.label != ARGUMENT && (is_subject || level(other.kind) == level(kind)) => out.push((other, Weight::StatedParent, LinkRule::StatedParent)),
             IdRelation::Own if !other.listed => {
                 if let Some((weight, rule)) = beside(item, own, about, other, subject, line_count) {
                     out.push((other, weight, rule));
