@@ -316,6 +316,8 @@ mod tests {
         assert_eq!(of("Received message publish_index('x') with id 'y'.", "publish_index"), Verb::Take);
         assert_eq!(of("Executing app.send: x", "app.send"), Verb::Begin);
         assert_eq!(of("publish_index", "publish_index"), Verb::Queue, "a text that is nothing else is all there is");
+        assert_eq!(of("answered", "answer"), Verb::End, "a part of a word is no name");
+        assert_eq!(of("failed", "fail"), Verb::Fail);
     }
 
     #[test]

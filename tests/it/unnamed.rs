@@ -320,3 +320,66 @@ fn what_every_run_writes_once_is_its_own_whatever_runs_beside_it() {
 fn mail_ends(at_ms: u64, n: u64) -> String {
     plain(at_ms, "task finished", &json!({"task_id": task(n), "task_name": "mail", "at": "end"}))
 }
+
+#[test]
+fn a_task_that_says_what_it_is_done_for_is_not_below_its_argument() {
+    let both = |n: u64| {
+        let request = |n: u64| json!({"request_id": format!("{n:08x}-1111-4c7a-9c1d-0f2a3b4c5d6e")});
+        let with = |line: String, more: &Value| {
+            let mut line: Value = serde_json::from_str(&line).unwrap();
+            line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            line.to_string()
+        };
+        [
+            with(received(n * 1_000, "Thread-1", "answer(3)", 100 + n), &request(1_000 + n)),
+            with(received(n * 1_000 + 200, "Thread-2", &format!("rate('{}')", task(100 + n)), 200 + n), &request(2_000 + n)),
+        ]
+    };
+    let log = (0..40).flat_map(both).collect::<Vec<_>>().join("\n") + "\n";
+    let bench = indexed(&log);
+    assert_eq!(messages(&bench, "000003e8-1111-4c7a-9c1d-0f2a3b4c5d6e", &log).len(), 1);
+    assert_eq!(messages(&bench, "000007d0-1111-4c7a-9c1d-0f2a3b4c5d6e", &log).len(), 1);
+}
+
+#[test]
+fn visits_and_users_that_come_while_a_task_runs_are_not_the_tasks() {
+    let visit = json!({"method": "GET", "path": "/jobs/status", "status": 200, "duration_ms": 2});
+    for more in [visit, json!({"user_id": "u21"})] {
+        let run = |n: u64| {
+            let mut lines = job(n * 1_000, 10 + n, "triage", "");
+            lines[1] = plain(n * 1_000 + 20, "state of the job was asked", &more);
+            lines
+        };
+        let log = sorted((0..20).flat_map(run).collect());
+        assert_eq!(messages(&indexed(&log), &task(10), &log), ["task begins", "task finished"], "{more}");
+    }
+}
+
+#[test]
+fn a_run_that_shows_more_than_any_by_itself_shows_anothers() {
+    // Mails are silent by themselves; two of those beside a triage are not.
+    let triage = |n: u64| job(n * 1_000, 10 + n, "triage", "model was slow");
+    let mail = |at: u64, n: u64| vec![job(at, 60 + n, "mail", "")[0].clone(), mail_ends(at + 40, 60 + n)];
+    let mut lines: Vec<String> = (0..30).flat_map(triage).collect();
+    lines.extend((0..5).flat_map(|n| mail(n * 1_000 + 500, n)));
+    lines.extend((5..20).flat_map(|n| mail(n * 1_000 + 2, n)));
+    lines.extend([plain(7_030, "model was slow", &json!({})), plain(9_030, "model was slow", &json!({}))]);
+    let log = sorted(lines);
+    let bench = indexed(&log);
+    assert_eq!(messages(&bench, &task(11), &log), ["task begins", "model was slow", "task finished"]);
+    assert_eq!(messages(&bench, &task(17), &log), ["task begins", "task finished"]);
+}
+
+#[test]
+fn a_call_is_repeated_by_its_whole_name_its_end_and_at_once() {
+    let failed = |at, call: &str| dramatiq(at, "worker", "Thread-1", &format!("Failed to process message {call} with unhandled exception."));
+    let done = |at| dramatiq(at, "send", "Thread-1", "Completed after 39.9ms.");
+    for (name, behind) in [
+        ("another name", failed(50, "resend('u1')")),
+        ("much later", failed(60_000, "send('u1')")),
+        ("no end", dramatiq(50, "worker", "Thread-1", "Slow call: send('u1') waits in queue")),
+    ] {
+        let log = [received(0, "Thread-1", "send('u1')", 1), done(40), behind].join("\n") + "\n";
+        assert_eq!(messages(&indexed(&log), &task(1), &log).len(), 2, "{name}");
+    }
+}
