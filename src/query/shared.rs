@@ -9,7 +9,7 @@ use crate::{
     reconstruct::{link::Parentage, roles},
 };
 use rustc_hash::FxHashSet;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 impl<S: LineSource> Assembler<'_, S> {
     /// Units that claim another equally and are not of one request.
@@ -32,6 +32,12 @@ impl<S: LineSource> Assembler<'_, S> {
     /// The unit is a number that two services ran: it stands for two things.
     pub fn is_run_by_two(&mut self, key: &Arc<str>) -> Result<bool, S::Error> {
         Ok(self.parentage(key)?.run_by_two)
+    }
+
+    /// Units that the lines of one name beside it.
+    pub fn named_with(&mut self, key: &Arc<str>) -> Result<BTreeSet<Arc<str>>, S::Error> {
+        let fetched = self.fetch(key)?;
+        Ok(fetched.items.iter().flat_map(|item| &item.refs).filter(|r| r.key != *key).map(|r| r.key.clone()).collect())
     }
 
     /// The same of a unit.

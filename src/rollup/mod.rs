@@ -23,7 +23,7 @@ use crate::{
 use rustc_hash::FxHashSet;
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -191,13 +191,16 @@ impl Rollup {
             if record.terms.iter().all(|t| done.contains(t)) {
                 continue;
             }
-            for key in recent::unpack(record).iter().flat_map(roles::keys_to_find) {
+            let mut keys: VecDeque<String> = recent::unpack(record).iter().flat_map(roles::keys_to_find).collect();
+            while let Some(key) = keys.pop_front() {
                 if !done.insert(term_hash(&key)) {
                     continue;
                 }
                 let Some(root) = assembler.root_of(&key)? else { continue };
-                // A number of two products is no request of either.
+                // A number of two products is no request of either. It may have been one's until now: then what stood below it stands by itself.
                 if assembler.is_run_by_two(&root)? {
+                    self.rows.replace(&[root.to_string()], &[]).map_err(lines::store)?;
+                    keys.extend(assembler.named_with(&root)?.iter().map(|unit| unit.to_string()));
                     continue;
                 }
                 let mut tree = assembler.tree_of_root(&root)?;

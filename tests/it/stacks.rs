@@ -101,3 +101,26 @@ fn in_one_index_the_paths_are_what_they_are_alone() {
 }
 
 const STACKS: [&str; 3] = ["redline", "support-agent", "meeting-notes"];
+
+#[test]
+fn read_in_two_halves_the_list_is_what_it_is_of_the_whole() {
+    let (whole, halves) = (Bench::new(), Bench::new());
+    let logs: Vec<PathBuf> = std::fs::read_dir(stack("meeting-notes").join("logs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let text = |log: &PathBuf| {
+        let mut text = Vec::new();
+        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(std::fs::File::open(log).unwrap()), &mut text).unwrap();
+        text
+    };
+    let rows = |bench: &Bench| bench.ok(&["export", "--data", "d", "--format", "path-ndjson"]).lines().count();
+    for half in [false, true] {
+        for log in &logs {
+            let (name, text) = (format!("logs/{}", log.file_stem().unwrap().to_str().unwrap()), text(log));
+            let middle = text.len() / 2 + text[text.len() / 2..].iter().position(|b| *b == b'\n').unwrap() + 1;
+            halves.write(&name, if half { &text[..] } else { &text[..middle] });
+            whole.write(&name, &text[..]);
+        }
+        halves.ok(&["index", "logs", "--data", "d"]);
+    }
+    whole.ok(&["index", "logs", "--data", "d"]);
+    assert_eq!(rows(&halves), rows(&whole));
+}
