@@ -200,7 +200,7 @@ impl Rollup {
                 // A number of two products is no request of either. It may have been one's until now: then what stood below it stands by itself.
                 if assembler.is_run_by_two(&root)? {
                     self.rows.replace(&[root.to_string()], &[]).map_err(lines::store)?;
-                    keys.extend(assembler.named_with(&root)?.iter().map(|unit| unit.to_string()));
+                    keys.extend(assembler.named_with(&root)?.iter().map(std::string::ToString::to_string));
                     continue;
                 }
                 let mut tree = assembler.tree_of_root(&root)?;
