@@ -1,7 +1,7 @@
 //! Clocks of the hosts around a time: what the rows of that time say together.
 //!
 //! Guarantees: looks at most at [`MAX_ROWS`] rows of one window of time; the same rows give the same answer. Rows never are shifted, so what was found
-//! does not change what is found. It moves nothing itself: a profile with shifts does.
+//! does not change what is found. It moves nothing itself: `reconstruct::clocks::shift` does.
 
 use super::{
     engine::{Engine, Snapshot},

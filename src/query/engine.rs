@@ -131,19 +131,25 @@ impl Engine {
 
     fn path_of(&self, snapshot: &Snapshot, index: &IndexLines<'_>, root: &Arc<str>, times: Times, begun: Instant) -> Result<PathView, QueryError> {
         let (built, log, _) = self.build(snapshot, index, root, times)?;
-        let (trace, typical) = self.finish(snapshot, built, times)?;
+        let (trace, typical) = self.finish(snapshot, built)?;
         let (typical, typical_by_kind) = typical.map_or((None, BTreeMap::new()), |t| (Some(t.total), t.by_kind));
         Ok(PathView { trace, log, typical, typical_by_kind, took_us: begun.elapsed().as_micros() as u64 })
     }
 
     /// The path of a tree, by its lines' times or by shifted ones. What it says of clocks it says by the times of its lines.
     fn built(&self, snapshot: &Snapshot, tree: &mut Tree, times: Times) -> Result<Built, QueryError> {
-        let built = build::build(tree, &snapshot.profile);
-        if times == Times::Written || built.clocks.is_empty() {
+        let mut built = build::build(tree, &snapshot.profile);
+        if built.clocks.is_empty() {
             return Ok(built);
         }
-        crate::reconstruct::clocks::shift(tree, &self.clocks(snapshot, clocks::window(built.trace.start))?.shifts);
-        Ok(Built { clocks: built.clocks, ..build::build(tree, &snapshot.profile) })
+        let known = self.clocks(snapshot, clocks::window(built.trace.start))?;
+        let skew = clocks::of_path(&known, &built.clocks, times == Times::Shifted);
+        if times == Times::Shifted && !known.shifts.is_empty() {
+            crate::reconstruct::clocks::shift(tree, &known.shifts);
+            built = Built { clocks: built.clocks, ..build::build(tree, &snapshot.profile) };
+        }
+        built.trace.skew = skew;
+        Ok(built)
     }
 
     /// The documents of many requests, one after the other: what they have in common is read once. Without a deadline.
@@ -155,7 +161,7 @@ impl Engine {
             let mut tree = assembler.tree_of_root(&Arc::from(root.as_str()))?;
             tree.coverage.clone_from(&coverage);
             let built = self.built(snapshot, &mut tree, times)?;
-            each(&self.finish(snapshot, built, times)?.0)?;
+            each(&self.finish(snapshot, built)?.0)?;
             if n % FORGET_EVERY == FORGET_EVERY - 1 {
                 assembler.forget();
                 index.forget();
@@ -164,12 +170,9 @@ impl Engine {
         Ok(())
     }
 
-    /// The document with what its route is used to, and what is known of its clocks.
-    fn finish(&self, snapshot: &Snapshot, built: Built, times: Times) -> Result<(Trace, Option<RouteTypical>), QueryError> {
+    /// The document with what its route is used to.
+    fn finish(&self, snapshot: &Snapshot, built: Built) -> Result<(Trace, Option<RouteTypical>), QueryError> {
         let mut trace = built.trace;
-        if !built.clocks.is_empty() {
-            trace.skew = clocks::of_path(&*self.clocks(snapshot, clocks::window(trace.start))?, &built.clocks, times == Times::Shifted);
-        }
         let typical = match &trace.route {
             Some(route) => Some(self.typical(snapshot, route)?).filter(|t| t.total.n > 0),
             None => None,

@@ -92,6 +92,8 @@ struct Moment<'i> {
 struct Path<'i> {
     names: Names<'i>,
     lines: BTreeMap<&'i Arc<str>, Vec<&'i Item>>,
+    /// Where what makes calls began, by clock.
+    begun: BTreeMap<&'i Arc<str>, BTreeMap<&'i str, Moment<'i>>>,
     profile: &'i Profile,
 }
 
@@ -108,7 +110,9 @@ pub fn of_path(tree: &Tree, drafts: &[Draft], profile: &Profile) -> Vec<ClockBou
             lines.entry(&r.key).or_default().push(item);
         }
     }
-    let (path, mut out) = (Path { names, lines, profile }, Bounds::default());
+    let (mut path, mut out) = (Path { names, lines, begun: BTreeMap::new(), profile }, Bounds::default());
+    let makers: BTreeSet<&Arc<str>> = tree.units.values().filter(|u| is_call(u)).filter_map(|u| Some(&u.parent.as_ref()?.parent)).collect();
+    path.begun = makers.into_iter().map(|maker| (maker, path.begun(maker))).collect();
     tree.units.values().for_each(|unit| path.of_unit(unit, &mut out));
     path.of_edge(tree, drafts, &mut out);
     let bound = |((of, against), at_most_ns): ((&str, &str), i64)| ClockBound { of: of.into(), against: against.into(), at_most_ns };
@@ -146,20 +150,25 @@ impl<'i> Path<'i> {
             let handed = earliest(lines.iter().filter(|i| hands(i, verb)).map(|i| self.written(i)));
             handed.values().for_each(|earlier| first.values().for_each(|later| out.after(*later, *earlier, slack)));
         }
-        if let (Some(parent), IdKind::Call | IdKind::Tool) = (parent, unit.kind) {
+        if let Some(parent) = parent.filter(|_| is_call(unit)) {
             self.of_call(lines, &first, &is_own, parent, out);
         }
     }
 
-    /// A call begins after the task that makes it; it had ended when its caller says how long it took.
-    fn of_call(&self, lines: &[&'i Item], first: &BTreeMap<&'i str, Moment<'i>>, is_own: &dyn Fn(&Item) -> bool, parent: &Arc<str>, out: &mut Bounds<'i>) {
+    /// Where a task says that it begins. A line with a length or a status tells of the end of a visit.
+    fn begun(&self, maker: &Arc<str>) -> BTreeMap<&'i str, Moment<'i>> {
         let begins = |i: &&&Item| {
             let is_visit = i.duration_ns().is_some() || i.entry.http.as_ref().is_some_and(|h| h.status.is_some());
-            i.verb.is_start() && !is_visit && i.subject().is_some_and(|s| s.key == *parent && level(s.kind) > 0)
+            i.verb.is_start() && !is_visit && i.subject().is_some_and(|s| s.key == *maker && level(s.kind) > 0)
         };
-        let begun = earliest(self.of(parent).iter().filter(begins).map(|i| self.written(i)));
+        earliest(self.of(maker).iter().filter(begins).map(|i| self.written(i)))
+    }
+
+    /// A call begins after the task that makes it; it had ended when its caller says how long it took.
+    fn of_call(&self, lines: &[&'i Item], first: &BTreeMap<&'i str, Moment<'i>>, is_own: &dyn Fn(&Item) -> bool, parent: &Arc<str>, out: &mut Bounds<'i>) {
         // A unit that begins in several places began first in one of them, and nothing says in which.
-        if let (Some(caller), 1) = (begun.values().next(), begun.len()) {
+        let begun = self.begun.get(parent).filter(|begun| begun.len() == 1);
+        if let Some(caller) = begun.and_then(|begun| begun.values().next()) {
             first.values().for_each(|later| out.after(*later, *caller, 0));
         }
         let says = |i: &&&Item| i.verb == Verb::End && !i.failed && !words::client_left(&i.entry) && i.duration_ns().is_some() && i.reference(parent).is_some();
@@ -184,6 +193,10 @@ impl<'i> Path<'i> {
             earliest(lines.map(|i| self.written(i))).values().for_each(|later| out.after(*later, came, 0));
         }
     }
+}
+
+fn is_call(unit: &Unit) -> bool {
+    matches!(unit.kind, IdKind::Call | IdKind::Tool)
 }
 
 fn earliest<'i>(moments: impl Iterator<Item = Moment<'i>>) -> BTreeMap<&'i str, Moment<'i>> {
