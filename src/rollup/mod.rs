@@ -185,7 +185,7 @@ impl Rollup {
             Both { recent: &self.recent, lineages: &lineages, index: IndexLines::new(reader, &lineages, &self.profile, self.tables.clone(), None), unpacked: RefCell::default() };
         let mut assembler = Assembler::new(&source, &profile);
         let coverage = engine::spans(learned, &profile);
-        let mut done: FxHashSet<u64> = FxHashSet::default();
+        let (mut done, mut roots): (FxHashSet<u64>, FxHashSet<Arc<str>>) = Default::default();
         let mut built = 0;
         for record in self.recent.last(count) {
             if record.terms.iter().all(|t| done.contains(t)) {
@@ -197,6 +197,10 @@ impl Rollup {
                     continue;
                 }
                 let Some(root) = assembler.root_of(&key)? else { continue };
+                // A tree may leave out units that are too many: they lead to it all the same.
+                if !roots.insert(root.clone()) {
+                    continue;
+                }
                 // A number of two products is no request of either. It may have been one's until now: then what stood below it stands by itself.
                 if assembler.is_run_by_two(&root)? {
                     self.rows.replace(&[root.to_string()], &[]).map_err(lines::store)?;
