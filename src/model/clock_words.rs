@@ -25,7 +25,7 @@ pub fn sentence(s: &Skew) -> Option<(String, bool)> {
         _ if s.applied => format!("{host}'s times are shifted against {against}'s, as {hand_overs} allow"),
         (None, Some(max)) if max >= NEVER_FASTER_NS && s.hand_overs >= MANY => {
             let text = format!(
-                "none of {hand_overs} from {against} to {host} took less than {}: a clock of {host} that is up to that much ahead would look the same",
+                "by these clocks nearly everything that reaches {host} from {against} takes about {} or more ({hand_overs}): a clock of {host} that is so much ahead would look the same",
                 format::length(max)
             );
             return Some((text, false));
@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(sentence(Some(2 * MS), Some(9 * MS)).unwrap(), "worker's clock is 2 ms to 9 ms ahead of api's, as 412 hand-overs show; times are shown as written");
         assert_eq!(
             sentence(None, Some(1_700 * MS)).unwrap(),
-            "none of 412 hand-overs from api to worker took less than 1.70 s: a clock of worker that is up to that much ahead would look the same"
+            "by these clocks nearly everything that reaches worker from api takes about 1.70 s or more (412 hand-overs): a clock of worker that is so much ahead would look the same"
         );
         let zone = sentence(Some(3_599_000 * MS), None).unwrap();
         assert!(zone.contains("as a time zone would be"), "{zone}");

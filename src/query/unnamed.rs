@@ -120,17 +120,18 @@ impl<S: LineSource> Assembler<'_, S> {
             return *known;
         }
         let mut found = Block { width: 0, number: block };
-        let (mut seen, mut lines) = (found.pieces(), self.lines_of(place, found.pieces()));
+        let mut lines = self.lines_of(place, found.pieces());
         // From narrow to wide: where much is written little is asked.
         for width in 1..=MAX_WIDTH {
-            let wide = Block { width, number: block >> width };
-            let (first, last) = wide.pieces().into_inner();
-            let beside = if *seen.start() == first { seen.end() + 1..=last } else { first..=seen.start() - 1 };
-            lines += if lines > MANY_LINES { 0 } else { self.lines_of(place, beside) };
             if lines > MANY_LINES {
                 break;
             }
-            (found, seen) = (wide, wide.pieces());
+            let wide = Block { width, number: block >> width };
+            let ((first, last), seen) = (wide.pieces().into_inner(), found.pieces());
+            lines += self.lines_of(place, if *seen.start() == first { seen.end() + 1..=last } else { first..=seen.start() - 1 });
+            if lines <= MANY_LINES {
+                found = wide;
+            }
         }
         self.blocks.insert((place.clone(), block), found);
         found

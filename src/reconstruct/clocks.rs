@@ -1,7 +1,7 @@
 //! Clocks of hosts against each other (`reconstruction.md` section 4): what one path says of them, and what many paths say together.
 //!
-//! A path bounds the difference of two clocks wherever causes are stated: what was handed over begins after the line that hands it over; what a unit does comes
-//! after its begin; a call that its caller saw end had ended. Each is one inequality; all of them together are a system of differences, whose tightest bounds are
+//! A path bounds the difference of two clocks wherever causes are stated: what was handed over begins after the line that hands it over; a call comes after
+//! the begin of the task that makes it, and had ended when its caller says so; what an edge let in began after it came. Each is one inequality; all of them together are a system of differences, whose tightest bounds are
 //! shortest paths. Guarantees: bounds use times as they are written (zones applied), so they do not depend on what is shifted; nothing here moves a
 //! time or makes a link; clocks of one host are one clock. A host that no line names is its service, else its source.
 

@@ -1,7 +1,7 @@
 //! Executions of a task: which lines are one run of it, when it was enqueued, how long it waited, and what lies between runs.
 //!
 //! Guarantees: a wait is never negative (a clock that disagrees makes it zero, and is told); a run ends at its last terminal line.
-//! It never guesses an enqueue that no line shows.
+//! It never guesses an enqueue that no line shows: a wait behind a parent that a task names is a lower bound, and says so.
 
 use crate::{
     model::{
@@ -278,12 +278,9 @@ fn queue_wait(b: &mut Builder<'_>, unit: &Unit, run: &spans::Draft, enqueued: &[
         at.or(wait)
     });
     let before = enqueued.iter().rev().find(|(t, _)| *t <= run.start).or_else(|| enqueued.last());
-    let (start, index, evidence) = match (before, states_wait, handed_over_by(b, unit, run)) {
-        (Some((t, i)), ..) => (*t, *i, Evidence::Paired),
-        (None, Some(t), _) => (t, main, Evidence::Stated),
-        (None, None, Some((t, i))) => (t, i, Evidence::Observed),
-        (None, None, None) => return,
-    };
+    let paired = before.map(|(t, i)| (*t, *i, Evidence::Paired));
+    let known = paired.or_else(|| Some((states_wait?, main, Evidence::Stated))).or_else(|| handed_over_by(b, unit, run).map(|(t, i)| (t, i, Evidence::Observed)));
+    let Some((start, index, evidence)) = known else { return };
     let item = &tree.items[index];
     if start > run.start + 2 * item.quantum_ns.max(run.quantum_ns) {
         b.anomalies.push(Anomaly {

@@ -2,7 +2,7 @@
 //!
 //! A lane is a thread or a worker of one process in one file: it does one thing at a time, and its lines stand in the order it wrote them. A line of
 //! it belongs to a unit when it stands between two lines of that unit before it has ended, or between its begin and a line that states a length
-//! reaching back to that begin. Pure functions of the lines of a lane. Guarantees: a lane in which two units interleave proves nothing; a template that is
+//! reaching back to that begin or to the line behind it, or that repeats the call it began with as it ends. Pure functions of the lines of a lane. Guarantees: a lane in which two units interleave proves nothing; a template that is
 //! also written while nothing runs is never placed; a line with a work id of its own is never placed. Nearness in time proves nothing here.
 
 use crate::{

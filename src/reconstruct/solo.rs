@@ -2,7 +2,7 @@
 //!
 //! A task runs in a source from a line that says it begins to one that says it ended. A line in between that names no unit of its own, from the same
 //! process as far as it says, is the task's when its kind writes such lines and no other of that kind can have been at work. A kind writes a template when it
-//! ran at every one of its lines, alone at many, and the kinds beside it ran by themselves without any. Pure functions of the lines of a writer in a stretch of
+//! ran at every one of its lines, which is no chance, and the kinds beside it ran often enough by themselves without any; or when its runs show one each and never two. Pure functions of the lines of a writer in a stretch of
 //! time. Guarantees: a unit whose begin or end is not stated counts as running for others and owns nothing itself; a template that is also
 //! written while nothing runs is nobody's.
 
@@ -165,11 +165,9 @@ impl<'i> Judged<'i> {
             most_alone: seen.alone_during.values().copied().max().unwrap_or(0),
         };
         let (mut runs, mut once, mut two) = (0_u32, 0_u32, false);
-        for (run, kinds) in stretches.iter().enumerate().zip(&beside.kinds).filter(|((_, s), _)| s.kind == kind).filter_map(|((run, _), kinds)| Some((run, kinds.as_ref()?))) {
+        for (run, kinds) in beside.kinds.iter().enumerate() {
+            let Some(kinds) = kinds.as_ref().filter(|kinds| stretches[run].kind == kind && !kinds.contains(kind)) else { continue };
             let lines = seen.during.get(&run).copied().unwrap_or(0);
-            if kinds.contains(kind) {
-                continue;
-            }
             (runs, once, two) = (runs + 1, once + u32::from(lines == 1), two || lines > 1);
             if lines == 1 {
                 kinds.iter().for_each(|other| *out.shown.entry(other).or_default() += 1);
@@ -211,8 +209,6 @@ struct Template<'i> {
     /// Kinds that ran at every line so far.
     always: Option<Vec<&'i str>>,
     lines: u32,
-    /// How many of them were written while one kind alone ran.
-    alone: u32,
     /// How many while each stretch ran.
     during: FxHashMap<usize, u32>,
     /// Of them, those while no other kind did.
@@ -226,7 +222,6 @@ impl<'i> Template<'i> {
         kinds.sort_unstable();
         kinds.dedup();
         self.lines += 1;
-        self.alone += u32::from(kinds.len() == 1);
         running.iter().for_each(|s| *self.during.entry(*s).or_default() += 1);
         if kinds.len() == 1 {
             running.iter().for_each(|s| *self.alone_during.entry(*s).or_default() += 1);
@@ -240,7 +235,7 @@ impl<'i> Template<'i> {
     /// The one kind of task that ran at every line of it.
     fn kind(&self) -> Option<&'i str> {
         match self.always.as_deref() {
-            Some([kind]) if !kind.is_empty() && !self.idle && self.alone > 0 => Some(kind),
+            Some([kind]) if !kind.is_empty() && !self.idle && !self.alone_during.is_empty() => Some(kind),
             _ => None,
         }
     }

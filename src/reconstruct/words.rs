@@ -192,7 +192,8 @@ fn without_name<'a>(text: &'a str, entry: &Entry) -> Cow<'a, str> {
 /// The call that a line speaks of, with its arguments: `embed(8, '99c2…')`. One without arguments names no one run.
 pub fn call(entry: &Entry) -> Option<&str> {
     let (name, body) = (entry.job.as_deref()?.name.as_deref()?, entry.body.as_deref()?);
-    let (from, to) = (body.find(name)?, body.find(name)? + name.len());
+    let from = body.find(name)?;
+    let to = from + name.len();
     let inside = body[to..].strip_prefix('(')?;
     let mut depth = 1_u32;
     let end = inside.char_indices().take(1_024).find(|(_, c)| {
