@@ -93,9 +93,8 @@ pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], line_count: &mut dyn
             }
         }
     }
-    // An argument is the parent only where nothing else says what the unit is done for.
-    let names_request = || items.iter().any(|i| i.refs.iter().any(|r| level(r.kind) == 0 && r.relation == IdRelation::Own));
-    if claims.values().any(|c| c.weight == Weight::Argument) && (claims.values().any(|c| c.weight < Weight::Argument) || names_request()) {
+    // An argument is the parent only where nothing else says what the unit is done for, be it of something that no line shows.
+    if claims.values().any(|claim| claim.weight < Weight::Argument) {
         claims.retain(|_, claim| claim.weight < Weight::Argument);
     }
     // A request whose lines name the id only because its path does asked about it; any line of it counts.

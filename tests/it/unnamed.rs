@@ -383,3 +383,30 @@ fn a_call_is_repeated_by_its_whole_name_its_end_and_at_once() {
         assert_eq!(messages(&indexed(&log), &task(1), &log).len(), 2, "{name}");
     }
 }
+
+#[test]
+fn a_task_that_another_request_enqueued_is_that_requests_whatever_its_argument() {
+    let request = |n: u64| format!("{n:08x}-1111-4c7a-9c1d-0f2a3b4c5d6e");
+    let both = |n: u64| {
+        let enqueued = |kind: u64| plain(n, "job enqueued", &json!({"request_id": request(kind * 10 + n), "job_id": task(kind + n)}));
+        let rated = received(n * 1_000 + 200, "Thread-2", &format!("rate('{}')", task(100 + n)), 200 + n);
+        [enqueued(100), received(n * 1_000, "Thread-1", "answer(3)", 100 + n), enqueued(200), rated]
+    };
+    let log = (0..40).flat_map(both).collect::<Vec<_>>().join("\n") + "\n";
+    let bench = indexed(&log);
+    for kind in [100, 200] {
+        let found = messages(&bench, &request(kind * 10), &log);
+        assert_eq!((found.len(), &*found[0]), (2, "job enqueued"), "{found:?}");
+    }
+}
+
+#[test]
+fn a_task_that_names_a_parent_which_no_line_shows_does_not_fall_to_its_argument() {
+    let both = |n: u64| [received(n * 1_000, "Thread-1", "answer(3)", 100 + n), received(n * 1_000 + 200, "Thread-2", &format!("rate('{}')", task(100 + n)), 200 + n)];
+    let mut lines: Vec<String> = (0..40).flat_map(both).collect();
+    lines.push(plain(300, "half done", &json!({"task_id": task(200), "parent_task_id": task(999)})));
+    let log = lines.join("\n") + "\n";
+    let bench = indexed(&log);
+    assert_eq!(messages(&bench, &task(101), &log).len(), 2);
+    assert_eq!(messages(&bench, &task(100), &log).len(), 1);
+}
