@@ -12,7 +12,7 @@ use crate::{
     query::view::{ChoiceView, Found, PathView, UnknownView},
 };
 use anyhow::{Result, bail};
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// Columns of the step names.
 const NAME_WIDTH: usize = 34;
@@ -58,13 +58,19 @@ fn choose(out: &mut Out<'_>, asked: &str, choices: &[ChoiceView], json: bool) ->
             out.line(&line.to_string())?;
             continue;
         }
-        let scope = c.scope.as_ref().map(|s| format!(" --scope {}", safe(s))).unwrap_or_default();
+        let scope = c.scope.as_ref().map(|s| format!(" --scope {}", quoted(&safe(s)))).unwrap_or_default();
         let total = c.total_ns.map(format::length).unwrap_or_default();
         let start = c.start.map(format::instant).unwrap_or_default();
-        out.line(&format!("throughline show {}{scope}    {}  {start}  {total}  {}", safe(&c.id), c.state.word(), safe(c.route.as_deref().unwrap_or(&c.kind))))?;
+        out.line(&format!("throughline show {}{scope}    {}  {start}  {total}  {}", quoted(&safe(&c.id)), c.state.word(), safe(c.route.as_deref().unwrap_or(&c.kind))))?;
     }
     let _ = asked;
     Ok(())
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let is_plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '=' | '/' | '@' | '+' | ','));
+    if is_plain { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")).into() }
 }
 
 fn path(out: &mut Out<'_>, view: &PathView, log: bool) -> Result<()> {

@@ -16,6 +16,11 @@ impl UnixNanos {
     pub fn to_rfc3339(self) -> String {
         DateTime::<Utc>::from_timestamp_nanos(self.0).to_rfc3339_opts(SecondsFormat::Nanos, true)
     }
+
+    /// The same with three decimals, cut off.
+    pub fn to_rfc3339_ms(self) -> String {
+        DateTime::<Utc>::from_timestamp_nanos(self.0).to_rfc3339_opts(SecondsFormat::Millis, true)
+    }
 }
 
 impl Serialize for UnixNanos {

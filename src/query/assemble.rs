@@ -4,7 +4,10 @@
 //! Which unit hangs under which is decided by `reconstruct::link`; this file only fetches. Never climbs through a batch, a group or a
 //! shared id.
 
-use super::unnamed::{self, Owners};
+use super::{
+    episodes::Divided,
+    unnamed::{self, Owners},
+};
 use crate::{
     model::{
         entry::Entry,
@@ -65,9 +68,10 @@ pub(super) struct Fetched {
 /// Fetches and links. Lives for one question, or for one roll-up over many roots.
 pub struct Assembler<'a, S: LineSource> {
     pub(super) source: &'a S,
-    profile: &'a Profile,
+    pub(super) profile: &'a Profile,
     units: FxHashMap<Arc<str>, Rc<Fetched>>,
-    items: FxHashMap<(u64, u64, u32), Rc<Item>>,
+    pub(super) items: FxHashMap<Place, Rc<Item>>,
+    pub(super) divided: Divided,
     pub(super) owners: FxHashMap<(stretch::Place, unnamed::Block), Rc<Owners>>,
     pub(super) blocks: FxHashMap<(stretch::Place, i64), unnamed::Block>,
 }
@@ -75,7 +79,7 @@ pub struct Assembler<'a, S: LineSource> {
 impl<'a, S: LineSource> Assembler<'a, S> {
     /// An assembler with nothing fetched.
     pub fn new(source: &'a S, profile: &'a Profile) -> Self {
-        Self { source, profile, units: FxHashMap::default(), items: FxHashMap::default(), owners: FxHashMap::default(), blocks: FxHashMap::default() }
+        Self { source, profile, units: FxHashMap::default(), items: FxHashMap::default(), divided: Divided::default(), owners: FxHashMap::default(), blocks: FxHashMap::default() }
     }
 
     /// The profile in force.
@@ -87,6 +91,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
     pub fn forget(&mut self) {
         self.units.clear();
         self.items.clear();
+        self.divided = Divided::default();
         self.owners.clear();
         self.blocks.clear();
     }
@@ -211,16 +216,6 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             }
         }
         Ok(out)
-    }
-
-    pub(super) fn item(&mut self, place: Place) -> Result<Rc<Item>, S::Error> {
-        if let Some(known) = self.items.get(&place) {
-            return Ok(known.clone());
-        }
-        let (entry, shown) = self.source.load(place)?;
-        let item = Rc::new(Item::new(entry, &shown, self.profile));
-        self.items.insert(place, item.clone());
-        Ok(item)
     }
 
     /// Whether a unit that stands on lines of `key` is its child; queues it, lists it, or notes it as a neighbour.
@@ -369,7 +364,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         if let Some(known) = self.units.get(key) {
             return Ok(known.clone());
         }
-        let places = self.source.places(key, MAX_LINES_OF_ID)?;
+        let places = self.places_of(key)?;
         let records = places.len() as u64;
         let (mut items, mut mentions, mut handed) = (Vec::with_capacity(places.len()), Vec::new(), Vec::new());
         for place in places {

@@ -7,6 +7,7 @@ pub mod assemble;
 mod clocks;
 pub mod conditions;
 pub mod engine;
+mod episodes;
 pub mod hits;
 pub mod lines;
 pub mod resolve;

@@ -6,7 +6,7 @@
 use crate::{
     model::id::{self, IdKind},
     query::assemble::{Assembler, LineSource},
-    reconstruct::{item::Item, roles},
+    reconstruct::{episodes, item::Item, roles},
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -141,12 +141,18 @@ pub fn mine(text: &str) -> Vec<&str> {
 }
 
 fn of_term<S: TermSource>(source: &S, assembler: &mut Assembler<'_, S>, term: &str) -> Result<Option<Meaning>, S::Error> {
-    if source.count(term) == 0 {
+    let base = episodes::base_of(term).map_or(term, |(base, _)| base);
+    if source.count(base) == 0 {
         return Ok(None);
     }
     if let Some(root) = assembler.root_of(term)? {
         let kind = assembler.kind_word(term)?;
         return Ok(Some(Meaning::One(Choice { root, term: term.to_owned(), kind })));
+    }
+    // A number that several requests bear, or one that has been told apart otherwise since: the newest are offered.
+    let episodes: Vec<String> = assembler.episodes_of(base)?.iter().rev().map(ToString::to_string).collect();
+    if !episodes.is_empty() {
+        return of_terms(source, assembler, &episodes).map(Some);
     }
     members(source, assembler, term)
 }
@@ -163,6 +169,7 @@ fn members<S: TermSource>(source: &S, assembler: &mut Assembler<'_, S>, term: &s
             kind = id.kind;
         }
         let item = Item::new(entry, &shown, profile);
+        let item = assembler.told_apart(&item)?.unwrap_or(item);
         if let Some(subject) = item.subject() {
             units.insert(subject.key.clone());
         }

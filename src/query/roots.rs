@@ -75,7 +75,11 @@ fn follow(engine: &Engine, snapshot: &Snapshot, open: &mut RecordSet, limit: Opt
             return Ok(false);
         }
         let loaded = index.read(snapshot.reader.fetch(&place).map_err(store)?);
-        for key in loaded.entries.iter().flat_map(|e| Item::new(e.clone(), &loaded.shown, &snapshot.profile).refs).map(|r| r.key) {
+        let mut keys = Vec::new();
+        for item in loaded.entries.iter().map(|e| Item::new(e.clone(), &loaded.shown, &snapshot.profile)) {
+            keys.extend(assembler.told_apart(&item)?.unwrap_or(item).refs.into_iter().map(|r| r.key));
+        }
+        for key in keys {
             if !known.insert(key.clone()) {
                 continue;
             }

@@ -126,7 +126,7 @@ impl Item {
         let own = || self.refs.iter().filter(|r| r.relation == IdRelation::Own && !r.listed);
         // What stands in the request's own path was asked about, not done here.
         let path = self.entry.http.as_ref().and_then(|h| h.path.as_deref()).unwrap_or("");
-        let asked = |r: &WorkRef| &*r.label == "path" || path.contains(&*r.value);
+        let asked = |r: &WorkRef| &*r.label == "path" || super::link::stands_in(path, r);
         let only_asked = own().all(asked);
         // A line that names a tool is about the tool's call, not about the model call that asked for it.
         let is_tool = self.entry.tool.is_some();

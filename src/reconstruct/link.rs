@@ -121,7 +121,15 @@ fn run_by_two(unit: &str, items: &[&Item]) -> bool {
 
 /// The request's own path names the id: it knew it before, so it cannot have created it (a poll).
 pub fn asks_about(item: &Item, own: &WorkRef) -> bool {
-    own.label.as_ref() == "path" || item.entry.http.as_ref().and_then(|h| h.path.as_deref()).is_some_and(|path| path.contains(&*own.value))
+    own.label.as_ref() == "path" || item.entry.http.as_ref().and_then(|h| h.path.as_deref()).is_some_and(|path| stands_in(path, own))
+}
+
+/// A path holds an id as a whole piece of it; the number a server counts a request by stands in none.
+pub fn stands_in(path: &str, own: &WorkRef) -> bool {
+    let ends = |text: &str| !text.chars().next().is_some_and(char::is_alphanumeric);
+    let begins = |text: &str| !text.chars().next_back().is_some_and(char::is_alphanumeric);
+    let is_counted = own.kind == IdKind::Request && own.scope.is_some();
+    !is_counted && path.match_indices(&*own.value).any(|(at, value)| begins(&path[..at]) && ends(&path[at + value.len()..]))
 }
 
 fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, about: &About<'_>, line_count: &mut dyn FnMut(&str) -> u64) -> Vec<(&'a WorkRef, Weight, LinkRule)> {

@@ -12,6 +12,7 @@ pub mod classify;
 pub mod clocks;
 pub mod critical_path;
 mod document;
+pub mod episodes;
 pub mod executions;
 pub mod fields;
 pub mod item;

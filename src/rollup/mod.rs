@@ -16,7 +16,7 @@ use crate::{
         view::QueryError,
     },
     recognise::Tables,
-    reconstruct::{build, learn::Learned, roles, stretch, summary},
+    reconstruct::{build, episodes, learn::Learned, roles, stretch, summary},
     rollup::recent::Recent,
     store::{LineReader, RowStore, RowWriter, Store},
 };
@@ -196,7 +196,16 @@ impl Rollup {
                 if !done.insert(term_hash(&key)) {
                     continue;
                 }
-                let Some(root) = assembler.root_of(&key)? else { continue };
+                let Some(root) = assembler.root_of(&key)? else {
+                    // A number that several requests bear: which of them there are may have changed.
+                    let episodes = assembler.episodes_of(&key)?;
+                    if !episodes.is_empty() {
+                        self.rows.replace(std::slice::from_ref(&key), &[]).map_err(lines::store)?;
+                        self.rows.remove_below(&episodes::below(&key)).map_err(lines::store)?;
+                        keys.extend(episodes.iter().map(ToString::to_string));
+                    }
+                    continue;
+                };
                 // A tree may leave out units that are too many: they lead to it all the same.
                 if !roots.insert(root.clone()) {
                     continue;

@@ -10,6 +10,7 @@ mod critical_path;
 mod customs;
 mod docs;
 mod emitters;
+mod episodes;
 mod fixtures;
 mod handover;
 mod house;

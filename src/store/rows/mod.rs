@@ -24,6 +24,7 @@ use std::{
     fs,
     hash::BuildHasher,
     io,
+    ops::Bound,
     path::{Path, PathBuf},
     sync::Mutex,
 };
@@ -32,7 +33,7 @@ use tantivy::{
     directory::{Directory, MmapDirectory, RamDirectory},
     index::IndexSettings,
     indexer::{IndexWriterOptions, LogMergePolicy},
-    query::AllQuery,
+    query::{AllQuery, RangeQuery},
     store::{Compressor, ZstdCompressor},
 };
 
@@ -160,6 +161,13 @@ impl RowWriter {
         if self.present.remove(&FxBuildHasher.hash_one(&*term)) {
             self.inner.delete_term(Term::from_field_text(columns::ROOT, &term));
         }
+    }
+
+    /// Removes the rows whose roots begin with a text.
+    pub fn remove_below(&mut self, text: &str) -> Result<(), StoreError> {
+        let bound = |text: &str| Bound::Included(Term::from_field_text(columns::ROOT, &term_text(text)));
+        let range = RangeQuery::new(bound(text), bound(&format!("{text}\u{10ffff}")));
+        self.inner.delete_query(Box::new(range)).map(drop).map_err(|error| self.explain(error))
     }
 
     /// Removes every row; in force with the next commit.
