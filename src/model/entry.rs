@@ -71,6 +71,8 @@ pub struct Entry {
     /// The name of the log it stands in, without rotation suffixes; `service` when the line names none.
     #[serde(skip)]
     pub source: Arc<str>,
+    /// The same for the same text of a record: tells what was written twice.
+    pub fingerprint: u64,
     /// The application's time.
     pub time: Option<Instant>,
     /// The shipper's time, when an envelope states another one.

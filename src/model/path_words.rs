@@ -316,6 +316,8 @@ words! {
         NoTime = "no_time",
         /// A semantic failure was retried.
         SemanticRetry = "semantic_retry",
+        /// Lines stand twice, word for word.
+        RepeatedLines = "repeated_lines",
         /// The same message was executed twice.
         DuplicateDelivery = "duplicate_delivery",
     }

@@ -31,17 +31,17 @@ use std::{
 };
 
 /// Most units of one path.
-pub const MAX_UNITS: usize = 10_000;
+pub const MAX_UNITS: usize = 50_000;
 /// Most lines of one path.
 pub const MAX_LINES: usize = 200_000;
 /// Most lines read of one id: beyond it the id is a hub, its first lines are shown with the count.
-pub const MAX_LINES_OF_ID: usize = 5_000;
+pub const MAX_LINES_OF_ID: usize = 50_000;
 /// Most records that an id may stand on whose name says nothing, to be looked up as work that is handed over.
 const MAX_LINES_ELSEWHERE: u64 = 1_000;
 /// Most steps from any id to its root.
-pub(super) const MAX_CLIMB: usize = 64;
+pub(super) const MAX_CLIMB: usize = MAX_UNITS;
 /// Deepest tree that is followed.
-const MAX_DEPTH: u32 = 256;
+const MAX_DEPTH: u32 = MAX_UNITS as u32;
 
 /// Where lines come from: the index, or memory in tests.
 pub trait LineSource {
@@ -188,7 +188,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
                 self.consider(&key, candidate, relation, depth, &tree, &mut queue, &mut listed_only, &mut neighbours)?;
             }
         }
-        self.note_orphan(root, &mut tree)?;
+        self.note_above(root, &mut tree)?;
         if self.is_run_by_two(root)? {
             let text = format!("{} was run by two services: it is a number of two things, whose lines stand here side by side", display(&tree, root));
             tree.anomalies.push(Anomaly { kind: AnomalyKind::ReusedId, text, lines: Vec::new() });
@@ -267,7 +267,12 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         Ok(())
     }
 
-    fn note_orphan(&mut self, root: &Arc<str>, tree: &mut Tree) -> Result<(), S::Error> {
+    /// What stands above the root: a parent that no line shows, or one that stands below it.
+    fn note_above(&mut self, root: &Arc<str>, tree: &mut Tree) -> Result<(), S::Error> {
+        if let Some(link) = self.parent(root)? {
+            let text = format!("{} is stated to be above {}, below which it stands: a circle, cut here", display(tree, &link.parent), display(tree, root));
+            tree.anomalies.push(Anomaly { kind: AnomalyKind::Cycle, text, lines: link.lines });
+        }
         let parentage = self.parentage(root)?;
         for candidate in &parentage.candidates {
             if candidate.rule == LinkRule::StatedParent && !self.has_own_lines(&candidate.parent)? {

@@ -24,11 +24,11 @@ use crate::{
         values::Line,
     },
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::{
     borrow::Cow,
     collections::BTreeMap,
-    hash::{Hash, Hasher},
+    hash::{BuildHasher, Hash, Hasher},
     sync::Arc,
 };
 
@@ -118,7 +118,9 @@ impl Reader {
         if out.len() == first {
             out.push(Entry { body: Some(mine::head(bare).into()), ..Entry::default() });
         }
+        let fingerprint = FxBuildHasher.hash_one(bare);
         for (sub, entry) in out[first..].iter_mut().enumerate() {
+            entry.fingerprint = fingerprint;
             entry.at = At { file: record.file, start: record.start, sub: sub as u32, line: record.line };
             entry.source = record.source.clone();
         }

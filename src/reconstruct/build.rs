@@ -9,7 +9,7 @@ use crate::{
     model::{
         id::IdKind,
         profile::Profile,
-        trace::{Anomaly, ClockBound, Evidence, LineRef, Neighbour, SpanKind, State, Trace},
+        trace::{Anomaly, AnomalyKind, ClockBound, Evidence, LineRef, Neighbour, SpanKind, State, Trace},
     },
     reconstruct::{
         attempts, document,
@@ -20,7 +20,13 @@ use crate::{
         stamps,
     },
 };
+use rustc_hash::FxHashMap;
 use std::{collections::BTreeMap, sync::Arc};
+
+/// Instants written so finely do not fall on two events of one text by themselves.
+const FINE_NS: i64 = 1_000_000;
+/// Most lines named beside an oddity.
+const MAX_SHOWN: usize = 20;
 
 /// A unit of the tree.
 #[derive(Debug, Clone)]
@@ -50,6 +56,8 @@ pub struct Tree {
     pub units: BTreeMap<Arc<str>, Unit>,
     /// Every line, sorted by [`item::sort`].
     pub items: Vec<Item>,
+    /// Lines that stand twice, word for word, and count once; the other stands in `items`.
+    pub repeated: Vec<LineRef>,
     /// Oddities found while linking.
     pub anomalies: Vec<Anomaly>,
     /// Neighbours that are not part of the path.
@@ -208,7 +216,55 @@ fn awaited(b: &Builder<'_>, span: usize) -> bool {
 pub fn settle(tree: &mut Tree) {
     item::sort(&mut tree.items);
     tree.items.dedup_by(|a, b| a.entry.at == b.entry.at);
+    set_repeated_apart(tree);
+    note_untimed(tree);
     stamps::decide(tree);
+}
+
+/// A record written again by whatever ships or copies logs is no second event: the same text at the same instant, where instants are finer than
+/// a second or the other copies stand in another file.
+fn set_repeated_apart(tree: &mut Tree) {
+    // One file may hold a text twice that another holds twice: the first of one is the first of the other.
+    let mut before: FxHashMap<(u64, u32, u64), u32> = FxHashMap::default();
+    let mut seen: FxHashMap<(u64, u32, u32), (u64, u64)> = FxHashMap::default();
+    let is_repeated = |item: &Item| {
+        let (entry, file) = (&item.entry, item.entry.at.file.0);
+        let is_fine = item.quantum_ns <= FINE_NS;
+        let earlier = before.entry((entry.fingerprint, entry.at.sub, file)).or_insert(0);
+        let count = if is_fine { 0 } else { std::mem::replace(earlier, *earlier + 1) };
+        let first = *seen.entry((entry.fingerprint, entry.at.sub, count)).or_insert((file, entry.at.start));
+        item.time_ns.is_some() && first != (file, entry.at.start)
+    };
+    let repeated: Vec<bool> = tree.items.iter().map(is_repeated).collect();
+    if repeated.iter().all(|r| !r) {
+        return;
+    }
+    let mut is_repeated = repeated.into_iter();
+    let (again, once) = std::mem::take(&mut tree.items).into_iter().partition::<Vec<Item>, _>(|_| is_repeated.next() == Some(true));
+    tree.items = once;
+    let text = format!("{} {} written again, word for word, and {} once", again.len(), words_for(again.len(), "line was", "lines were"), words_for(again.len(), "counts", "count"));
+    let lines = again.iter().take(MAX_SHOWN).map(|item| item.line.clone()).collect();
+    tree.anomalies.push(Anomaly { kind: AnomalyKind::RepeatedLines, text, lines });
+    tree.repeated = again.into_iter().map(|item| item.line).collect();
+}
+
+fn note_untimed(tree: &mut Tree) {
+    let untimed = || tree.items.iter().filter(|item| item.time_ns.is_none());
+    let count = untimed().count();
+    if count == 0 || count == tree.items.len() {
+        return;
+    }
+    let lines = untimed().take(MAX_SHOWN).map(|item| item.line.clone()).collect();
+    let text = format!(
+        "{count} {} no time, or one that cannot be: {} behind the others and in no step",
+        words_for(count, "line has", "lines have"),
+        words_for(count, "it stands", "they stand")
+    );
+    tree.anomalies.push(Anomaly { kind: AnomalyKind::NoTime, text, lines });
+}
+
+fn words_for(count: usize, one: &'static str, many: &'static str) -> &'static str {
+    if count == 1 { one } else { many }
 }
 
 /// Whether a state means that something went wrong.

@@ -81,7 +81,7 @@ pub(super) fn finish(b: &Builder<'_>, root: Option<usize>, attempts: &Attempts) 
         config_versions: distinct(tree.items.iter().filter_map(|i| i.entry.config_version.as_deref().map(str::to_owned))),
         tokens: sums.0,
         cost_usd: sums.1,
-        lines: tree.items.iter().zip(&placed).filter(|(_, p)| p.is_some()).map(|(i, _)| i.line.clone()).collect(),
+        lines: tree.items.iter().zip(&placed).filter(|(_, p)| p.is_some()).map(|(i, _)| i.line.clone()).chain(tree.repeated.iter().cloned()).collect(),
         unplaced: tree.items.iter().zip(&placed).filter(|(_, p)| p.is_none()).map(|(i, _)| i.line.clone()).collect(),
         placed: placements(b),
         possible: Vec::new(),
