@@ -11,7 +11,7 @@ use crate::{
         status::{KeyStatus, Skipped, SourceStatus, Status},
         time::UnixNanos,
     },
-    reconstruct::learn::Learned,
+    reconstruct::{learn::Learned, units},
     source::Sources,
 };
 use std::{
@@ -133,6 +133,7 @@ pub fn tell_learned(source: &mut SourceStatus, learned: &Learned, profile: &Prof
         source.keys = habits.keys.iter().map(|(key, found)| KeyStatus { key: key.clone(), lines: found.lines, read_as: found.uses.keys().cloned().collect() }).collect();
         source.keys.sort_by(|a, b| b.lines.cmp(&a.lines).then_with(|| a.key.cmp(&b.key)));
     }
+    source.decided.extend(profile.units.get(&source.name).map(units::words));
 }
 
 fn take_counts(to: &mut Counters, mine: &Counters) {

@@ -3,7 +3,8 @@
 //! Guarantees: an id is text, never a number (an id beyond 2^53 keeps its digits); hex and UUID values compare without case and
 //! dashes; everything else is exact. Never decides a link: that is `reconstruct`.
 
-use std::borrow::Cow;
+use rustc_hash::FxBuildHasher;
+use std::{borrow::Cow, hash::BuildHasher};
 
 /// What kind of thing an id names, judged by the name it is written under (`reconstruction.md` 2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -69,6 +70,20 @@ impl IdRef {
             return Some(folded.into_owned());
         }
         Some(self.scope.as_ref().map_or_else(|| folded.clone().into_owned(), |scope| format!("{folded}\u{1f}{scope}")))
+    }
+
+    /// How an id of work is made: its prefix and its length, as a hash. `None` for words, numbers and what is short.
+    pub fn make(&self) -> Option<u64> {
+        if matches!(self.kind, IdKind::Group | IdKind::Other) {
+            return None;
+        }
+        let value = &*self.value;
+        let prefix = value.find(['_', '-']).filter(|at| (2..=9).contains(at) && value[..*at].bytes().all(|b| b.is_ascii_lowercase()));
+        let (prefix, rest) = value.split_at(prefix.map_or(0, |at| at + 1));
+        let any = |is: fn(&u8) -> bool| rest.as_bytes().iter().any(is);
+        let is_random = any(u8::is_ascii_alphabetic) && (any(u8::is_ascii_digit) || (any(u8::is_ascii_uppercase) && any(u8::is_ascii_lowercase)));
+        let fits = (8..=64).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+        (fits && is_random).then(|| FxBuildHasher.hash_one((prefix, rest.len())))
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Profile {
     pub version: u64,
     /// By source name: offset of naive times from UTC, seconds east. Absent: unknown, read as UTC.
     pub zones: BTreeMap<String, Zone>,
+    /// By source name: the unit of lengths that are written without one.
+    pub units: BTreeMap<String, Unit>,
     /// By source name: how its lines are read, where that differs from each line by itself.
     pub customs: Arc<BTreeMap<String, Customs>>,
     /// By `service\u{1f}label`: the role the data gave the field, when it differs from what the name says or there is a finding.
@@ -25,6 +27,8 @@ pub struct Profile {
     pub mains: BTreeMap<String, MainField>,
     /// Jobs (`service\u{1f}name`) whose argument is the id of the task they follow.
     pub arguments: BTreeSet<String>,
+    /// Makes of ids (hashes of prefix and length) whose every value is unique, whatever it looks like by itself.
+    pub makes: BTreeSet<u64>,
     /// By route: what is typical.
     pub typical: BTreeMap<String, crate::model::summary::Typical>,
 }
@@ -36,6 +40,17 @@ pub struct Zone {
     pub offset_s: i32,
     /// How many observations agree.
     pub votes: u64,
+}
+
+/// A learned unit of lengths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unit {
+    /// Nanoseconds of one.
+    pub ns: i64,
+    /// Lengths that fit it.
+    pub votes: u64,
+    /// Of as many that could be held against other logs.
+    pub of: u64,
 }
 
 /// The decision on an id field with the numbers that decided it.

@@ -38,13 +38,17 @@ pub use customs::{Counted, UNUSED, customs_id};
 pub use reader::Reader;
 pub use table::{Sample, TableError, Tables};
 
-use crate::model::entry::Entry;
+use crate::model::{entry::Entry, id::canonical};
 
-/// Index terms of every id of an entry: its canonical form, with the scope behind `\u{1f}` when the value is weak.
+/// Index terms of every id of an entry: its canonical form, with the scope behind `\u{1f}` when the value is weak. One that may turn out to be
+/// unique by how the others of its make look has both.
 pub fn terms(entry: &Entry, push: &mut dyn FnMut(String)) {
     for id in &entry.ids {
         if let Some(term) = id.term() {
             push(term);
+        }
+        if id.scope.is_some() && id.make().is_some() {
+            push(canonical(&id.value).into_owned());
         }
     }
 }

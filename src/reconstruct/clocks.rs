@@ -186,7 +186,7 @@ impl<'i> Path<'i> {
         let mut edges = drafts.iter().filter(|d| d.kind == SpanKind::Edge);
         let (Some(edge), None) = (edges.next(), edges.next()) else { return };
         let Some(line) = edge.main.and_then(|i| tree.items.get(i)).filter(|_| edge.evidence == Evidence::Stated) else { return };
-        let rounding = line.entry.duration.map_or(0, |length| length.quantum_ns as i64);
+        let rounding = line.rounding_ns();
         let came = Moment { clock: self.names.clock(line), at_ns: edge.start, quantum_ns: edge.quantum_ns.saturating_add(rounding) };
         for app in drafts.iter().filter(|d| d.kind == SpanKind::App) {
             let lines = app.items.iter().filter_map(|i| tree.items.get(*i)).filter(|i| i.time_ns.is_some());

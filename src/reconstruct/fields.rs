@@ -7,7 +7,7 @@
 use crate::{
     model::{
         entry::Entry,
-        id::{IdKind, IdRelation},
+        id::{IdKind, IdRef, IdRelation},
         profile::{MainField, RoleDecision},
     },
     reconstruct::{learn::hash, roles},
@@ -49,6 +49,8 @@ struct Value {
     lines: u64,
     /// Its first and last line, as written: of one service, so of one zone.
     span: Option<(i64, i64)>,
+    /// How it is made, and whether it is unique by its looks.
+    make: Option<(u64, bool)>,
     /// Hash of the label and of the value of requests that stand beside it.
     requests: Vec<(u64, u64)>,
 }
@@ -75,7 +77,8 @@ impl Value {
 
 impl Fields {
     /// Takes note of a value (its hash) under a label. `asked`: the line's own path names it.
-    pub fn observe(&mut self, service: &str, label: &str, kind: IdKind, value: u64, entry: &Entry, asked: bool) {
+    pub fn observe(&mut self, service: &str, id: &IdRef, value: u64, entry: &Entry, asked: bool) {
+        let (label, kind) = (&*id.label, id.kind);
         if !self.by_service.get(service).is_some_and(|f| f.contains_key(label)) && !self.admit(service, label) {
             return;
         }
@@ -90,6 +93,9 @@ impl Fields {
         let v = field.values.entry(value).or_default();
         v.lines += 1;
         v.widen(entry.time.map(|t| (t.unix_ns, t.unix_ns)));
+        if v.make.is_none() {
+            v.make = id.make().map(|make| (make, id.scope.is_none()));
+        }
         if !asked {
             for other in entry.ids.iter().filter(|o| o.kind == IdKind::Request && o.relation == IdRelation::Own && *o.label != *label) {
                 v.requests.push((hash(&other.label), hash(&other.value)));
@@ -127,6 +133,16 @@ impl Fields {
         self.by_service.iter().flat_map(|(service, fields)| fields.iter().map(move |(label, field)| field.decide(service, label, fields))).collect()
     }
 
+    /// Makes of ids of work of which most values look unique: the others are, too.
+    pub fn makes(&self) -> BTreeSet<u64> {
+        let mut seen: BTreeMap<u64, (usize, usize)> = BTreeMap::new();
+        for (make, is_strong) in self.by_service.values().flat_map(BTreeMap::values).flat_map(|field| field.values.values()).filter_map(|v| v.make) {
+            let (all, strong) = seen.entry(make).or_default();
+            (*all, *strong) = (*all + 1, *strong + usize::from(is_strong));
+        }
+        seen.into_iter().filter(|(_, (all, strong))| strong < all && *strong >= ENOUGH && strong * 10 >= all * 6).map(|(make, _)| make).collect()
+    }
+
     /// By service: the field its lines are about, and the fields that only name what it hands over (`reconstruction.md` 2.4, rule L4).
     pub fn mains(&self) -> BTreeMap<String, MainField> {
         self.by_service.iter().filter_map(|(service, fields)| Some((service.clone(), main(fields)?))).collect()
@@ -146,6 +162,7 @@ impl Field {
             let v = self.values.entry(hash).or_default();
             v.lines += value.lines;
             v.widen(value.span);
+            v.make = v.make.max(value.make);
             v.requests.extend(value.requests);
             v.keep_smallest();
         }

@@ -82,6 +82,8 @@ pub struct Item {
     pub placed_by: Option<PlacedBy>,
     /// Its time is the begin of the length it states.
     pub stamped_at_begin: bool,
+    /// The unit of a length that is written without one, where its source showed it.
+    pub unit_ns: Option<i64>,
 }
 
 impl Item {
@@ -104,7 +106,7 @@ impl Item {
                 if !roles::is_work(kind) {
                     return None;
                 }
-                let key: Arc<str> = roles::unit_key(id)?.into();
+                let key: Arc<str> = roles::unit_key_in(id, profile)?.into();
                 let scope = key.contains('\u{1f}').then(|| id.scope.clone()).flatten();
                 Some(WorkRef { key, kind, relation: id.relation, listed: id.listed, label: id.label.clone(), value: id.value.clone(), scope, standing: standing(&id.label) })
             })
@@ -113,7 +115,8 @@ impl Item {
         let verb = words::verb(&entry);
         let mention = if refs.is_empty() && verb != Verb::None { mention(&entry) } else { None };
         let failed = words::failed(&entry);
-        Self { entry, line, time_ns, shift_ns: 0, quantum_ns, verb, failed, refs, mention, placed_by: None, stamped_at_begin: false }
+        let unit_ns = entry.duration.filter(|length| length.ns.is_none()).and_then(|_| profile.units.get(&*entry.source)).map(|unit| unit.ns);
+        Self { entry, line, time_ns, shift_ns: 0, quantum_ns, verb, failed, refs, mention, placed_by: None, stamped_at_begin: false, unit_ns }
     }
 
     /// Service, else the source's name.
@@ -151,7 +154,15 @@ impl Item {
 
     /// The length the line states, in nanoseconds, when its unit is known.
     pub fn duration_ns(&self) -> Option<i64> {
-        self.entry.duration?.ns
+        let length = self.entry.duration?;
+        length.ns.or_else(|| Some((length.bare * self.unit_ns? as f64).round() as i64))
+    }
+
+    /// How far the length may be rounded, in nanoseconds.
+    pub fn rounding_ns(&self) -> i64 {
+        // How many digits were written is not kept: a thousandth is what logs write.
+        let of = |length: crate::model::time::Length| if length.ns.is_some() { length.quantum_ns as i64 } else { self.unit_ns.unwrap_or(0) / 1_000 };
+        self.entry.duration.map_or(0, of)
     }
 
     /// A stated instant with the source's zone applied.

@@ -10,7 +10,7 @@ use crate::{
         id::{IdKind, IdRelation, is_strong},
         profile::{Profile, RoleDecision, Zone},
     },
-    reconstruct::{arguments::Arguments, fields::Fields, roles},
+    reconstruct::{arguments::Arguments, fields::Fields, roles, units::Lengths},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -24,7 +24,7 @@ const ZONE_SAMPLE: usize = 1_024;
 /// Most (service, label) fields watched.
 const MAX_FIELDS: usize = 4_096;
 /// Version of the compact form.
-const LEARNED_VERSION: u32 = 4;
+const LEARNED_VERSION: u32 = 5;
 /// Most sources whose habits are kept.
 pub const MAX_HABITS: usize = 256;
 
@@ -39,6 +39,7 @@ pub struct Learned {
     zone_lines: BTreeMap<String, BTreeMap<i32, u64>>,
     fields: Fields,
     arguments: Arguments,
+    lengths: Lengths,
     /// By source: what its lines have in common.
     pub habits: BTreeMap<String, Habits>,
 }
@@ -170,6 +171,27 @@ pub(super) fn hash(text: &str) -> u64 {
     hasher.finish().wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29).wrapping_mul(0xD6E8_FEB8_6659_FD93)
 }
 
+/// What is kept of an id in a sample of those with the smallest hashes; `None` when it is none of them.
+pub(super) fn sampled<T: Default>(sample: &mut BTreeMap<u64, T>, id: u64, most: usize) -> Option<&mut T> {
+    if sample.len() >= most && !sample.contains_key(&id) {
+        if sample.last_key_value().is_some_and(|(max, _)| id > *max) {
+            return None;
+        }
+        sample.pop_last();
+    }
+    Some(sample.entry(id).or_default())
+}
+
+/// Joins two such samples.
+pub(super) fn merge_sample<T: Default>(mine: &mut BTreeMap<u64, T>, other: BTreeMap<u64, T>, most: usize, merge: impl Fn(&mut T, T)) {
+    for (id, theirs) in other {
+        merge(mine.entry(id).or_default(), theirs);
+    }
+    while mine.len() > most {
+        mine.pop_last();
+    }
+}
+
 impl Default for Learned {
     fn default() -> Self {
         Self {
@@ -179,6 +201,7 @@ impl Default for Learned {
             zone_lines: BTreeMap::new(),
             fields: Fields::default(),
             arguments: Arguments::default(),
+            lengths: Lengths::default(),
             habits: BTreeMap::new(),
         }
     }
@@ -200,9 +223,10 @@ impl Learned {
             let value = hash(&key);
             if roles::is_work(id.kind) {
                 self.sample_zone(value, entry);
+                self.lengths.observe(value, entry);
             }
             let asked = !polled.is_empty() && polled.contains(&*id.value);
-            self.fields.observe(service, &id.label, id.kind, value, entry, asked);
+            self.fields.observe(service, id, value, entry, asked);
         }
     }
 
@@ -222,17 +246,11 @@ impl Learned {
 
     fn sample_zone(&mut self, value: u64, entry: &Entry) {
         let Some(time) = entry.time else { return };
-        if self.zone_ids.len() >= ZONE_SAMPLE && self.zone_ids.last_key_value().is_some_and(|(max, _)| value > *max) {
-            return;
-        }
-        let seen = self.zone_ids.entry(value).or_default();
+        let Some(seen) = sampled(&mut self.zone_ids, value, ZONE_SAMPLE) else { return };
         if seen.len() < 16 || seen.contains_key(&*entry.source) {
             let s = seen.entry(entry.source.to_string()).or_insert(Seen { first_ns: time.unix_ns, naive: time.naive });
             s.first_ns = s.first_ns.min(time.unix_ns);
             s.naive |= time.naive;
-        }
-        if self.zone_ids.len() > ZONE_SAMPLE {
-            self.zone_ids.pop_last();
         }
     }
 
@@ -252,17 +270,13 @@ impl Learned {
                 self.sources.entry(name).or_default().merge(facts);
             }
         }
-        for (id, seen) in other.zone_ids {
-            let mine = self.zone_ids.entry(id).or_default();
-            for (source, s) in seen {
+        merge_sample(&mut self.zone_ids, other.zone_ids, ZONE_SAMPLE, |mine, theirs| {
+            for (source, s) in theirs {
                 let m = mine.entry(source).or_insert(s);
                 m.first_ns = m.first_ns.min(s.first_ns);
                 m.naive |= s.naive;
             }
-        }
-        while self.zone_ids.len() > ZONE_SAMPLE {
-            self.zone_ids.pop_last();
-        }
+        });
         for (source, votes) in other.zone_lines {
             let mine = self.zone_lines.entry(source).or_default();
             votes.into_iter().for_each(|(offset, n)| *mine.entry(offset).or_default() += n);
@@ -270,6 +284,7 @@ impl Learned {
         self.observe_habits(other.habits);
         self.fields.merge(other.fields);
         self.arguments.merge(other.arguments);
+        self.lengths.merge(other.lengths);
     }
 
     /// Compact form, for the commit.
@@ -285,8 +300,17 @@ impl Learned {
     /// The profile these statistics speak for. Its version is a hash of what it says: equal profiles have equal versions.
     pub fn profile(&self) -> Profile {
         let customs = self.habits.iter().map(|(source, habits)| (source.clone(), habits.customs())).filter(|(_, customs)| !customs.is_empty());
-        let mut profile =
-            Profile { zones: self.zones(), customs: Arc::new(customs.collect()), mains: self.fields.mains(), arguments: self.arguments.decide(), ..Profile::default() };
+        let zones = self.zones();
+        let units = self.lengths.decide(&zones);
+        let mut profile = Profile {
+            zones,
+            units,
+            customs: Arc::new(customs.collect()),
+            mains: self.fields.mains(),
+            makes: self.fields.makes(),
+            arguments: self.arguments.decide(),
+            ..Profile::default()
+        };
         for decision in self.roles() {
             if decision.kind != decision.by_name {
                 profile.roles.insert(roles::role_key(&decision.service, &decision.label), decision);
@@ -341,11 +365,17 @@ fn profile_version(profile: &Profile) -> u64 {
     for (source, zone) in &profile.zones {
         text.push_str(&format!("z{source}\u{1f}{}\n", zone.offset_s));
     }
+    for (source, unit) in &profile.units {
+        text.push_str(&format!("u{source}\u{1f}{}\n", unit.ns));
+    }
     for (key, role) in &profile.roles {
         text.push_str(&format!("r{key}\u{1f}{:?}\n", role.kind));
     }
     for (service, main) in &profile.mains {
         text.push_str(&format!("m{service}\u{1f}{}\u{1f}{:?}\n", main.label, main.handed));
+    }
+    for make in &profile.makes {
+        text.push_str(&format!("i{make}\n"));
     }
     for job in &profile.arguments {
         text.push_str(&format!("a{job}\n"));

@@ -62,11 +62,22 @@ pub fn unit_key(id: &IdRef) -> Option<String> {
     id.scope.as_ref().map(|scope| format!("{folded}\u{1f}{scope}"))
 }
 
+/// The same where most ids of this make look unique, so that this one is, too: of random words of eleven letters and digits one in seven holds no digit.
+pub fn unit_key_in(id: &IdRef, profile: &Profile) -> Option<String> {
+    let is_made_so = || !profile.makes.is_empty() && id.make().is_some_and(|make| profile.makes.contains(&make));
+    if id.scope.is_some() && !is_nil(&id.value) && is_made_so() {
+        return Some(canonical(&id.value).into_owned());
+    }
+    unit_key(id)
+}
+
 /// The keys under which an entry may be looked for: its work ids, requests first, then ids that no name says anything of, which other lines may know
 /// as work.
 pub fn keys_to_find(entry: &Entry) -> Vec<String> {
     let may_be_work = |id: &IdRef| is_work(id.kind) || (id.kind == IdKind::Other && is_strong(&id.value, false));
     let mut keys: Vec<(u8, String)> = entry.ids.iter().filter(|id| may_be_work(id)).filter_map(|id| Some((level(id.kind), unit_key(id)?))).collect();
+    let bare = |id: &&IdRef| id.scope.is_some() && id.make().is_some();
+    keys.extend(entry.ids.iter().filter(bare).map(|id| (level(id.kind), canonical(&id.value).into_owned())));
     keys.sort();
     keys.dedup_by(|a, b| a.1 == b.1);
     keys.into_iter().map(|(_, key)| key).collect()

@@ -6,17 +6,17 @@
 use crate::{
     model::{
         entry::NEVER_ANSWERED,
-        id::IdKind,
+        id::{IdKind, IdRelation},
         profile::Profile,
         trace::{Anomaly, AnomalyKind, Evidence, LineRef, Outcome, SpanKind},
     },
     reconstruct::{
         build::{Tree, Unit},
-        classify,
+        calls, classify,
         executions::{self, Execution},
-        item::Item,
+        item::{Item, WorkRef},
         link::ParentLink,
-        visits,
+        roles, visits,
         words::{self, Verb},
     },
 };
@@ -152,7 +152,7 @@ pub fn stated(item: &Item, profile: &Profile) -> Option<Stated> {
 
 /// Spans of every unit of the tree, with their parents.
 pub fn build<'a>(tree: &'a Tree, profile: &'a Profile) -> Builder<'a> {
-    let owner = tree.items.iter().map(|item| owner_of(item, tree)).collect();
+    let owner = owners(tree);
     let mut b = Builder { tree, profile, spans: Vec::new(), anomalies: Vec::new(), owner, missing: Vec::new() };
     // Depth order: a parent's spans exist before its children look for them.
     let mut order: Vec<&Unit> = tree.units.values().collect();
@@ -166,15 +166,39 @@ pub fn build<'a>(tree: &'a Tree, profile: &'a Profile) -> Builder<'a> {
         let indexes = by_unit.get(&unit.key).map_or(&[][..], Vec::as_slice);
         match unit.kind {
             IdKind::Task => executions::task_spans(&mut b, unit, indexes),
-            IdKind::Call => call_spans(&mut b, unit, indexes, SpanKind::ModelCall),
-            IdKind::Tool => call_spans(&mut b, unit, indexes, SpanKind::Tool),
+            IdKind::Call => calls::call_spans(&mut b, unit, indexes, SpanKind::ModelCall),
+            IdKind::Tool => calls::call_spans(&mut b, unit, indexes, SpanKind::Tool),
             _ => span_unit(&mut b, unit, indexes),
         }
     }
     b
 }
 
-/// The unit of a line: its subject when that is in the tree, else any own id of it that is.
+/// The unit of each line. One that names two of the uppermost (a request and the trace it opens) is of the one its service speaks of elsewhere.
+fn owners(tree: &Tree) -> Vec<Option<Arc<str>>> {
+    let uppermost = |item: &'_ Item| -> Vec<Arc<str>> {
+        let is_upper = |r: &&WorkRef| roles::level(r.kind) == 0 && r.relation == IdRelation::Own && !r.listed && tree.units.contains_key(&r.key);
+        item.refs.iter().filter(is_upper).map(|r| r.key.clone()).collect()
+    };
+    let mut spoken_of: BTreeMap<(&str, Arc<str>), u32> = BTreeMap::new();
+    for item in &tree.items {
+        if let [only] = &uppermost(item)[..] {
+            *spoken_of.entry((item.service(), only.clone())).or_default() += 1;
+        }
+    }
+    let of = |item| {
+        let owner = owner_of(item, tree)?;
+        let among = uppermost(item);
+        if among.len() < 2 || !among.contains(&owner) {
+            return Some(owner);
+        }
+        let count = |key: &Arc<str>| spoken_of.get(&(item.service(), key.clone())).copied().unwrap_or(0);
+        among.into_iter().max_by_key(|key| (count(key), *key == owner))
+    };
+    tree.items.iter().map(of).collect()
+}
+
+/// The unit of a line by itself: its subject when that is in the tree, else any own id of it that is.
 fn owner_of(item: &Item, tree: &Tree) -> Option<Arc<str>> {
     if let Some(subject) = item.subject()
         && tree.units.contains_key(&subject.key)
@@ -305,43 +329,6 @@ fn containing(b: &Builder<'_>, unit: &str, start: i64, end: i64) -> Option<usize
             (!matches!(d.kind, SpanKind::Edge), shared >= 0, d.start <= start, shared, std::cmp::Reverse(*i))
         })
         .map(|(i, _)| i)
-}
-
-/// Spans of a call or tool call: a line that states its interval, else begin and end lines, else nothing but lines.
-fn call_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize], kind: SpanKind) {
-    let tree = b.tree;
-    let parent_unit = unit.parent.as_ref().map_or_else(|| unit.key.clone(), |p| p.parent.clone());
-    let best = indexes
-        .iter()
-        .copied()
-        .filter_map(|i| stated(&tree.items[i], b.profile).map(|s| (i, s)))
-        .max_by_key(|(i, s)| (s.evidence == Evidence::Stated, s.end - s.start, std::cmp::Reverse(*i)));
-    let kind_of = |i: usize| line_kind(&tree.items[i]).unwrap_or(kind);
-    let mut draft = if let Some((index, s)) = best {
-        let mut d = Draft::of(kind_of(index), unit, &tree.items[index], index, s.start, s.end, s.evidence);
-        d.outcome = outcome(&tree.items[index]);
-        d
-    } else {
-        let begin = indexes.iter().copied().find(|i| tree.items[*i].verb.is_start());
-        let end = indexes.iter().rev().copied().find(|i| tree.items[*i].verb.is_terminal());
-        let Some((first, last)) = bounds(tree, indexes) else { return };
-        let paired = begin.is_some() && end.is_some() && begin != end;
-        // One line without a length is a mention; a lone begin is a call that never came back.
-        if !paired && (first == last && begin.is_none()) {
-            return;
-        }
-        let main = end.or(begin).unwrap_or(indexes[0]);
-        let mut d = Draft::of(kind_of(main), unit, &tree.items[main], main, first, last, if paired { Evidence::Paired } else { Evidence::Observed });
-        d.unfinished = begin.is_some() && end.is_none();
-        d.outcome = end.map_or(Outcome::Unknown, |i| outcome(&tree.items[i]));
-        d
-    };
-    let main = draft.main.unwrap_or(indexes[0]);
-    draft.name = step_title(&tree.items[main], draft.kind);
-    draft.attempt = tree.items[main].entry.attempt.as_ref().map(|a| a.number);
-    draft.items = indexes.to_vec();
-    draft.parent = parent_at(b, &parent_unit, draft.start, draft.end);
-    b.spans.push(draft);
 }
 
 /// A unit with a span id: stated, paired or observed; its kind by what its lines say, a visit when it is in another service.

@@ -32,6 +32,9 @@ pub(super) fn root_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
     for index in all {
         visits.entry(b.tree.items[index].service().to_owned()).or_default().push(index);
     }
+    // A service that knows a trace inside a request by its calls alone made those calls and nothing else.
+    let owned = |i: &usize| indexes.contains(i);
+    visits.retain(|service, lines| unit.kind != IdKind::Trace || unit.parent.is_none() || lines.iter().any(owned) || !makes_calls(b, service));
     for indexes in visits.into_values() {
         let (access, rest): (Vec<usize>, Vec<usize>) = indexes.iter().partition(|i| is_access(&b.tree.items[**i], b.profile));
         let edge_like = rest.is_empty();
@@ -49,6 +52,12 @@ pub(super) fn root_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
             visit_spans(b, unit, &rest, &access);
         }
     }
+}
+
+/// Lines of the service state the length of calls.
+fn makes_calls(b: &Builder<'_>, service: &str) -> bool {
+    let is_call = |i: usize| b.owner[i].as_ref().and_then(|o| b.tree.units.get(o)).is_some_and(|u| u.kind == IdKind::Call);
+    (0..b.tree.items.len()).any(|i| b.tree.items[i].service() == service && is_call(i) && stated(&b.tree.items[i], b.profile).is_some())
 }
 
 /// A line under a deeper unit that was written by whoever made that unit (a hand-over), not by the unit's own worker.

@@ -78,7 +78,7 @@ fn strong_verb(word: &str) -> Option<Verb> {
         | "dispatched" | "dispatching" | "delayed" | "pushed" | "handed" | "spawned" | "deferred" => Verb::Queue,
         "finish" | "finished" | "finishes" | "done" | "end" | "ended" | "ends" | "complete" | "completed" | "completes" | "succeed" | "succeeded" | "succeeds" | "success"
         | "successfully" | "exit" | "exited" | "exits" | "took" | "answered" | "responded" | "handled" | "returned" | "executed" | "processed" | "stored" | "ok" | "stop"
-        | "stopped" | "closed" | "sent" | "delivered" | "acked" => Verb::End,
+        | "stopped" | "closed" | "sent" | "delivered" | "acked" | "served" => Verb::End,
         "fail" | "failed" | "fails" | "failure" | "failing" | "error" | "errored" | "abort" | "aborted" | "aborting" | "timeout" | "timedout" | "rejected" | "raised"
         | "exception" | "crashed" | "panicked" | "cancelled" | "canceled" | "killed" => Verb::Fail,
         "retry" | "retrying" | "retried" | "backoff" | "retryable" | "requeued" | "requeueing" => Verb::Retry,

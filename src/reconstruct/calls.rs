@@ -1,0 +1,126 @@
+//! Spans of a model or tool call that has an id of its own: one, or one for each attempt that its lines tell of.
+//!
+//! Guarantees: an attempt that failed is drawn where its line says so and never again by the length of the whole; the attempts of a call follow each
+//! other. What lies between them `attempts` tells. A lone mention of a call is no span.
+
+use crate::{
+    model::trace::{Evidence, Outcome, SpanKind},
+    reconstruct::{
+        build::{Tree, Unit},
+        item::Item,
+        spans::{Builder, Draft, Stated, bounds, line_kind, outcome, parent_at, stated, step_title},
+        words::Verb,
+    },
+};
+
+/// What is told of one failure twice is told at once.
+const AT_ONCE_NS: i64 = 50_000_000;
+
+/// Spans of a call or tool call: a line that states its interval, else begin and end lines, else nothing but lines.
+pub(super) fn call_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize], kind: SpanKind) {
+    let parent_unit = unit.parent.as_ref().map_or_else(|| unit.key.clone(), |p| p.parent.clone());
+    let Some(mut whole) = whole(b, unit, indexes, kind) else { return };
+    let main = whole.main.unwrap_or(indexes[0]);
+    whole.name = step_title(&b.tree.items[main], whole.kind);
+    whole.attempt = b.tree.items[main].entry.attempt.as_ref().map(|a| a.number);
+    whole.items = indexes.to_vec();
+    whole.parent = parent_at(b, &parent_unit, whole.start, whole.end);
+    let attempts = attempts(b, &whole, indexes);
+    b.spans.extend(if attempts.len() < 2 { vec![whole] } else { attempts });
+}
+
+fn whole(b: &Builder<'_>, unit: &Unit, indexes: &[usize], kind: SpanKind) -> Option<Draft> {
+    let tree = b.tree;
+    let best = indexes
+        .iter()
+        .copied()
+        .filter_map(|i| stated(&tree.items[i], b.profile).map(|s| (i, s)))
+        .max_by_key(|(i, s)| (s.evidence == Evidence::Stated, s.end - s.start, std::cmp::Reverse(*i)));
+    let kind_of = |i: usize| line_kind(&tree.items[i]).unwrap_or(kind);
+    if let Some((index, s)) = best {
+        let mut d = Draft::of(kind_of(index), unit, &tree.items[index], index, s.start, s.end, s.evidence);
+        d.outcome = outcome(&tree.items[index]);
+        return Some(d);
+    }
+    let begin = indexes.iter().copied().find(|i| tree.items[*i].verb.is_start());
+    let end = indexes.iter().rev().copied().find(|i| tree.items[*i].verb.is_terminal());
+    let (first, last) = bounds(tree, indexes)?;
+    let paired = begin.is_some() && end.is_some() && begin != end;
+    // One line without a length is a mention; a lone begin is a call that never came back.
+    if !paired && (first == last && begin.is_none()) {
+        return None;
+    }
+    let main = end.or(begin).unwrap_or(indexes[0]);
+    let mut d = Draft::of(kind_of(main), unit, &tree.items[main], main, first, last, if paired { Evidence::Paired } else { Evidence::Observed });
+    d.unfinished = begin.is_some() && end.is_none();
+    d.outcome = end.map_or(Outcome::Unknown, |i| outcome(&tree.items[i]));
+    Some(d)
+}
+
+/// One span an attempt, where lines of the call tell of attempts that failed before its end; fewer than two when they do not.
+fn attempts(b: &Builder<'_>, whole: &Draft, indexes: &[usize]) -> Vec<Draft> {
+    let tree = b.tree;
+    let mut order: Vec<usize> = indexes.iter().copied().filter(|i| tree.items[*i].time_ns.is_some()).collect();
+    order.sort_by_key(|i| (tree.items[*i].time_ns, tree.items[*i].verb.causal_rank(), tree.items[*i].line.clone()));
+    let Some((begin, last)) = bounds(tree, &order) else { return Vec::new() };
+    let (begin, end) = (begin.min(whole.start), last.max(whole.end));
+    let mut out: Vec<Draft> = Vec::new();
+    for index in order.iter().copied().filter(|i| tells_of_a_failed_attempt(&tree.items[*i])) {
+        let (item, at) = (&tree.items[index], tree.items[index].time_ns.unwrap_or_default());
+        let own = stated(item, b.profile);
+        // What reaches back behind an attempt that failed is the length of them all.
+        if out.last().is_some_and(|before| own.is_some_and(|s| s.start + AT_ONCE_NS < before.end) || (own.is_none() && at - before.end <= AT_ONCE_NS)) {
+            continue;
+        }
+        let from = out.last().map_or(begin, |before| before.end);
+        let interval = own.unwrap_or(Stated { start: from, end: at, evidence: Evidence::Assumed });
+        out.push(attempt(whole, tree, index, Stated { start: interval.start.max(from), ..interval }));
+    }
+    let Some(from) = out.last().map(|before| before.end) else { return out };
+    // The last one ended the call: by a line of its own, or as the whole did.
+    let is_last = |i: &usize| !tells_of_a_failed_attempt(&tree.items[*i]) && tree.items[*i].verb.is_terminal() && tree.items[*i].time_ns.is_some_and(|t| t > from);
+    let ends: Vec<usize> = order.iter().copied().filter(is_last).collect();
+    let says_most = |i: &&usize| (line_kind(&tree.items[**i]).is_some(), tree.items[**i].entry.attempt.is_some(), std::cmp::Reverse(**i));
+    if let Some(index) = ends.iter().max_by_key(says_most).copied().filter(|i| !tree.items[*i].failed || end - from > AT_ONCE_NS) {
+        let own = stated(&tree.items[index], b.profile).filter(|s| s.start >= from);
+        let at = tree.items[index].time_ns.unwrap_or(end);
+        out.push(attempt(whole, tree, index, own.unwrap_or(Stated { start: from, end: at, evidence: Evidence::Assumed })));
+    }
+    // A line that tells of none of them stands with the last that began before it.
+    for index in order.into_iter().filter(|i| !out.iter().any(|d| d.main == Some(*i))).collect::<Vec<_>>() {
+        let at = tree.items[index].time_ns;
+        let place = out.iter().rposition(|d| at.is_some_and(|t| d.start <= t)).unwrap_or(0);
+        out[place].items.push(index);
+    }
+    out.iter_mut().for_each(|d| d.items.sort_unstable());
+    out
+}
+
+fn attempt(whole: &Draft, tree: &Tree, index: usize, interval: Stated) -> Draft {
+    let item = &tree.items[index];
+    let kind = line_kind(item).unwrap_or(whole.kind);
+    let named = line_kind(item).is_some();
+    Draft {
+        kind,
+        name: if named { step_title(item, kind) } else { whole.name.clone() },
+        service: item.service().to_owned(),
+        host: item.entry.host.as_deref().map(str::to_owned),
+        start: interval.start.min(interval.end),
+        end: interval.end,
+        evidence: interval.evidence,
+        unfinished: false,
+        outcome: outcome(item),
+        attempt: item.entry.attempt.as_ref().map(|a| a.number),
+        status: item.entry.http.as_ref().and_then(|h| h.status),
+        items: vec![index],
+        main: Some(index),
+        quantum_ns: item.quantum_ns,
+        ..whole.clone()
+    }
+}
+
+/// It failed, and says which attempt it was, or that there will be another.
+fn tells_of_a_failed_attempt(item: &Item) -> bool {
+    let says_bad = item.failed || matches!(item.verb, Verb::Fail | Verb::Retry);
+    says_bad && (item.verb == Verb::Retry || item.entry.attempt.is_some())
+}
