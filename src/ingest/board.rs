@@ -134,6 +134,9 @@ pub fn tell_learned(source: &mut SourceStatus, learned: &Learned, profile: &Prof
         source.keys.sort_by(|a, b| b.lines.cmp(&a.lines).then_with(|| a.key.cmp(&b.key)));
     }
     source.decided.extend(profile.units.get(&source.name).map(units::words));
+    if profile.begins.contains(&source.name) {
+        source.decided.push("lines that state a length are written as it begins: only so do the steps hold what names them as its parent".into());
+    }
 }
 
 fn take_counts(to: &mut Counters, mine: &Counters) {

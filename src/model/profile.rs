@@ -19,6 +19,8 @@ pub struct Profile {
     pub zones: BTreeMap<String, Zone>,
     /// By source name: the unit of lengths that are written without one.
     pub units: BTreeMap<String, Unit>,
+    /// Names of sources whose lines are written as what they state the length of begins.
+    pub begins: BTreeSet<String>,
     /// By source name: how its lines are read, where that differs from each line by itself.
     pub customs: Arc<BTreeMap<String, Customs>>,
     /// By `service\u{1f}label`: the role the data gave the field, when it differs from what the name says or there is a finding.

@@ -96,10 +96,10 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         self.blocks.clear();
     }
 
-    /// The key of the root of a unit; `None` when no line has the unit as a work id.
+    /// The key of the root of a unit; `None` when no line is about the unit: what others only name as their parent has no path.
     pub fn root_of(&mut self, term: &str) -> Result<Option<Arc<str>>, S::Error> {
         let start: Arc<str> = term.into();
-        if self.fetch(&start)?.items.is_empty() {
+        if !self.has_own_lines(&start)? {
             return Ok(None);
         }
         let mut seen: FxHashSet<Arc<str>> = FxHashSet::default();
@@ -276,7 +276,9 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         let parentage = self.parentage(root)?;
         for candidate in &parentage.candidates {
             if candidate.rule == LinkRule::StatedParent && !self.has_own_lines(&candidate.parent)? {
-                let text = format!("{} names a parent that no line shows: {}", display(tree, root), candidate.parent.replace('\u{1f}', " "));
+                let fetched = self.fetch(&candidate.parent)?;
+                let written = naming(&fetched.items, &candidate.parent).map_or_else(|| candidate.parent.replace('\u{1f}', " "), |r| r.value.to_string());
+                let text = format!("{} names a parent that no line shows: {written}", display(tree, root));
                 tree.anomalies.push(Anomaly { kind: AnomalyKind::Orphan, text, lines: candidate.lines.clone() });
             }
         }

@@ -141,7 +141,7 @@ fn step(b: &mut Builder<'_>, last: usize, next: usize, out: &mut Attempts) {
     d.outcome = Outcome::Ok;
     d.status = None;
     d.main = None;
-    b.spans.push(d);
+    b.draw(d);
 }
 
 /// A line that says itself that a fallback answered.

@@ -17,7 +17,6 @@ use crate::{
         link::ParentLink,
         roles,
         spans::{self, Builder, Draft},
-        stamps,
     },
 };
 use rustc_hash::FxHashMap;
@@ -68,9 +67,9 @@ pub struct Tree {
 
 impl Tree {
     /// The source that holds most of the unit's own work lines (starts, ends, lengths): where its worker writes.
-    pub fn main_source(&self, unit: &str) -> Option<&Arc<str>> {
+    pub(super) fn main_source(&self, unit: &str, naming: &[usize]) -> Option<&Arc<str>> {
         let mut counts: BTreeMap<&Arc<str>, (u32, u32)> = BTreeMap::new();
-        for item in self.items.iter().filter(|i| i.reference(unit).is_some_and(|r| r.relation == crate::model::id::IdRelation::Own)) {
+        for item in naming.iter().map(|i| &self.items[*i]).filter(|i| i.reference(unit).is_some_and(|r| r.relation == crate::model::id::IdRelation::Own)) {
             let alone = !item.refs.iter().any(|r| &*r.key != unit && r.relation == crate::model::id::IdRelation::Own && roles::level(r.kind) == 0);
             let works = item.verb.is_start() || item.verb.is_terminal();
             let c = counts.entry(&item.entry.source).or_default();
@@ -152,6 +151,7 @@ fn order_spans(b: &mut Builder<'_>) -> Vec<usize> {
     for d in &mut b.spans {
         d.parent = d.parent.map(|p| new_index[p]);
     }
+    b.reindex();
     new_index
 }
 
@@ -163,20 +163,32 @@ fn lines_of(b: &Builder<'_>, span: usize) -> Vec<LineRef> {
 fn mark_blocking(b: &mut Builder<'_>, root: usize) {
     let root_end = b.spans[root].end;
     let slack = 2 * b.spans[root].quantum_ns + 5_000_000;
+    let by_itself: Vec<bool> = (0..b.spans.len()).map(|i| i == root || !is_handed_over(b, i) || awaited(b, i)).collect();
+    // What hangs under work that nobody waits for is not waited for either.
+    let mut known: Vec<Option<bool>> = vec![None; b.spans.len()];
     for i in 0..b.spans.len() {
-        let mut blocking = true;
-        let mut cursor = Some(i);
-        for _ in 0..512 {
-            let Some(at) = cursor else { break };
-            let d = &b.spans[at];
-            if at != root && (d.kind == SpanKind::Task || matches!(d.kind, SpanKind::QueueWait | SpanKind::ScheduledDelay) || is_task_retry(b, at)) && !awaited(b, at) {
-                blocking = false;
+        let (mut path, mut cursor, mut found) = (Vec::new(), Some(i), true);
+        while let Some(at) = cursor.filter(|_| path.len() <= b.spans.len()) {
+            if let Some(above) = known[at] {
+                found = above;
                 break;
             }
-            cursor = d.parent;
+            path.push(at);
+            if !by_itself[at] {
+                found = false;
+                break;
+            }
+            cursor = b.spans[at].parent;
         }
-        b.spans[i].blocking = blocking && b.spans[i].start < root_end.saturating_add(slack);
+        path.into_iter().for_each(|at| known[at] = Some(found));
     }
+    for (d, known) in b.spans.iter_mut().zip(known) {
+        d.blocking = known == Some(true) && d.start < root_end.saturating_add(slack);
+    }
+}
+
+fn is_handed_over(b: &Builder<'_>, span: usize) -> bool {
+    matches!(b.spans[span].kind, SpanKind::Task | SpanKind::QueueWait | SpanKind::ScheduledDelay) || is_task_retry(b, span)
 }
 
 fn is_task_retry(b: &Builder<'_>, span: usize) -> bool {
@@ -195,7 +207,8 @@ fn model_wait(b: &Builder<'_>, span: usize) -> bool {
 fn awaited(b: &Builder<'_>, span: usize) -> bool {
     let d = &b.spans[span];
     let Some(parent) = d.parent.map(|p| &b.spans[p]) else { return true };
-    let last_end = b.spans.iter().filter(|t| t.unit == d.unit && t.kind == SpanKind::Task).map(|t| t.end).max().unwrap_or(d.end);
+    let runs = b.spans_of(&d.unit).iter().map(|i| &b.spans[*i]).filter(|t| t.kind == SpanKind::Task);
+    let last_end = runs.map(|t| t.end).max().unwrap_or(d.end);
     // Clocks of other hosts may stand off; one quantum of either is no argument.
     let slack = 2 * parent.quantum_ns.max(d.quantum_ns);
     if parent.kind == SpanKind::Tool || parent.kind == SpanKind::HttpCall {
@@ -204,7 +217,7 @@ fn awaited(b: &Builder<'_>, span: usize) -> bool {
     if parent.end + slack < last_end {
         return false;
     }
-    b.tree.items.iter().enumerate().any(|(i, item)| {
+    b.naming(&d.unit).iter().map(|i| (*i, &b.tree.items[*i])).any(|(i, item)| {
         item.time_ns.is_some_and(|t| t + slack >= last_end && t <= parent.end + slack)
             && item.reference(&d.unit).is_some()
             && (b.owner[i].as_deref() == Some(&*parent.unit) || item.service() == parent.service)
@@ -218,7 +231,6 @@ pub fn settle(tree: &mut Tree) {
     tree.items.dedup_by(|a, b| a.entry.at == b.entry.at);
     set_repeated_apart(tree);
     note_untimed(tree);
-    stamps::decide(tree);
 }
 
 /// A record written again by whatever ships or copies logs is no second event: the same text at the same instant, where instants are finer than

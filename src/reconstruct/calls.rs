@@ -26,7 +26,8 @@ pub(super) fn call_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize], ki
     whole.items = indexes.to_vec();
     whole.parent = parent_at(b, &parent_unit, whole.start, whole.end);
     let attempts = attempts(b, &whole, indexes);
-    b.spans.extend(if attempts.len() < 2 { vec![whole] } else { attempts });
+    let drawn = if attempts.len() < 2 { vec![whole] } else { attempts };
+    drawn.into_iter().for_each(|d| b.draw(d));
 }
 
 fn whole(b: &Builder<'_>, unit: &Unit, indexes: &[usize], kind: SpanKind) -> Option<Draft> {

@@ -54,7 +54,7 @@ pub fn is_enqueue(b: &Builder<'_>, unit: &Unit, item: &Item) -> bool {
         return false;
     }
     let foreign = item.refs.iter().any(|r| r.key != unit.key && r.relation == IdRelation::Own && matches!(r.kind, IdKind::Request | IdKind::Trace | IdKind::Task | IdKind::Tool));
-    foreign && b.tree.main_source(&unit.key).is_none_or(|main| **main != *item.entry.source)
+    foreign && b.main_source(&unit.key).is_none_or(|main| **main != *item.entry.source)
 }
 
 /// Spans of a task: queue wait, runs, waits between runs.
@@ -62,10 +62,10 @@ pub fn task_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
     let tree = b.tree;
     let (enqueues, mut work): (Vec<usize>, Vec<usize>) = indexes.iter().partition(|i| is_enqueue(b, unit, &tree.items[**i]));
     // Lines owned by another unit that hand this one over (`fanned out`, `mail handed over`).
-    let mut handed: Vec<usize> = tree
-        .items
+    let mut handed: Vec<usize> = b
+        .naming(&unit.key)
         .iter()
-        .enumerate()
+        .map(|i| (*i, &tree.items[*i]))
         .filter(|(i, item)| b.owner[*i].as_ref().is_some_and(|o| *o != unit.key) && item.reference(&unit.key).is_some_and(|r| r.relation != IdRelation::Parent && !polls(item, r)))
         .map(|(i, _)| i)
         .filter(|i| tree.items[*i].reference(&unit.key).is_some_and(|r| r.relation == IdRelation::Child || hands_over(&tree.items[*i])))
@@ -238,7 +238,7 @@ fn draw_runs(b: &mut Builder<'_>, unit: &Unit, runs: &[Execution], handed: &[usi
         } else if let Some(previous) = drawn.last().copied() {
             between(b, unit, &d, &runs[n - 1], previous, main);
         }
-        b.spans.push(d);
+        b.draw(d);
         drawn.push(b.spans.len() - 1);
     }
     drawn
@@ -302,7 +302,7 @@ fn queue_wait(b: &mut Builder<'_>, unit: &Unit, run: &spans::Draft, enqueued: &[
             let mut d = spans::wait_draft(SpanKind::ScheduledDelay, unit, item, index, start, until, Evidence::Stated);
             decorate_wait(&mut d, run, "scheduled delay");
             d.stated_wait_ns = Some(delay);
-            b.spans.push(d);
+            b.draw(d);
             start = until;
         }
     }
@@ -311,7 +311,7 @@ fn queue_wait(b: &mut Builder<'_>, unit: &Unit, run: &spans::Draft, enqueued: &[
     if let Some(first) = run.items.first() {
         d.items.push(*first);
     }
-    b.spans.push(d);
+    b.draw(d);
 }
 
 /// When a task that names its parent was handed over at the latest: at the end of the parent's run, if that was over before it began. The wait is longer than
@@ -365,7 +365,7 @@ fn between(b: &mut Builder<'_>, unit: &Unit, run: &spans::Draft, before: &Execut
                     p.outcome = Outcome::Unknown;
                 }
             }
-            b.spans.push(d);
+            b.draw(d);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         trace::{LineRef, PlacedBy},
     },
     reconstruct::{
-        arguments, roles,
+        arguments, roles, stamps,
         words::{self, Verb},
     },
 };
@@ -116,7 +116,8 @@ impl Item {
         let mention = if refs.is_empty() && verb != Verb::None { mention(&entry) } else { None };
         let failed = words::failed(&entry);
         let unit_ns = entry.duration.filter(|length| length.ns.is_none()).and_then(|_| profile.units.get(&*entry.source)).map(|unit| unit.ns);
-        Self { entry, line, time_ns, shift_ns: 0, quantum_ns, verb, failed, refs, mention, placed_by: None, stamped_at_begin: false, unit_ns }
+        let stamped_at_begin = profile.begins.contains(&*entry.source) && stamps::is_open(&entry, verb);
+        Self { entry, line, time_ns, shift_ns: 0, quantum_ns, verb, failed, refs, mention, placed_by: None, stamped_at_begin, unit_ns }
     }
 
     /// Service, else the source's name.

@@ -10,7 +10,7 @@ use crate::{
         id::{IdKind, IdRelation, is_strong},
         profile::{Profile, RoleDecision, Zone},
     },
-    reconstruct::{arguments::Arguments, fields::Fields, roles, units::Lengths},
+    reconstruct::{arguments::Arguments, fields::Fields, roles, stamps::Stamps, units::Lengths},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -40,6 +40,7 @@ pub struct Learned {
     fields: Fields,
     arguments: Arguments,
     lengths: Lengths,
+    stamps: Stamps,
     /// By source: what its lines have in common.
     pub habits: BTreeMap<String, Habits>,
 }
@@ -202,6 +203,7 @@ impl Default for Learned {
             fields: Fields::default(),
             arguments: Arguments::default(),
             lengths: Lengths::default(),
+            stamps: Stamps::default(),
             habits: BTreeMap::new(),
         }
     }
@@ -212,6 +214,7 @@ impl Learned {
     pub fn observe(&mut self, entry: &Entry) {
         self.observe_source(entry);
         self.arguments.observe(entry);
+        self.stamps.observe(entry);
         let service: &str = entry.service.as_deref().unwrap_or(&entry.source);
         let polled = entry.http.as_ref().and_then(|h| h.path.as_deref()).unwrap_or("");
         for id in &entry.ids {
@@ -285,6 +288,7 @@ impl Learned {
         self.fields.merge(other.fields);
         self.arguments.merge(other.arguments);
         self.lengths.merge(other.lengths);
+        self.stamps.merge(other.stamps);
     }
 
     /// Compact form, for the commit.
@@ -304,6 +308,7 @@ impl Learned {
         let units = self.lengths.decide(&zones);
         let mut profile = Profile {
             zones,
+            begins: self.stamps.decide(&units),
             units,
             customs: Arc::new(customs.collect()),
             mains: self.fields.mains(),
@@ -367,6 +372,9 @@ fn profile_version(profile: &Profile) -> u64 {
     }
     for (source, unit) in &profile.units {
         text.push_str(&format!("u{source}\u{1f}{}\n", unit.ns));
+    }
+    for source in &profile.begins {
+        text.push_str(&format!("b{source}\n"));
     }
     for (key, role) in &profile.roles {
         text.push_str(&format!("r{key}\u{1f}{:?}\n", role.kind));

@@ -129,7 +129,7 @@ pub fn stands_in(path: &str, own: &WorkRef) -> bool {
     let ends = |text: &str| !text.chars().next().is_some_and(char::is_alphanumeric);
     let begins = |text: &str| !text.chars().next_back().is_some_and(char::is_alphanumeric);
     let is_counted = own.kind == IdKind::Request && own.scope.is_some();
-    !is_counted && path.match_indices(&*own.value).any(|(at, value)| begins(&path[..at]) && ends(&path[at + value.len()..]))
+    own.value.len() <= path.len() && !is_counted && path.match_indices(&*own.value).any(|(at, value)| begins(&path[..at]) && ends(&path[at + value.len()..]))
 }
 
 fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, about: &About<'_>, line_count: &mut dyn FnMut(&str) -> u64) -> Vec<(&'a WorkRef, Weight, LinkRule)> {

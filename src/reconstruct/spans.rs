@@ -20,6 +20,7 @@ use crate::{
         words::{self, Verb},
     },
 };
+use rustc_hash::FxHashMap;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// A span before it gets its name in the document.
@@ -114,6 +115,59 @@ pub struct Builder<'a> {
     pub owner: Vec<Option<Arc<str>>>,
     /// Stages handed over and never seen: unit key.
     pub missing: Vec<Arc<str>>,
+    /// Spans by unit.
+    by_unit: FxHashMap<Arc<str>, Vec<usize>>,
+    /// Items that name a unit of the tree, by unit.
+    naming: FxHashMap<Arc<str>, Vec<usize>>,
+    /// The source in which a task's worker writes, by task.
+    main_sources: FxHashMap<Arc<str>, Arc<str>>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(tree: &'a Tree, profile: &'a Profile) -> Self {
+        let mut naming: FxHashMap<Arc<str>, Vec<usize>> = FxHashMap::default();
+        for (index, item) in tree.items.iter().enumerate() {
+            for r in item.refs.iter().filter(|r| tree.units.contains_key(&r.key)) {
+                let lines = naming.entry(r.key.clone()).or_default();
+                if lines.last() != Some(&index) {
+                    lines.push(index);
+                }
+            }
+        }
+        let tasks = tree.units.values().filter(|u| u.kind == IdKind::Task);
+        let main_sources = tasks.filter_map(|u| Some((u.key.clone(), tree.main_source(&u.key, naming.get(&u.key)?)?.clone()))).collect();
+        let (owner, by_unit) = (owners(tree), FxHashMap::default());
+        Self { tree, profile, spans: Vec::new(), anomalies: Vec::new(), owner, missing: Vec::new(), by_unit, naming, main_sources }
+    }
+
+    /// Adds a span.
+    pub(super) fn draw(&mut self, draft: Draft) {
+        self.by_unit.entry(draft.unit.clone()).or_default().push(self.spans.len());
+        self.spans.push(draft);
+    }
+
+    /// To be called after spans were put in another order.
+    pub(super) fn reindex(&mut self) {
+        self.by_unit.clear();
+        for (index, d) in self.spans.iter().enumerate() {
+            self.by_unit.entry(d.unit.clone()).or_default().push(index);
+        }
+    }
+
+    /// Spans of a unit, in their order.
+    pub fn spans_of(&self, unit: &str) -> &[usize] {
+        self.by_unit.get(unit).map_or(&[], Vec::as_slice)
+    }
+
+    /// Items that name a unit, in their order.
+    pub fn naming(&self, unit: &str) -> &[usize] {
+        self.naming.get(unit).map_or(&[], Vec::as_slice)
+    }
+
+    /// The source in which a task's worker writes.
+    pub fn main_source(&self, task: &str) -> Option<&Arc<str>> {
+        self.main_sources.get(task)
+    }
 }
 
 /// The interval one line states by itself.
@@ -152,8 +206,7 @@ pub fn stated(item: &Item, profile: &Profile) -> Option<Stated> {
 
 /// Spans of every unit of the tree, with their parents.
 pub fn build<'a>(tree: &'a Tree, profile: &'a Profile) -> Builder<'a> {
-    let owner = owners(tree);
-    let mut b = Builder { tree, profile, spans: Vec::new(), anomalies: Vec::new(), owner, missing: Vec::new() };
+    let mut b = Builder::new(tree, profile);
     // Depth order: a parent's spans exist before its children look for them.
     let mut order: Vec<&Unit> = tree.units.values().collect();
     order.sort_by(|x, y| (x.depth, &x.key).cmp(&(y.depth, &y.key)));
@@ -259,7 +312,7 @@ pub fn line_span(b: &mut Builder<'_>, unit: &Unit, index: usize) -> bool {
     d.outcome = outcome(item);
     d.attempt = item.entry.attempt.as_ref().map(|a| a.number);
     d.parent = parent_at(b, &unit.key, d.start, d.end);
-    b.spans.push(d);
+    b.draw(d);
     true
 }
 
@@ -318,10 +371,10 @@ pub fn parent_at(b: &Builder<'_>, unit: &str, start: i64, end: i64) -> Option<us
 }
 
 fn containing(b: &Builder<'_>, unit: &str, start: i64, end: i64) -> Option<usize> {
-    b.spans
+    b.spans_of(unit)
         .iter()
-        .enumerate()
-        .filter(|(_, d)| &*d.unit == unit && !d.kind.is_wait() && !matches!(d.kind, SpanKind::DbWrite))
+        .map(|i| (*i, &b.spans[*i]))
+        .filter(|(_, d)| !d.kind.is_wait() && !matches!(d.kind, SpanKind::DbWrite))
         // A single step is a parent only of what happened inside it.
         .filter(|(_, d)| !matches!(d.kind, SpanKind::ModelCall | SpanKind::Tool | SpanKind::HttpCall) || (d.start <= start && end <= d.end))
         .max_by_key(|(i, d)| {
@@ -359,7 +412,7 @@ fn span_unit(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
     } else {
         step_title(&tree.items[main], d.kind)
     };
-    b.spans.push(d);
+    b.draw(d);
 }
 
 /// A stated duration and a pair of lines that differ by more than two quanta and 1 %: the stated one is kept, the conflict told.
@@ -380,7 +433,7 @@ fn conflict(b: &mut Builder<'_>, indexes: &[usize], s: Stated, pair: Option<(i64
 
 /// Convenience for neighbours: executions of a task already drawn.
 pub fn executions_of(b: &Builder<'_>, unit: &str) -> Vec<usize> {
-    b.spans.iter().enumerate().filter(|(_, d)| d.kind == SpanKind::Task && &*d.unit == unit).map(|(i, _)| i).collect()
+    b.spans_of(unit).iter().copied().filter(|i| b.spans[*i].kind == SpanKind::Task).collect()
 }
 
 /// A draft of a task execution.

@@ -1,53 +1,181 @@
 //! Whether the time of a line that states a length is the begin or the end of what it is about (`reconstruction.md` section 3).
 //!
 //! Told by containment: a span that another names as its parent holds it. Read the right way, the intervals of parents hold those of their
-//! children; read the wrong way they do not. Guarantees: lines whose words say begin or end are not touched; without many pairs that agree
-//! the time stays the end.
+//! children; read the wrong way they do not. Guarantees: order-free and mergeable (parents with the smallest hashes, bounded by the constants
+//! below); lines whose words say begin or end, and access records, are not touched; without many pairs of one log that agree the time stays the end.
 
-use crate::reconstruct::{build::Tree, item::Item, words::Verb};
-use rustc_hash::FxHashMap;
-use std::sync::Arc;
+use crate::{
+    model::{
+        entry::Entry,
+        id::{IdKind, IdRef, IdRelation},
+        profile::Unit,
+    },
+    reconstruct::{
+        learn::{hash, merge_sample, sampled},
+        roles,
+        words::{self, Verb},
+    },
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
+/// Parents sampled: those with the smallest hashes.
+const SAMPLE: usize = 1_024;
+/// Children kept of one.
+const MAX_CHILDREN: usize = 4;
 /// Fewest pairs of a parent and a child that may decide.
 const PAIRS: usize = 20;
 /// Of so many parents: the children of one may all have been begun after it had answered.
 const PARENTS: usize = 5;
 
-/// Marks the lines of a tree whose time is a begin.
-pub fn decide(tree: &mut Tree) {
-    let open =
-        |item: &Item| item.verb == Verb::None && item.time_ns.is_some() && item.entry.started.is_none() && item.entry.ended.is_none() && item.duration_ns().is_some_and(|d| d > 0);
-    let mut of_unit: FxHashMap<Arc<str>, usize> = FxHashMap::default();
-    for (index, item) in tree.items.iter().enumerate().filter(|(_, item)| open(item)) {
-        if let Some(subject) = item.subject() {
-            let longest = of_unit.entry(subject.key.clone()).or_insert(index);
-            if item.duration_ns() > tree.items[*longest].duration_ns() {
-                *longest = index;
-            }
-        }
+/// Its time may be either.
+pub fn is_open(entry: &Entry, verb: Verb) -> bool {
+    let is_access = entry.http.as_ref().is_some_and(|http| http.access || http.status.is_some());
+    verb == Verb::None && !is_access && entry.time.is_some() && entry.started.is_none() && entry.ended.is_none() && entry.duration.is_some()
+}
+
+/// A length beside the time it is written at: in nanoseconds, or in whatever its log writes lengths in.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+struct Mark {
+    at_ns: i64,
+    quantum_ns: i64,
+    length: f64,
+    is_ns: bool,
+}
+
+impl Mark {
+    fn of(entry: &Entry) -> Option<Self> {
+        let (time, length) = (entry.time?, entry.duration?);
+        let (is_ns, value) = (length.ns.is_some(), length.ns.map_or(length.bare, |ns| ns as f64));
+        (value > 0.0 && value.is_finite()).then_some(Self { at_ns: time.unix_ns, quantum_ns: time.quantum_ns as i64, length: value, is_ns })
     }
-    let pairs: Vec<(&usize, &usize)> = of_unit.iter().filter_map(|(key, child)| Some((of_unit.get(&tree.units.get(key)?.parent.as_ref()?.parent)?, child))).collect();
-    let mut parents: Vec<usize> = pairs.iter().map(|(parent, _)| **parent).collect();
-    parents.sort_unstable();
-    parents.dedup();
-    let (mut begins, mut ends, mut all) = (0, 0, 0);
-    for (parent, child) in pairs {
-        let (parent, child) = (&tree.items[*parent], &tree.items[*child]);
-        all += 1;
-        begins += usize::from(holds(parent, child, true));
-        ends += usize::from(holds(parent, child, false));
-    }
-    if all >= PAIRS && parents.len() >= PARENTS && begins * 10 >= all * 9 && ends * 2 <= all {
-        tree.items.iter_mut().filter(|item| open(item)).for_each(|item| item.stamped_at_begin = true);
+
+    fn interval(&self, unit: Option<&Unit>, at_begin: bool) -> Option<(f64, f64)> {
+        let length = if self.is_ns { self.length } else { self.length * unit?.ns as f64 };
+        let at = self.at_ns as f64;
+        Some(if at_begin { (at, at + length) } else { (at - length, at) })
     }
 }
 
-fn holds(parent: &Item, child: &Item, at_begin: bool) -> bool {
-    let interval = |item: &Item| {
-        let (at, length) = (item.time_ns.unwrap_or_default(), item.duration_ns().unwrap_or_default());
-        if at_begin { (at, at.saturating_add(length)) } else { (at.saturating_sub(length), at) }
-    };
-    let ((from, to), (inner_from, inner_to)) = (interval(parent), interval(child));
-    let slack = 2 * parent.quantum_ns.max(child.quantum_ns) + to.saturating_sub(from) / 100;
-    inner_from >= from.saturating_sub(slack) && inner_to <= to.saturating_add(slack)
+/// What one log shows of a parent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Family {
+    own: Option<Mark>,
+    children: Vec<Mark>,
+}
+
+impl Family {
+    fn merge(&mut self, other: Self) {
+        let longer = |a: &Mark, b: &Mark| (a.length, b.at_ns) > (b.length, a.at_ns);
+        if other.own.is_some_and(|new| self.own.is_none_or(|known| longer(&new, &known))) {
+            self.own = other.own;
+        }
+        self.children.extend(other.children);
+        self.children.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+        self.children.dedup();
+        self.children.truncate(MAX_CHILDREN);
+    }
+}
+
+/// The sample: parent → log → what it shows.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Stamps {
+    families: BTreeMap<u64, BTreeMap<String, Family>>,
+}
+
+impl Stamps {
+    /// Takes note of a line that states a length and names what it is part of, or what is part of it.
+    pub fn observe(&mut self, entry: &Entry) {
+        let is_work = |id: &&IdRef| roles::is_work(id.kind) && !id.listed && matches!(id.relation, IdRelation::Own | IdRelation::Parent);
+        let names_spans = entry.duration.is_some() && entry.ids.iter().any(|id| id.kind == IdKind::Span || id.relation == IdRelation::Parent);
+        let Some(mark) = Mark::of(entry).filter(|_| names_spans && is_open(entry, words::verb(entry))) else { return };
+        for id in entry.ids.iter().filter(is_work) {
+            let Some(key) = roles::unit_key(id) else { continue };
+            let is_own = id.relation == IdRelation::Own;
+            let family = if is_own { Family { own: Some(mark), children: Vec::new() } } else { Family { own: None, children: vec![mark] } };
+            if let Some(logs) = sampled(&mut self.families, hash(&key), SAMPLE) {
+                logs.entry(entry.source.to_string()).or_default().merge(family);
+            }
+        }
+    }
+
+    /// Takes in what another reader of other lines saw.
+    pub fn merge(&mut self, other: Self) {
+        merge_sample(&mut self.families, other.families, SAMPLE, |mine, theirs| {
+            for (source, family) in theirs {
+                mine.entry(source).or_default().merge(family);
+            }
+        });
+    }
+
+    /// The logs whose lines are written as what they are about begins.
+    pub fn decide(&self, units: &BTreeMap<String, Unit>) -> BTreeSet<String> {
+        let mut votes: BTreeMap<&str, (usize, usize, usize, usize)> = BTreeMap::new();
+        for (source, family) in self.families.values().flatten() {
+            let Some(own) = family.own.filter(|_| !family.children.is_empty()) else { continue };
+            let unit = units.get(source);
+            let (parents, all, begins, ends) = votes.entry(source).or_default();
+            *parents += 1;
+            for child in &family.children {
+                *all += 1;
+                *begins += usize::from(holds(&own, child, unit, true));
+                *ends += usize::from(holds(&own, child, unit, false));
+            }
+        }
+        let at_begin = |(parents, all, begins, ends): &(usize, usize, usize, usize)| *all >= PAIRS && *parents >= PARENTS && begins * 10 >= all * 9 && ends * 2 <= *all;
+        votes.into_iter().filter(|(_, votes)| at_begin(votes)).map(|(source, _)| source.to_owned()).collect()
+    }
+}
+
+fn holds(parent: &Mark, child: &Mark, unit: Option<&Unit>, at_begin: bool) -> bool {
+    let Some(((from, to), (inner_from, inner_to))) = parent.interval(unit, at_begin).zip(child.interval(unit, at_begin)) else { return false };
+    let slack = 2.0 * parent.quantum_ns.max(child.quantum_ns) as f64 + (to - from) / 100.0;
+    inner_from >= from - slack && inner_to <= to + slack
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::{Instant, Length};
+
+    fn id(label: &str, relation: IdRelation, n: u64) -> IdRef {
+        IdRef { kind: IdKind::Span, relation, label: label.into(), value: format!("{:016x}", 0x00f0_67aa_0ba9_02b0 + n * 7_919).into(), scope: None, listed: false }
+    }
+
+    /// Requests of a span and one inside it, with their times written at the begin or at the end.
+    fn lines(requests: u64, at_begin: bool) -> Vec<Entry> {
+        let span = |n: u64, from_ms: i64, length_ms: i64, parent: Option<u64>| {
+            let at = if at_begin { from_ms } else { from_ms + length_ms };
+            let mut ids = vec![id("span_id", IdRelation::Own, n)];
+            ids.extend(parent.map(|p| id("parent_span_id", IdRelation::Parent, p)));
+            let time = Some(Instant { unix_ns: at * 1_000_000, quantum_ns: 1_000_000, naive: false });
+            Entry { source: "spans".into(), time, body: Some("compose".into()), duration: Some(Length::known(length_ms * 1_000_000, 1_000_000)), ids, ..Entry::default() }
+        };
+        (0..requests).flat_map(|n| [span(n * 2, n as i64 * 1_000, 200, None), span(n * 2 + 1, n as i64 * 1_000 + 20, 120, Some(n * 2))]).collect()
+    }
+
+    fn learned(lines: &[Entry]) -> Stamps {
+        let mut out = Stamps::default();
+        lines.iter().for_each(|entry| out.observe(entry));
+        out
+    }
+
+    #[test]
+    fn times_are_begins_where_parents_hold_their_children_only_so() {
+        assert_eq!(learned(&lines(20, true)).decide(&BTreeMap::new()), BTreeSet::from(["spans".to_owned()]));
+        assert_eq!(learned(&lines(20, false)).decide(&BTreeMap::new()), BTreeSet::new());
+        assert_eq!(learned(&lines(19, true)).decide(&BTreeMap::new()), BTreeSet::new());
+    }
+
+    #[test]
+    fn halves_merge_to_the_whole_in_either_order() {
+        let all = lines(20, true);
+        let (evens, odds): (Vec<_>, Vec<_>) = all.iter().cloned().enumerate().partition(|(n, _)| n % 2 == 0);
+        let half = |lines: &[(usize, Entry)]| learned(&lines.iter().map(|(_, entry)| entry.clone()).collect::<Vec<_>>());
+        for (first, second) in [(&evens, &odds), (&odds, &evens)] {
+            let mut merged = half(first);
+            merged.merge(half(second));
+            assert_eq!(merged.families, learned(&all).families);
+        }
+    }
 }

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 pub(super) fn root_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
     // Lines of the request that name a child unit vouch for the request's service being at work.
     let mut visits: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    let child_lines = b.tree.items.iter().enumerate().filter(|(i, item)| {
+    let child_lines = b.naming(&unit.key).iter().map(|i| (*i, &b.tree.items[*i])).filter(|(i, item)| {
         b.owner[*i].as_ref().is_some_and(|o| o != &unit.key) && item.reference(&unit.key).is_some_and(|r| r.relation == IdRelation::Own) && is_makers_line(b, item, *i)
     });
     let all: Vec<usize> = indexes.iter().copied().chain(child_lines.map(|(i, _)| i)).collect();
@@ -45,7 +45,7 @@ pub(super) fn root_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
                     let mut d = Draft::of(SpanKind::Edge, unit, item, index, s.start, s.end, s.evidence);
                     d.name = route::of_item(item).unwrap_or_else(|| "request".into());
                     d.outcome = outcome(item);
-                    b.spans.push(d);
+                    b.draw(d);
                 }
             }
         } else {
@@ -94,6 +94,9 @@ fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize
     // Of several, those with a status are the answers; else the one that covers the most.
     if closing.iter().any(|i| has_status(&tree.items[*i])) {
         closing.retain(|i| has_status(&tree.items[*i]));
+    } else if closing.is_empty() && access.is_empty() && rest.len() == 1 && plain.len() == 1 {
+        // All that the service says of the request is how long it took.
+        closing.extend(plain.first().filter(|i| stated(&tree.items[**i], b.profile).is_some()));
     } else if closing.len() > 1 {
         closing = closing.into_iter().max_by_key(|i| stated(&tree.items[*i], b.profile).map(|s| s.end - s.start)).into_iter().collect();
     }
@@ -101,7 +104,7 @@ fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize
     closing.retain(|i| covers_most(tree, b.profile, *i, first, last, closing_count(rest, access)));
     let service = tree.items[timed[0]].service();
     let of_visit = |item: &Item| item.service() == service && !has_status(item) && item.reference(&unit.key).is_some_and(|r| r.relation == IdRelation::Own);
-    let said: Vec<usize> = (0..tree.items.len()).filter(|i| of_visit(&tree.items[*i])).collect();
+    let said: Vec<usize> = b.naming(&unit.key).iter().copied().filter(|i| of_visit(&tree.items[*i])).collect();
     let begin = plain.iter().copied().find(|i| tree.items[*i].verb.is_start() || opens(&tree.items[*i]));
     let name = rest.iter().chain(access).find_map(|i| route::of_item(&tree.items[*i]));
     if closing.is_empty() {
@@ -150,7 +153,7 @@ fn finish_visit(b: &mut Builder<'_>, mut d: Draft, (lines, said): (&[usize], &[u
     d.items.extend(lines.iter().copied().filter(|i| Some(*i) != d.main));
     d.items.sort_unstable();
     d.items.dedup();
-    b.spans.push(d);
+    b.draw(d);
 }
 
 /// A status is sent before a stream is: what the lines of a visit say after it counts. The caller is gone, or the last thing said before
@@ -235,7 +238,7 @@ fn overlap(a: &Draft, c: &Draft) -> i64 {
 
 /// The visit of a unit that best covers an interval; of the given service when it has one there.
 fn visit_at(b: &Builder<'_>, unit: &str, service: Option<&str>, start: i64, end: i64) -> Option<usize> {
-    let candidates = b.spans.iter().enumerate().filter(|(_, d)| matches!(d.kind, SpanKind::App | SpanKind::Edge | SpanKind::Task) && &*d.unit == unit);
+    let candidates = b.spans_of(unit).iter().map(|i| (*i, &b.spans[*i])).filter(|(_, d)| matches!(d.kind, SpanKind::App | SpanKind::Edge | SpanKind::Task));
     candidates
         .max_by_key(|(i, d)| {
             let shared = (d.end.min(end) - d.start.max(start)).max(-1);

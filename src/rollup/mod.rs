@@ -10,7 +10,7 @@ use crate::{
     ingest::{Committed, Touched, positions, term_hash},
     model::{entry::Entry, profile::Profile},
     query::{
-        assemble::{Assembler, LineSource, Place},
+        assemble::{Assembler, LineSource, MAX_LINES_OF_ID, Place},
         engine,
         lines::{self, IndexLines, Lineages},
         view::QueryError,
@@ -52,6 +52,8 @@ pub struct Rollup {
     /// Ends a long rebuilding: the rows stay behind, and the next start rebuilds them.
     stop: Arc<AtomicBool>,
     interrupted: bool,
+    /// Ids on more lines than a path takes of one, whose row stands: a further line changes nothing of it.
+    hubs: FxHashSet<u64>,
 }
 
 impl Rollup {
@@ -68,7 +70,8 @@ impl Rollup {
         // Rows of the same profile that are only behind: the records committed since are known by their positions.
         let behind = stamp.filter(|s| s.1 == profile.version).and_then(|_| serde_json::from_str::<BTreeMap<u64, u64>>(built.positions()).ok());
         let (any, generation) = (built.count() > 0, reader.generation());
-        let mut rollup = Self { store, rows, tables, recent: Recent::new(RECENT_BYTES, empty), any, profile, stale: false, generation, stop, interrupted: false };
+        let mut rollup =
+            Self { store, rows, tables, recent: Recent::new(RECENT_BYTES, empty), any, profile, stale: false, generation, stop, interrupted: false, hubs: FxHashSet::default() };
         match behind {
             _ if fresh => {}
             Some(positions) => rollup.catch_up(&reader, &learned, &positions)?,
@@ -150,6 +153,7 @@ impl Rollup {
     /// Rebuilds every row from the stored lines.
     fn rebuild(&mut self, reader: &LineReader, learned: &Learned) -> Result<(), QueryError> {
         self.rows.clear().map_err(lines::store)?;
+        self.hubs.clear();
         self.any = false;
         self.recent = Recent::new(RECENT_BYTES, true);
         let lineages = lines::lineages(reader.checkpoint());
@@ -193,8 +197,12 @@ impl Rollup {
             }
             let mut keys: VecDeque<String> = recent::unpack(record).iter().flat_map(roles::keys_to_find).collect();
             while let Some(key) = keys.pop_front() {
-                if !done.insert(term_hash(&key)) {
+                let hash = term_hash(&key);
+                if !done.insert(hash) || self.hubs.contains(&hash) {
                     continue;
+                }
+                if source.count(&key) > MAX_LINES_OF_ID as u64 {
+                    self.hubs.insert(hash);
                 }
                 let Some(root) = assembler.root_of(&key)? else {
                     // A number that several requests bear: which of them there are may have changed.

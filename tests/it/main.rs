@@ -3,6 +3,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a helper of a test stops at the first surprise, as the test does")]
 
 mod bad_input;
+mod bad_paths;
 mod cli;
 mod clocks;
 mod crash;
