@@ -22,6 +22,10 @@ const ENOUGH: u64 = 8;
 const ENOUGH_LENGTHS: u32 = 3;
 /// Units of bare durations with their nanoseconds.
 pub const UNITS: [(&str, f64); 4] = [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9)];
+/// Words of the severities.
+const MILD_TO_SEVERE: [&str; 6] = ["trace", "debug", "info", "warn", "error", "fatal"];
+/// What small numbers are taken for.
+const SYSLOG: [&str; 8] = ["0=fatal", "1=fatal", "2=fatal", "3=error", "4=warn", "5=info", "6=info", "7=debug"];
 /// A clock of a log covers no more than this, in seconds: two years. Birthdays and validities do.
 const LONGEST_LOG_S: i64 = 2 * 366 * 86_400;
 
@@ -204,6 +208,13 @@ impl Habits {
         }
     }
 
+    /// Counts the word that stood beside such a number.
+    pub fn level_word(&mut self, key: &str, number: i64, word: &str) {
+        if let Some(seen) = self.watch(key) {
+            bump(&mut seen.words, &format!("{number}={word}"), 1, MAX_WORDS);
+        }
+    }
+
     /// What it all speaks for.
     pub fn customs(&self) -> Customs {
         let mut out = Customs::default();
@@ -212,7 +223,7 @@ impl Habits {
         self.decide(Lack::Level, "level", "values that are words of a severity", Watched::is_level, &mut out);
         self.decide(Lack::Message, "message", "values of several words", Watched::is_message, &mut out);
         self.decide_units(&mut out);
-        out.scale = self.scale().map(str::to_owned);
+        out.scale = self.scale().map(str::to_owned).or_else(|| self.taught_scale(&mut out.why));
         out
     }
 
@@ -283,6 +294,33 @@ impl Habits {
             return Some("slog");
         }
         (self.levels.keys().all(|n| (1..=24).contains(n)) && most == 9).then_some("otel")
+    }
+}
+
+impl Habits {
+    /// A scale of the logger's own: its numbers with the words that stand beside them, as far as each has one, when they rise or fall
+    /// together. Syslog's needs no teaching.
+    fn taught_scale(&self, why: &mut Vec<String>) -> Option<String> {
+        let mut words: BTreeMap<&str, Vec<(&str, u64)>> = BTreeMap::new();
+        let pairs = self.watched.values().flat_map(|seen| &seen.words).filter_map(|(pair, n)| pair.split_once('=').map(|(number, word)| (number, word, *n)));
+        pairs.for_each(|(number, word, n)| words.entry(number).or_default().push((word, n)));
+        let total = |counts: &[(&str, u64)]| counts.iter().map(|(_, n)| n).sum::<u64>();
+        if words.values().map(|counts| total(counts)).sum::<u64>() < ENOUGH {
+            return None;
+        }
+        let firm = |(number, counts): (&&str, &Vec<(&str, u64)>)| {
+            let (word, n) = counts.iter().max_by_key(|(_, n)| *n)?;
+            (*n * 10 >= total(counts) * 9).then(|| format!("{number}={word}"))
+        };
+        let known: Vec<String> = words.iter().filter_map(firm).collect();
+        let ranks: Vec<usize> = known.iter().filter_map(|pair| MILD_TO_SEVERE.iter().position(|word| pair.ends_with(&format!("={word}")))).collect();
+        let differ = ranks.windows(2).any(|pair| pair[0] != pair[1]);
+        let is_syslog = known.iter().all(|pair| SYSLOG.contains(&pair.as_str()));
+        if !differ || is_syslog || !(ranks.is_sorted() || ranks.iter().rev().is_sorted()) {
+            return None;
+        }
+        why.push(format!("numbers of the severity mean what the words beside them say: {}", known.join(", ")));
+        Some(known.join(" "))
     }
 }
 
@@ -492,6 +530,21 @@ mod tests {
         assert_eq!(scale(&[(-4, 3), (0, 20), (8, 1)]), Some("slog"));
         assert_eq!(scale(&[(9, 20), (13, 2), (17, 1)]), Some("otel"));
         assert_eq!(scale(&[(6, 20), (3, 1)]), None);
+    }
+
+    #[test]
+    fn small_numbers_mean_what_the_words_beside_them_say_when_both_rise_or_fall() {
+        let scale = |pairs: &[(i64, &str, u64)]| {
+            let mut habits = Habits::default();
+            pairs.iter().for_each(|(number, word, n)| (0..*n).for_each(|_| habits.level_word("level", *number, word)));
+            habits.customs().scale
+        };
+        assert_eq!(scale(&[(3, "info", 8), (1, "warn", 2), (4, "debug", 1), (0, "error", 1), (0, "fatal", 1)]), Some("1=warn 3=info 4=debug".to_owned()));
+        assert_eq!(scale(&[(2, "info", 8), (3, "warn", 2), (4, "error", 1)]), Some("2=info 3=warn 4=error".to_owned()));
+        assert_eq!(scale(&[(6, "info", 8), (4, "warn", 2), (3, "error", 1)]), None, "syslog's");
+        assert_eq!(scale(&[(1, "info", 8), (2, "error", 2), (3, "debug", 1)]), None, "a kind of line, no scale");
+        assert_eq!(scale(&[(2, "info", 20)]), None);
+        assert_eq!(scale(&[(2, "info", 2), (3, "warn", 2)]), None);
     }
 
     #[test]

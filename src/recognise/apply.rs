@@ -3,16 +3,20 @@
 //! Guarantees: a pure function of the leaves, the plan and the source's name. Absent stays absent.
 
 use crate::{
-    model::entry::{Entry, Severity},
+    model::{
+        entry::{Entry, Severity},
+        id::is_strong,
+    },
     recognise::{
         escapes, facets,
         ids::{self, Ids},
         instant, mine,
+        plan::{AFTER_NAMES, Candidate},
         role::Role,
         scan::{self, Kind},
         severity::{self, Scale},
         table::Tables,
-        values::{Line, instant_of, scalar},
+        values::{Line, scalar},
     },
 };
 use std::borrow::Cow;
@@ -31,7 +35,7 @@ pub fn fill(line: &Line<'_, '_>, tables: &Tables, entry: &mut Entry) {
     }
     let mut found = Ids { list: std::mem::take(&mut entry.ids) };
     let service: Box<str> = entry.service.clone().unwrap_or_else(|| (*entry.source).into());
-    facets::fill(line, entry);
+    facets::fill(line, &tables.common, entry);
     ids::of_fields(line, &service, &tables.common, &mut found);
     if let Some(path) = line.text(Role::Path) {
         mine::path_ids(&path, &tables.common, &mut found);
@@ -71,7 +75,7 @@ pub fn from_text(entry: &mut Entry, tables: &Tables, service: &str) {
 fn time(line: &Line<'_, '_>, entry: &mut Entry) {
     let mut chosen = None;
     for (c, leaf) in line.candidates(Role::Time) {
-        if let Some(found) = instant_of(leaf) {
+        if let Some(found) = line.instant_at(c.leaf) {
             entry.time = Some(found);
             chosen = Some(c.leaf);
             break;
@@ -80,7 +84,7 @@ fn time(line: &Line<'_, '_>, entry: &mut Entry) {
             entry.reading.time_out_of_range = true;
         }
     }
-    if let Some(received) = line.candidates(Role::Received).filter(|(c, _)| Some(c.leaf) != chosen).find_map(|(_, l)| instant_of(l)) {
+    if let Some(received) = line.candidates(Role::Received).filter(|(c, _)| Some(c.leaf) != chosen).find_map(|(c, _)| line.instant_at(c.leaf)) {
         entry.received = Some(received);
     }
     entry.started = line.instant(Role::Started);
@@ -92,7 +96,7 @@ fn time(line: &Line<'_, '_>, entry: &mut Entry) {
     if let Some(time) = entry.time.filter(|t| t.quantum_ns >= 1_000_000_000)
         && let Some(finer) = line
             .candidates(Role::Time)
-            .filter_map(|(_, l)| instant_of(l))
+            .filter_map(|(c, _)| line.instant_at(c.leaf))
             .find(|f| f.quantum_ns < time.quantum_ns && f.unix_ns.div_euclid(1_000_000_000) == time.unix_ns.div_euclid(1_000_000_000))
     {
         entry.time = Some(finer);
@@ -100,12 +104,17 @@ fn time(line: &Line<'_, '_>, entry: &mut Entry) {
 }
 
 fn severity_of(line: &Line<'_, '_>) -> Option<Severity> {
-    let scale = line.convention.and_then(|v| v.scale.as_deref()).and_then(Scale::of_word).or(line.scale);
+    let scale = line.convention.and_then(|v| v.scale.as_deref()).and_then(Scale::of_word);
     let found = line.candidates(Role::Level).find_map(|(_, leaf)| {
         let text = scalar(leaf)?;
         let text = text.trim();
         match text.parse::<i64>() {
-            Ok(number) => severity::of_number(number, scale.unwrap_or_else(|| guess_scale(number))),
+            Ok(number) => {
+                // Small numbers rise in some loggers and fall in others: a word beside one says more.
+                let word = if scale.is_none() && severity::SMALL.contains(&number) { line.plan.level_word(line.leaves) } else { None };
+                let taught = || line.scale.filter(|taught| taught.covers(number));
+                word.or_else(|| severity::of_number(number, scale.or_else(taught).unwrap_or_else(|| guess_scale(number))))
+            }
             Err(_) => severity::of_word(text),
         }
     });
@@ -145,12 +154,15 @@ fn body(line: &Line<'_, '_>, entry: &mut Entry) -> Option<u16> {
     None
 }
 
-/// What was handed to a logger as a list: a text, perhaps objects behind it. More texts than one are a list of something, unless a
+/// What was handed to a logger as a list: a text, perhaps objects and numbers behind it. More texts than one are a list of something, unless a
 /// convention says that the text stands there.
 fn first_text(raw: &str, explicit: bool) -> Option<String> {
     let elements = scan::elements(raw, MAX_LISTED);
     let (first, rest) = elements.split_first()?;
-    let is_text = first.0 == Kind::Str && !first.1.trim().is_empty() && (explicit || rest.iter().all(|(kind, _)| *kind == Kind::Object));
+    // Texts may fill the holes of the first one (`%s`); a number behind it is never another text.
+    let texts = rest.iter().filter(|(kind, _)| *kind == Kind::Str).count();
+    let holes = first.1.as_bytes().windows(2).filter(|pair| pair[0] == b'%' && matches!(pair[1], b's' | b'o' | b'O' | b'j' | b'd' | b'i' | b'f' | b'c')).count();
+    let is_text = first.0 == Kind::Str && !first.1.trim().is_empty() && (explicit || texts <= holes);
     is_text.then(|| escapes::unescape(first.1))
 }
 
@@ -159,6 +171,15 @@ pub fn listed<'a>(line: &Line<'a, '_>) -> Vec<&'a str> {
     let list = line.candidates(Role::Message).map(|(_, leaf)| leaf).find(|leaf| leaf.kind == Kind::Array);
     let elements = list.map_or_else(Vec::new, |leaf| scan::elements(leaf.raw, MAX_LISTED));
     elements.into_iter().filter(|(kind, _)| *kind == Kind::Object).map(|(_, raw)| raw).collect()
+}
+
+/// Fills an entry with what such an object says: its members are fields, and these win over the text.
+pub fn complete(entry: &mut Entry, beside: Entry) {
+    if entry.reading.duration_in_text && !beside.reading.duration_in_text && beside.duration.is_some_and(|d| d.ns.is_some()) {
+        entry.duration = None;
+        entry.reading.duration_in_text = false;
+    }
+    entry.complete(beside);
 }
 
 /// A text written as a list of its bytes.
@@ -173,10 +194,7 @@ fn bytes(raw: &str) -> Option<String> {
 
 fn names(line: &Line<'_, '_>, entry: &mut Entry) {
     set(&mut entry.service, line.name(Role::Service));
-    set(
-        &mut entry.logger,
-        line.candidates(Role::Logger).filter(|(_, l)| l.kind == Kind::Str).find_map(|(_, l)| scalar(l).filter(|t| t.len() <= 200 && !t.contains('\n'))).map(|t| t.trim().into()),
-    );
+    set(&mut entry.logger, line.candidates(Role::Logger).filter(|(_, l)| l.kind == Kind::Str).find_map(|(c, l)| scalar(l).filter(|t| is_logger(t, *c))).map(|t| t.trim().into()));
     set(&mut entry.service_version, line.word(Role::ServiceVersion));
     set(&mut entry.config_version, line.word(Role::ConfigVersion));
     set(&mut entry.host, line.word(Role::Host));
@@ -188,6 +206,12 @@ fn names(line: &Line<'_, '_>, entry: &mut Entry) {
     }
     set(&mut entry.process, line.word(Role::Process));
     set(&mut entry.context, context(line));
+}
+
+/// A name. What only stands where loggers write theirs may as well be a version or an id.
+fn is_logger(text: &str, c: Candidate) -> bool {
+    let is_name = || !is_strong(text, false) && text.bytes().any(|b| b.is_ascii_alphabetic() && b != b'v');
+    text.len() <= 200 && !text.contains('\n') && (c.rank < AFTER_NAMES || is_name())
 }
 
 /// Worker, thread or process, the most specific that is stated. The main thread is as many as there are processes.

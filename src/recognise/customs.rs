@@ -194,7 +194,7 @@ impl Sources {
         *self.counts.entry((self.now as u32, plan.number)).or_default() += 1;
         let Some(known) = self.list.get_mut(self.now) else { return };
         for watched in &plan.watched {
-            known.value(&leaves[watched.leaf as usize], watched, entry, plan);
+            known.value(leaves, watched, entry, plan);
         }
         if let Some(firsts) = &mut known.firsts {
             remember(firsts, entry);
@@ -232,11 +232,15 @@ impl Sources {
 
 impl Known {
     /// One value of a key that is watched.
-    fn value(&mut self, leaf: &Leaf<'_>, watched: &Watched, entry: &Entry, plan: &Plan) {
+    fn value(&mut self, leaves: &[Leaf<'_>], watched: &Watched, entry: &Entry, plan: &Plan) {
+        let leaf = &leaves[watched.leaf as usize];
         match watched.why {
             Watch::Level => {
                 if let Ok(number) = leaf.raw.trim().parse::<i64>() {
                     self.habits.level_number(number, 1);
+                    if let Some(word) = plan.level_word(leaves).filter(|_| severity::SMALL.contains(&number)) {
+                        self.habits.level_word(&watched.key, number, word.word());
+                    }
                 }
             }
             Watch::Length => {

@@ -17,25 +17,36 @@ use crate::{
         role::Role,
         scan::{self, Kind, Leaf},
         spelling,
+        table::Common,
+        twins,
         values::{Line, scalar},
     },
 };
 use std::{collections::BTreeMap, fmt::Write as _};
 
 /// Fills all facets.
-pub fn fill(line: &Line<'_, '_>, entry: &mut Entry) {
-    entry.duration = line.length(Role::Duration);
+pub fn fill(line: &Line<'_, '_>, common: &Common, entry: &mut Entry) {
+    entry.duration = duration(line);
     entry.first_token = line.length(Role::FirstToken);
     entry.first_token_at = line.instant(Role::FirstTokenAt).filter(|t| entry.ended.is_none_or(|e| t.unix_ns < e.unix_ns));
+    twins::by_instants(entry);
     entry.attempt = attempt(line);
     entry.tool = line.word(Role::Tool);
     status(line, entry);
     http(line, entry);
-    model(line, entry);
+    model(line, common, entry);
     job(line, entry);
     write(line, entry);
     fail(line, entry);
     fallback(line, entry);
+}
+
+/// The best length; when that is a number without a unit, the others may tell it.
+fn duration(line: &Line<'_, '_>) -> Option<Length> {
+    let mut lengths = line.lengths(Role::Duration);
+    let best = lengths.next()?;
+    let told = |other: Length| twins::settled(best, other.ns?, other.quantum_ns);
+    if best.ns.is_some() { Some(best) } else { lengths.find_map(told).or(Some(best)) }
 }
 
 fn attempt(line: &Line<'_, '_>) -> Option<Attempt> {
@@ -119,20 +130,22 @@ fn why_ended(answers: &Leaf<'_>) -> Option<Box<str>> {
     serde_json::from_str::<Box<str>>(reason.get()).ok().filter(|t| !t.is_empty() && !t.contains(' '))
 }
 
-fn model(line: &Line<'_, '_>, entry: &mut Entry) {
+fn model(line: &Line<'_, '_>, common: &Common, entry: &mut Entry) {
     let reason = line.candidates(Role::FinishReason).find_map(|(_, leaf)| match leaf.kind {
         Kind::Array => scan::elements(leaf.raw, 1).first().filter(|(k, _)| *k == Kind::Str).map(|(_, t)| (*t).into()),
         _ => scalar(leaf).filter(|t| !t.contains(' ')).map(|t| (&*t).into()),
     });
     let reason = reason.or_else(|| line.candidates(Role::Choices).find_map(|(_, leaf)| why_ended(leaf)));
+    // Characters, images or seconds are counted under the same names.
+    let in_tokens = line.text(Role::UsageUnit).is_none_or(|unit| unit.to_ascii_lowercase().contains("token"));
     let call = ModelCall {
         requested: line.name(Role::ModelRequested),
         served: line.name(Role::ModelServed),
         group: line.name(Role::ModelGroup),
         provider: line.word(Role::Provider),
         operation: line.word(Role::ModelOperation),
-        input_tokens: line.count(Role::InputTokens),
-        output_tokens: line.count(Role::OutputTokens),
+        input_tokens: line.count(Role::InputTokens).filter(|_| in_tokens),
+        output_tokens: line.count(Role::OutputTokens).filter(|_| in_tokens),
         cached_tokens: line.count(Role::CachedTokens),
         reasoning_tokens: line.count(Role::ReasoningTokens),
         cost_usd: line.number(Role::Cost),
@@ -142,17 +155,19 @@ fn model(line: &Line<'_, '_>, entry: &mut Entry) {
         stream: line.flag(Role::Stream),
         cache_hit: line.flag(Role::CacheHit),
     };
+    // What has the members of a call and used nothing, without a model, was none.
+    let some = |tokens: Option<u64>| tokens.is_some_and(|n| n > 0);
     let says = call.requested.is_some()
         || call.served.is_some()
         || call.group.is_some()
-        || call.input_tokens.is_some()
-        || call.output_tokens.is_some()
-        || call.cost_usd.is_some()
+        || some(call.input_tokens)
+        || some(call.output_tokens)
+        || call.cost_usd.is_some_and(|cost| cost > 0.0)
         || call.finish_reason.is_some()
         || call.prompt_version.is_some()
         || call.operation.is_some();
-    // Somebody's provider alone is not a model's.
-    if says {
+    // Somebody's provider alone is not a model's, unless it serves nothing else.
+    if says || call.provider.as_deref().is_some_and(|provider| common.model_providers.contains(&fold(provider))) {
         entry.model = Some(Box::new(call));
     }
 }
@@ -194,10 +209,7 @@ pub fn in_text(entry: &mut Entry, body: &str) {
     match (entry.duration, length.ns) {
         // The text tells the unit of the number beside it.
         (Some(bare), Some(ns)) => {
-            let unit = [1e9, 1e6, 1e3, 1.0].into_iter().find(|unit| (bare.bare * unit - ns as f64).abs() <= ns as f64 * 0.02 + length.quantum_ns as f64);
-            if let Some(unit) = unit {
-                entry.duration = Some(Length::known((bare.bare * unit).round() as i64, length.quantum_ns.min(1_000)));
-            }
+            entry.duration = twins::settled(bare, ns, length.quantum_ns).or(entry.duration);
         }
         (None, Some(_)) if first.contains("first token") || first.contains("first chunk") => {
             entry.first_token = entry.first_token.or(Some(length));

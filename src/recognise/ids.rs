@@ -64,10 +64,14 @@ impl Ids {
 
 /// Ids from the fields of a line. `service` scopes weak ids that nothing else does.
 pub fn of_fields(line: &Line<'_, '_>, service: &str, common: &Common, out: &mut Ids) {
-    // Names that say a kind first: the others lean on them.
-    let (certain, vague): (Vec<&IdLeaf>, Vec<&IdLeaf>) = line.plan.ids.iter().partition(|i| matches!(i.id.kind, KindRule::Is(_)));
-    for leaf in certain.into_iter().chain(vague) {
-        of_leaf(line, leaf, service, common, out);
+    // Names that say a kind first: the others lean on them, and a parent without a kind on what the line itself is.
+    let turn_of = |kind: KindRule| match kind {
+        KindRule::Is(_) => 0,
+        KindRule::Named | KindRule::Bare => 1,
+        KindRule::AsOwn => 2,
+    };
+    for turn in 0..3 {
+        line.plan.ids.iter().filter(|i| turn_of(i.id.kind) == turn).for_each(|leaf| of_leaf(line, leaf, service, common, out));
     }
     headers(line, out);
     for index in &line.plan.unclaimed {
@@ -137,12 +141,16 @@ fn kind_of(line: &Line<'_, '_>, id: &IdLeaf, value: &str, common: &Common, out: 
         KindRule::Bare if own_prefix(value, common).is_some() => own_prefix(value, common)?,
         KindRule::Bare => {
             let works = |role| !line.plan.of(role).is_empty();
-            if out.own(IdKind::Task) || out.own(IdKind::Call) {
+            if is_span(line, id, out) {
+                IdKind::Span
+            } else if out.own(IdKind::Task) || out.own(IdKind::Call) {
                 IdKind::Other
             } else if works(Role::Queue) || (works(Role::Attempt) && works(Role::JobName)) {
                 IdKind::Task
             } else if works(Role::InputTokens) || works(Role::FinishReason) {
                 IdKind::Call
+            } else if is_of_access(line, id, value, common, out) {
+                IdKind::Request
             } else {
                 IdKind::Other
             }
@@ -150,6 +158,24 @@ fn kind_of(line: &Line<'_, '_>, id: &IdLeaf, value: &str, common: &Common, out: 
     })
     // A number of a transaction inside one process is no span.
     .filter(|kind| if *kind == IdKind::Span { value.len() >= 8 || is_strong(value, true) } else { *kind != IdKind::Other || is_strong(value, false) })
+}
+
+/// `id` beside its parent in a tree: what has a span above it is a span, and so is a step of a trace that has a begin or a length. That
+/// the parent is null makes it the first.
+fn is_span(line: &Line<'_, '_>, id: &IdLeaf, out: &Ids) -> bool {
+    let object = |leaf: u16| line.leaves[leaf as usize].object;
+    let mut parents = line.plan.ids.iter().filter(|i| i.id.relation == IdRelation::Parent && object(i.leaf) == object(id.leaf));
+    let lasts = || [Role::Started, Role::Duration].into_iter().any(|role| !line.plan.of(role).is_empty());
+    let is_above = |kind: KindRule| kind == KindRule::Is(IdKind::Span) || (kind == KindRule::AsOwn && out.own(IdKind::Trace) && lasts());
+    !out.own(IdKind::Span) && parents.any(|i| i.beside.is_none() && is_above(i.id.kind))
+}
+
+/// `id` beside the method, the path and the status of one request. A number may as well be that of a row.
+fn is_of_access(line: &Line<'_, '_>, id: &IdLeaf, value: &str, common: &Common, out: &Ids) -> bool {
+    let object = |leaf: u16| line.leaves[leaf as usize].object;
+    let beside = |role| line.plan.of(role).iter().any(|c| object(c.leaf) == object(id.leaf));
+    let is_named = !value.bytes().all(|b| b.is_ascii_digit()) && kind_by_value(value, common).is_none_or(|kind| kind == IdKind::Request);
+    is_named && !out.own(IdKind::Request) && [Role::Method, Role::Path, Role::Status].into_iter().all(beside)
 }
 
 /// `span_…` and `trace_…` say themselves what they are; other prefixes are of one product's making and weigh less than the line.

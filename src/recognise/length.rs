@@ -78,7 +78,7 @@ impl Unit {
     }
 
     /// Nanoseconds in one.
-    fn nanos(self) -> u64 {
+    pub fn nanos(self) -> u64 {
         match self {
             Self::Ns => 1,
             Self::Us => 1_000,

@@ -123,6 +123,9 @@ fn role(role: Role, rank: u32) -> Meaning {
 fn roles(parts: &[&str], depth: u32, common: &Common, owners: &FxHashSet<String>) -> Vec<Meaning> {
     let folded: Vec<String> = parts.iter().map(|p| fold(p)).collect();
     let mut out = Vec::new();
+    if let Some(found) = amount(parts) {
+        return found.into_iter().map(|found| role(found, 300 + depth)).collect();
+    }
     for k in 0..parts.len() {
         let name = folded[k..].concat();
         let Some(found) = common.names.get(&name) else { continue };
@@ -150,8 +153,39 @@ fn roles(parts: &[&str], depth: u32, common: &Common, owners: &FxHashSet<String>
         out.push(role(Role::Attempt, 400 + depth));
     } else if parts.len() == 1 && is_owned_service(&last, owners) {
         out.push(role(Role::Service, 400 + depth));
+    } else if parts.len() == 1 && is_cost(&last) {
+        out.push(role(Role::Cost, 400 + depth));
     }
     out
+}
+
+/// `usageDetails: {input, output, total}`, `tokens: {prompt, completion}`, `costDetails: {total}`: amounts, named by their object. One that
+/// plays no role is none of another kind either: a total of tokens is no length.
+fn amount(parts: &[&str]) -> Option<Option<Role>> {
+    let [.., object, last] = parts else { return None };
+    let (object, last) = (words(object), last.to_ascii_lowercase());
+    let around = ["details", "detail", "count", "counts", "stats", "metadata", "total", "llm", "model", "ai", "breakdown", "usd"];
+    let of = |nouns: &[&str]| {
+        let is_noun = |w: &String| nouns.contains(&w.as_str());
+        object.iter().any(is_noun) && object.iter().all(|w| is_noun(w) || around.contains(&w.as_str()))
+    };
+    let has_tokens = object.iter().any(|w| w.starts_with("token"));
+    match &*last {
+        "input" | "prompt" if of(&["usage", "token", "tokens"]) => Some(Some(Role::InputTokens)),
+        "output" | "completion" if of(&["usage", "token", "tokens"]) => Some(Some(Role::OutputTokens)),
+        "in" if has_tokens && of(&["usage", "token", "tokens"]) => Some(Some(Role::InputTokens)),
+        "out" if has_tokens && of(&["usage", "token", "tokens"]) => Some(Some(Role::OutputTokens)),
+        "total" if of(&["usage", "token", "tokens"]) => Some(None),
+        "total" if of(&["cost", "costs"]) => Some(Some(Role::Cost)),
+        _ => None,
+    }
+}
+
+/// `calculatedTotalCost`, `llm_cost_usd`: a cost with words around it that say neither of what part nor for whom.
+fn is_cost(words: &[String]) -> bool {
+    let around = ["total", "calculated", "estimated", "usd", "llm", "model", "request", "response", "call", "api", "generation", "completion", "ai", "overall", "dollars"];
+    let is_noun = |w: &String| matches!(w.as_str(), "cost" | "costs");
+    words.iter().any(is_noun) && words.iter().all(|w| is_noun(w) || around.contains(&w.as_str()))
 }
 
 fn is_attempt(words: &[String]) -> bool {
@@ -183,7 +217,11 @@ pub fn owners(paths: &[String]) -> FxHashSet<String> {
 
 /// A length by its words and unit.
 fn length(parts: &[&str], common: &Common) -> Option<RoleUse> {
-    let last = words(parts.last()?);
+    let mut last = words(parts.last()?);
+    // `latency_human`, `duration_str`: the same length once more, for people.
+    let spoken = last.len();
+    last.retain(|w| !matches!(w.as_str(), "human" | "humanized" | "humanised" | "readable" | "pretty" | "formatted" | "str" | "string" | "text"));
+    let behind = if last.len() < spoken { 200 } else { 0 };
     let (unit, rest) = match last.split_last() {
         Some((suffix, rest)) if Unit::of_suffix(suffix).is_some() && (!rest.is_empty() || suffix.len() > 3) => (Unit::of_suffix(suffix), rest),
         _ => (None, &last[..]),
@@ -191,7 +229,7 @@ fn length(parts: &[&str], common: &Common) -> Option<RoleUse> {
     let has = |word: &str| rest.iter().any(|w| w == word);
     let all_in = |list: &[&str]| !rest.is_empty() && rest.iter().all(|w| list.contains(&w.as_str()));
     let parents = parts.len() as u32 - 1;
-    let found = |role: Role, rank: u32| Some(RoleUse { role, rank: rank + parents * 10, unit, from_zero: false });
+    let found = |role: Role, rank: u32| Some(RoleUse { role, rank: rank + parents * 10 + behind, unit, from_zero: false });
     if has("ttft") || (has("first") && (has("token") || has("chunk"))) {
         return found(Role::FirstToken, 2);
     }
@@ -397,6 +435,9 @@ mod tests {
             ("latency", Some(Role::Duration)),
             ("first_token_s", Some(Role::FirstToken)),
             ("timeToFirstTokenMs", Some(Role::FirstToken)),
+            ("latency_human", Some(Role::Duration)),
+            ("durationStr", Some(Role::Duration)),
+            ("time_text", None),
             ("queue_wait_ms", Some(Role::QueueWait)),
             ("delay_ms", Some(Role::Delay)),
             ("timeout_ms", None),

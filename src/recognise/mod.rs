@@ -26,12 +26,15 @@ mod scan;
 pub mod sensitive;
 pub mod settings;
 pub mod severity;
+mod shape;
 mod signature;
 pub mod spelling;
 pub mod stack;
 mod table;
 pub mod text;
 pub mod thrown;
+mod twins;
+mod two_parts;
 mod values;
 
 pub use customs::{Counted, UNUSED, customs_id};

@@ -5,6 +5,7 @@
 
 use crate::{
     model::{
+        entry::Severity,
         habits::Lack,
         id::{IdKind, IdRelation},
     },
@@ -16,16 +17,18 @@ use crate::{
         role::Role,
         scan::{Kind, Leaf},
         settings::Saying,
+        severity, shape,
         signature::Chosen,
         table::{Convention, Tables},
         thrown,
+        two_parts::Pair,
     },
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
 const ROLES: usize = Role::ALL.len();
 /// Rank of what is told by the shape of an object: after all that is told by names.
-const AFTER_NAMES: u32 = 10_000;
+pub const AFTER_NAMES: u32 = 10_000;
 
 /// A leaf that may play a role.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +39,8 @@ pub struct Candidate {
     pub unit: Option<Unit>,
     /// For attempts.
     pub from_zero: bool,
-    rank: u32,
+    /// The lower, the better.
+    pub rank: u32,
 }
 
 impl Candidate {
@@ -133,6 +137,10 @@ pub struct Plan {
     pub attempt_counted: bool,
     candidates: Vec<Candidate>,
     starts: [u16; ROLES + 1],
+    /// Seconds whose rest stands beside them.
+    pairs: Vec<Pair>,
+    /// Texts beside a number for a severity that may say it in a word.
+    level_words: Vec<u16>,
 }
 
 impl Plan {
@@ -140,6 +148,18 @@ impl Plan {
     pub fn of(&self, role: Role) -> &[Candidate] {
         let i = role as usize;
         &self.candidates[self.starts[i] as usize..self.starts[i + 1] as usize]
+    }
+
+    /// Where the rest of its second stands.
+    pub fn rest_of(&self, whole: u16) -> Option<Pair> {
+        self.pairs.iter().copied().find(|pair| pair.whole == whole)
+    }
+
+    /// The severity that the words beside its number say.
+    pub fn level_word(&self, leaves: &[Leaf<'_>]) -> Option<Severity> {
+        let mut said = self.level_words.iter().filter_map(|i| severity::of_bare_word(leaves[*i as usize].raw));
+        let first = said.next()?;
+        said.all(|other| other == first).then_some(first)
     }
 
     /// No leaf is known by its name to be that.
@@ -213,6 +233,10 @@ impl Plan {
             by_role[role as usize].push(Candidate { leaf, unit: None, from_zero: false, rank: AFTER_NAMES + depth });
             unclaimed.retain(|other| *other != leaf);
         }
+        let pairs = shape::in_two_parts(leaves, &paths, &mut by_role, |name| read(name, tables, v, &owners));
+        if v.is_none() {
+            shape::of_loggers(leaves, &paths, &mut by_role);
+        }
         // Of a member written twice in one object the last one counts: two ids under one name would join two requests.
         let last: FxHashMap<(u32, u16), usize> = leaves.iter().enumerate().map(|(i, leaf)| ((leaf.path, leaf.object), i)).collect();
         ids.retain(|id| last.get(&(leaves[id.leaf as usize].path, leaves[id.leaf as usize].object)) == Some(&usize::from(id.leaf)));
@@ -253,7 +277,12 @@ impl Plan {
             attempt_counted: counted,
             candidates,
             starts,
+            pairs,
+            level_words: Vec::new(),
         };
+        if v.is_none_or(|v| v.scale.is_none()) {
+            plan.level_words = shape::level_words(plan.of(Role::Level), leaves, &paths);
+        }
         let taught: Vec<u16> = written.iter().enumerate().filter(|(_, path)| active.keys.contains_key(*path)).map(|(i, _)| i as u16).collect();
         let watched = plan.watch(leaves, v.is_some_and(|v| v.scale.is_some()), &taught);
         plan.watched = watched.into_iter().map(|(leaf, why)| Watched { leaf, why, key: written[leaf as usize].as_str().into() }).collect();

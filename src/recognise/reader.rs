@@ -257,7 +257,7 @@ impl Reader {
             scan.object(object, &mut self.names, ROOT);
             let mut beside = Entry { source: entry.source.clone(), service: entry.service.clone(), ..Entry::default() };
             self.fill(&scan.leaves, &mut beside);
-            entry.complete(beside);
+            apply::complete(entry, beside);
         }
     }
 

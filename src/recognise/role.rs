@@ -97,6 +97,8 @@ roles! {
     InputTokens = "input_tokens",
     /// Output tokens.
     OutputTokens = "output_tokens",
+    /// What usage is counted in, where that is said.
+    UsageUnit = "usage_unit",
     /// Tokens from a cache.
     CachedTokens = "cached_tokens",
     /// Reasoning tokens.

@@ -7,6 +7,9 @@ use crate::model::entry::Severity;
 /// Longest word understood: `information`, with room for a slog offset.
 const MAX_WORD: usize = 16;
 
+/// Numbers that different loggers count severities with in opposite directions.
+pub const SMALL: std::ops::RangeInclusive<i64> = 0..=7;
+
 /// Numeric scales; which one a source uses is a matter of its convention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
@@ -22,6 +25,8 @@ pub enum Scale {
     Slog,
     /// Monolog: 100 debug, 200 info, 250 notice, 300 warning, 400 error, 500 critical, 550 alert, 600 emergency.
     Monolog,
+    /// A scale of [`SMALL`] numbers that a source taught by the words beside them.
+    Taught([Option<Severity>; 8]),
 }
 
 impl Scale {
@@ -34,8 +39,23 @@ impl Scale {
             "otel" => Self::Otel,
             "slog" => Self::Slog,
             "monolog" => Self::Monolog,
-            _ => return None,
+            pairs => return Self::taught(pairs),
         })
+    }
+
+    /// `1=warn 3=info 4=debug`.
+    fn taught(pairs: &str) -> Option<Self> {
+        let mut known = [None; 8];
+        for pair in pairs.split(' ') {
+            let (number, word) = pair.split_once('=')?;
+            *known.get_mut(number.parse::<usize>().ok()?)? = Some(of_word(word)?);
+        }
+        Some(Self::Taught(known))
+    }
+
+    /// A scale that was taught says nothing of numbers beyond.
+    pub fn covers(self, number: i64) -> bool {
+        !matches!(self, Self::Taught(_)) || SMALL.contains(&number)
     }
 }
 
@@ -107,6 +127,9 @@ pub(super) fn of_bare_word(word: &str) -> Option<Severity> {
 /// A number on a known scale; `None` outside of it.
 pub fn of_number(number: i64, scale: Scale) -> Option<Severity> {
     use Severity::{Debug, Error, Fatal, Info, Trace, Warn};
+    if let Scale::Taught(known) = scale {
+        return between(known, usize::try_from(number).ok()?);
+    }
     Some(match (scale, number) {
         (Scale::Pino, 1..=19) | (Scale::Python, 1..=9) | (Scale::Otel, 1..=4) | (Scale::Slog, -100..=-5) => Trace,
         (Scale::Pino, 20..=29) | (Scale::Python, 10..=19) | (Scale::Otel, 5..=8) | (Scale::Slog, -4..=-1) | (Scale::Syslog, 7) | (Scale::Monolog, 100..=199) => Debug,
@@ -115,6 +138,15 @@ pub fn of_number(number: i64, scale: Scale) -> Option<Severity> {
         (Scale::Pino, 50..=59) | (Scale::Python, 40..=49) | (Scale::Otel, 17..=20) | (Scale::Slog, 8..=11) | (Scale::Syslog, 3) | (Scale::Monolog, 400..=499) => Error,
         (Scale::Pino, 60..=100) | (Scale::Python, 50..=100) | (Scale::Otel, 21..=24) | (Scale::Slog, 12..=100) | (Scale::Syslog, 0..=2) | (Scale::Monolog, 500..=600) => Fatal,
         _ => return None,
+    })
+}
+
+/// A number that was not seen with a word is the milder of those around it; beyond them nothing is known.
+fn between(known: [Option<Severity>; 8], number: usize) -> Option<Severity> {
+    let here = *known.get(number)?;
+    here.or_else(|| {
+        let (below, above) = (known[..number].iter().rev().flatten().next()?, known[number..].iter().flatten().next()?);
+        Some(*below.min(above))
     })
 }
 
@@ -145,6 +177,16 @@ mod tests {
         for word in ["", "ANY", "ok", "level", "INFO+", "INFO+x", "WARNING!!", "a very long word indeed", "200", "é", "INFO-12345"] {
             assert_eq!(of_word(word), None, "{word}");
         }
+    }
+
+    #[test]
+    fn a_scale_that_words_taught_says_what_lies_between_them_and_nothing_beyond() {
+        let scale = Scale::of_word("0=error 1=warn 3=info 5=trace").unwrap();
+        let read: Vec<_> = (0..8).map(|n| of_number(n, scale)).collect();
+        use Severity::{Error, Info, Trace, Warn};
+        assert_eq!(read, [Some(Error), Some(Warn), Some(Info), Some(Info), Some(Trace), Some(Trace), None, None]);
+        assert!(!scale.covers(30) && of_number(30, scale).is_none());
+        assert_eq!((Scale::of_word("0=loud"), Scale::of_word("9=info"), Scale::of_word("")), (None, None, None));
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub struct Common {
     pub ids: FxHashMap<String, FxHashSet<String>>,
     /// Folded names that have one unit wherever they stand.
     pub name_units: FxHashMap<String, Unit>,
+    /// Folded names of those who sell or serve models and nothing else.
+    pub model_providers: FxHashSet<String>,
     /// Nouns of lengths.
     pub length_nouns: FxHashSet<String>,
     /// Words that may stand beside such a noun.
@@ -81,7 +83,7 @@ impl Common {
 
     /// An object that says what its members are about: `http`, also as `http_info`, `span_data`.
     pub fn is_namespace(&self, folded: &str) -> bool {
-        let bare = ["data", "info", "details", "detail"].iter().find_map(|suffix| folded.strip_suffix(suffix)).filter(|bare| !bare.is_empty());
+        let bare = ["data", "info", "details", "detail", "dict", "obj"].iter().find_map(|suffix| folded.strip_suffix(suffix)).filter(|bare| !bare.is_empty());
         self.namespaces.contains(folded) || bare.is_some_and(|bare| self.namespaces.contains(bare))
     }
 
@@ -387,6 +389,7 @@ fn common(raw: CommonFile) -> Result<Common, String> {
         namespaces: raw.namespaces.into_iter().collect(),
         ids_only: raw.ids_only.into_iter().collect(),
         ids: raw.ids.into_iter().map(|(k, v)| (k, v.into_iter().collect())).collect(),
+        model_providers: raw.model_providers.into_iter().collect(),
         length_nouns: raw.lengths.nouns.into_iter().collect(),
         length_qualifiers: raw.lengths.qualifiers.into_iter().collect(),
         ..Common::default()
@@ -415,6 +418,7 @@ struct CommonFile {
     namespaces: Vec<String>,
     opaque: Vec<String>,
     ids_only: Vec<String>,
+    model_providers: Vec<String>,
     roles: BTreeMap<String, Vec<String>>,
     place: PlaceFile,
     ids: BTreeMap<String, Vec<String>>,

@@ -53,6 +53,179 @@ fn renamed_keys_of_the_same_meaning_are_read_alike() {
 }
 
 #[test]
+fn the_rest_of_a_second_belongs_to_the_seconds_beside_it() {
+    for line in [
+        r#"{"instant":{"epochSecond":1795957850,"nanoOfSecond":584857656},"level":"INFO","msg":"x"}"#,
+        r#"{"timestamp":{"nanos":584857656,"seconds":"1795957850"},"severity":"INFO","message":"x"}"#,
+        r#"{"timestampSeconds":1795957850,"timestampNanos":584857656,"message":"x"}"#,
+        r#"{"time":{"secs_since_epoch":1795957850,"nanos_since_epoch":584857656},"message":"x"}"#,
+    ] {
+        let e = read(line);
+        assert_eq!((e.time.map(|t| (t.unix_ns, t.quantum_ns)), e.duration), (Some((1_795_957_850_584_857_656, 1)), None), "{line}");
+    }
+    let e = read(r#"{"time":{"tv_sec":1795957850,"tv_usec":584857},"msg":"x","elapsed":{"secs":1,"nanos":250000000}}"#);
+    assert_eq!((e.time.map(|t| t.unix_ns), e.duration.and_then(|d| d.ns)), (Some(1_795_957_850_584_857_000), Some(1_250_000_000)));
+    let e = read(r#"{"timestamp":{"seconds":1795957850,"nanos":7000000000},"uptime":{"seconds":12,"nanos":5},"msg":"x"}"#);
+    assert_eq!((e.time.map(|t| t.unix_ns), e.duration), (Some(1_795_957_850_000_000_000), None), "no rest of a second, no length of the line");
+}
+
+#[test]
+fn a_length_said_twice_tells_the_unit_of_the_number_without_one() {
+    for (line, want) in [
+        (r#"{"method":"GET","latency":2434,"latency_human":"2.434µs"}"#, Some(2_434)),
+        (r#"{"latency_human":"15.395196ms","latency":15395196}"#, Some(15_395_196)),
+        (r#"{"duration":0.0421,"durationText":"42.1ms"}"#, Some(42_100_000)),
+        (r#"{"elapsed_pretty":"1m3s"}"#, Some(63_000_000_000)),
+        (r#"{"startTime":"2026-11-23T08:25:00.112Z","endTime":"2026-11-23T08:25:03.954Z","latency":3.842}"#, Some(3_842_000_000)),
+        (r#"{"start":1795422300112,"end":1795422303954,"duration":3842}"#, Some(3_842_000_000)),
+        // The two are of different things, or they fit in several units: neither tells anything.
+        (r#"{"latency":17,"latency_human":"2.434µs"}"#, None),
+        (r#"{"start":"2026-11-23T08:25:00Z","end":"2026-11-23T08:25:01Z","duration":900}"#, None),
+    ] {
+        assert_eq!(read(line).duration.and_then(|d| d.ns), want, "{line}");
+    }
+    let e = read(r#"{"startTime":"2026-11-23T08:25:00.351Z","completionStartTime":"2026-11-23T08:25:00.769Z","endTime":"2026-11-23T08:25:03.868Z","timeToFirstToken":0.418}"#);
+    assert_eq!(e.first_token.and_then(|l| l.ns), Some(418_000_000));
+}
+
+/// Ids of a line by kind and relation.
+fn ids_of(line: &str) -> Vec<(IdKind, IdRelation, String)> {
+    let mut found: Vec<_> = read(line).ids.iter().map(|i| (i.kind, i.relation, i.value.to_string())).collect();
+    found.sort_by_key(|(_, _, value)| value.clone());
+    found
+}
+
+#[test]
+fn a_bare_id_beside_its_parent_in_a_trace_is_a_span() {
+    use IdKind::{Other, Span, Trace};
+    use IdRelation::{Own, Parent};
+    let (trace, span, above) = ("0f6a3b1c9d2e4f50817263a4b5c6d7e8", "a1b2c3d4e5f60718", "b2c3d4e5f6071829");
+    let tree = [(Trace, Own, trace.to_owned()), (Span, Own, span.to_owned()), (Span, Parent, above.to_owned())];
+    for line in [
+        format!(r#"{{"id":"{span}","traceId":"{trace}","startTime":"2026-11-23T08:25:00.112Z","parentObservationId":"{above}"}}"#),
+        format!(r#"{{"parentId":"{above}","traceId":"{trace}","id":"{span}","timestamp":1795422300112000,"duration":3842}}"#),
+        format!(r#"{{"id":"{span}","trace_id":"{trace}","parent_span_id":"{above}","name":"retrieve"}}"#),
+    ] {
+        assert_eq!(ids_of(&line), tree, "{line}");
+    }
+    let first = format!(r#"{{"id":"{span}","traceId":"{trace}","startTime":"2026-11-23T08:25:00.112Z","parentObservationId":null}}"#);
+    assert_eq!(ids_of(&first), tree[..2]);
+    // Without a begin or a length it may be a row, a post, a comment; and a line that names its span has one.
+    let row = format!(r#"{{"id":"{span}","traceId":"{trace}","parentId":"{above}","msg":"saved"}}"#);
+    assert_eq!(ids_of(&row)[1], (Other, Own, span.to_owned()));
+    let named = format!(r#"{{"id":"{span}","span_id":"c3d4e5f607182930","traceId":"{trace}","parent_span_id":"{above}"}}"#);
+    assert_eq!(ids_of(&named)[1], (Other, Own, span.to_owned()));
+}
+
+#[test]
+fn a_bare_id_beside_method_path_and_status_is_the_request_s() {
+    let request = |line: &str| ids_of(line).into_iter().filter(|(kind, ..)| *kind == IdKind::Request).map(|(_, _, value)| value).collect::<Vec<_>>();
+    assert_eq!(request(r#"{"id":"hc-1","method":"GET","uri":"/health","status":204}"#), ["hc-1"]);
+    assert_eq!(request(r#"{"data":{"id":"01J9ZC3KQ7","method":"GET","path":"/v1/x","status_code":200}}"#), ["01J9ZC3KQ7"]);
+    // A row's number, the id of an entry around the request, a request that is named.
+    assert_eq!(request(r#"{"id":4711,"method":"GET","uri":"/health","status":204}"#), Vec::<String>::new());
+    assert_eq!(request(r#"{"id":"e-1","request":{"method":"GET","path":"/x"},"status":200}"#), Vec::<String>::new());
+    assert_eq!(request(r#"{"id":"e-1","request_id":"r-1","method":"GET","path":"/x","status":200}"#), ["r-1"]);
+    assert_eq!(request(r#"{"id":"e-1","msg":"GET","path":"/x"}"#), Vec::<String>::new());
+}
+
+#[test]
+fn what_was_handed_to_a_logger_is_its_text_and_its_members() {
+    let said = |line: &str| {
+        let e = read(line);
+        (e.body.map(String::from), e.ids.first().map(|i| i.value.to_string()))
+    };
+    let job = Some("49dcacab-a491-49ed-8d60-03730b248e15".to_owned());
+    assert_eq!(
+        said(r#"{"date":"2026-11-29T13:12:13.978Z","args":["job enqueued",{"jobId":"49dcacab-a491-49ed-8d60-03730b248e15"}],"level":"info"}"#),
+        (Some("job enqueued".into()), job.clone())
+    );
+    assert_eq!(
+        said(r#"{"ts":1795957850123,"lvl":"warn","arguments":["used %d of %s",18422,"quota",{"job_id":"49dcacab-a491-49ed-8d60-03730b248e15"}]}"#),
+        (Some("used %d of %s".into()), job)
+    );
+    let e = read(r#"{"date":"2026-11-29T13:12:17Z","args":["GET /x 200 in 18ms",{"durationMs":18.25}],"level":"info"}"#);
+    assert_eq!((e.duration.and_then(|d| d.ns), e.reading.duration_in_text), (Some(18_250_000), false), "a member wins over the text");
+    // What a function, a command or a job was called with; several texts; no logger's line.
+    for line in [
+        r#"{"time":"2026-11-29T13:12:13Z","level":"info","func":"app.send","args":["a@b.c"]}"#,
+        r#"{"time":"2026-11-29T13:12:13Z","level":"info","name":"tasks.add","args":["x"],"kwargs":{}}"#,
+        r#"{"time":"2026-11-29T13:12:13Z","level":"info","args":["run","--all"]}"#,
+        r#"{"time":"2026-11-29T13:12:13Z","level":"info","args":[{"a":1}]}"#,
+        r#"{"args":["job dead"],"pid":4}"#,
+    ] {
+        assert_eq!(said(line), (None, None), "{line}");
+    }
+    assert_eq!(said(r#"{"time":"2026-11-29T13:12:13Z","level":"info","msg":"took %d","args":["x"]}"#).0.as_deref(), Some("took %d"));
+}
+
+#[test]
+fn a_tag_is_a_logger_where_nothing_else_is() {
+    let logger = |line: &str| read(line).logger.map(String::from);
+    assert_eq!(logger(r#"{"level":"info","tag":"worker:summaries","msg":"x"}"#).as_deref(), Some("worker:summaries"));
+    assert_eq!(logger(r#"{"level":"info","tag":"a","logger":"b","msg":"x"}"#).as_deref(), Some("b"));
+    for line in [r#"{"level":"info","tag":"v1.2.3","msg":"deployed"}"#, r#"{"image":"api","tag":"stable"}"#, r#"{"level":"info","tag":"","msg":"x"}"#] {
+        assert_eq!(logger(line), None, "{line}");
+    }
+    let e = read(r#"{"level":"info","tag":"req_8c2a2787fedeb496aa","msg":"x"}"#);
+    assert_eq!((e.logger, e.ids.len()), (None, 1), "an id stays one");
+}
+
+#[test]
+fn a_word_beside_a_small_number_says_the_severity() {
+    use crate::model::entry::Severity::{Error, Fatal, Info, Warn};
+    for (line, want) in [
+        (r#"{"level":3,"type":"info","msg":"x"}"#, Some(Info)),
+        (r#"{"type":"fatal","level":0,"msg":"x"}"#, Some(Fatal)),
+        (r#"{"level":4,"levelname":"ERROR","msg":"x"}"#, Some(Error)),
+        (r#"{"log":{"level":2,"label":"warn"},"msg":"x"}"#, Some(Warn)),
+        (r#"{"kind":"error","level":4,"levelname":"INFO","msg":"x"}"#, Some(Info)),
+        (r#"{"level":4,"kind":"error","type":"info","msg":"x"}"#, Some(Warn)),
+        // A kind of line that only sounds like a severity, a number that needs no word, a word of something else.
+        (r#"{"level":3,"type":"system","msg":"x"}"#, Some(Error)),
+        (r#"{"level":30,"type":"error","msg":"x"}"#, Some(Info)),
+        (r#"{"level":6,"msg":"x","finding":{"type":"error"}}"#, Some(Info)),
+    ] {
+        assert_eq!(read(line).severity, want, "{line}");
+    }
+}
+
+#[test]
+fn a_model_and_an_error_are_found_in_what_holds_them() {
+    let model = |line: &str| read(line).model.and_then(|m| m.requested.map(String::from));
+    assert_eq!(model(r#"{"model_dict":{"class_name":"ChatModel","model_name":"gpt-4o-mini","context_window":3900}}"#).as_deref(), Some("gpt-4o-mini"));
+    assert_eq!(model(r#"{"response":{"raw":{"model":"gpt-4o-mini-2024-07-18","object":"chat.completion"}}}"#).as_deref(), Some("gpt-4o-mini-2024-07-18"));
+    assert_eq!(model(r#"{"car_dict":{"model":"golf"},"device":{"raw":{"model":"pixel"}}}"#), None);
+    assert_eq!(read(r#"{"err_str":"Error code: 429"}"#).failure.and_then(|f| f.message).as_deref(), Some("Error code: 429"));
+    let provider = |line: &str| read(line).model.and_then(|m| m.provider.map(String::from));
+    assert_eq!(provider(r#"{"message":"out of credits","provider":"OpenAI","statusCode":402}"#).as_deref(), Some("OpenAI"));
+    assert_eq!(provider(r#"{"message":"signed in","provider":"google","statusCode":200}"#), None);
+}
+
+#[test]
+fn amounts_are_named_by_their_object() {
+    let amounts = |line: &str| read(line).model.map(|m| (m.input_tokens, m.output_tokens, m.cost_usd));
+    for line in [
+        r#"{"usageDetails":{"input":1840,"output":212,"total":2052},"costDetails":{"input":0.1,"output":0.2,"total":0.3}}"#,
+        r#"{"usage":{"input":1840,"output":212,"total":2052,"unit":"TOKENS"},"calculatedInputCost":0.1,"calculatedTotalCost":0.3}"#,
+        r#"{"llm":{"tokens":{"prompt":1840,"completion":212},"cost_breakdown":{"total":0.3}}}"#,
+        r#"{"token_usage":{"input":1840,"output":212},"llm_cost_usd":0.3}"#,
+        r#"{"tokenCounts":{"in":1840,"out":212},"estimated_cost":0.3}"#,
+    ] {
+        let e = read(line);
+        assert_eq!((amounts(line), e.duration), (Some((Some(1840), Some(212), Some(0.3))), None), "{line}");
+    }
+    for line in [
+        r#"{"usage":{"input":0,"output":0,"total":0},"costDetails":{}}"#,
+        r#"{"usage":{"input":100,"output":20,"unit":"CHARACTERS"}}"#,
+        r#"{"usage":{"in":4096,"out":128,"total":77}}"#,
+        r#"{"disk":{"input":3,"output":4},"inputCost":3,"shippingCost":4,"cost_center":17}"#,
+    ] {
+        assert_eq!((amounts(line), read(line).duration), (None, None), "{line}");
+    }
+}
+
+#[test]
 fn numbers_and_times_that_are_about_something_else_are_left_alone() {
     let e = read(
         r#"{"level":"info","msg":"x","timeout_ms":3000,"retry_in_ms":250,"ttl_seconds":3600,"max_tokens":4096,"max_attempts":3,"expires_at":"2031-01-01T00:00:00Z","order":{"id":7,"placed_at":"2019-03-01T10:20:30Z","status":"new"},"request_count":9,"trace_enabled":true}"#,

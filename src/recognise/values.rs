@@ -16,6 +16,7 @@ use crate::{
         scan::{self, Kind, Leaf},
         severity::Scale,
         table::Convention,
+        two_parts,
     },
 };
 use std::borrow::Cow;
@@ -59,12 +60,27 @@ impl<'a, 'l> Line<'a, 'l> {
 
     /// First instant.
     pub fn instant(&self, role: Role) -> Option<Instant> {
-        self.candidates(role).find_map(|(_, leaf)| instant_of(leaf))
+        self.candidates(role).find_map(|(c, _)| self.instant_at(c.leaf))
+    }
+
+    /// The instant of a leaf, with the rest of its second when that stands beside it.
+    pub fn instant_at(&self, leaf: u16) -> Option<Instant> {
+        let whole = instant_of(&self.leaves[leaf as usize])?;
+        Some(self.plan.rest_of(leaf).map_or(whole, |pair| two_parts::instant(whole, &self.leaves[pair.rest as usize], pair.unit)))
     }
 
     /// First length that is not negative.
     pub fn length(&self, role: Role) -> Option<Length> {
-        self.candidates(role).find_map(|(c, leaf)| length_of(leaf, c.unit))
+        self.lengths(role).next()
+    }
+
+    /// All of them.
+    pub fn lengths(&self, role: Role) -> impl Iterator<Item = Length> + use<'a, 'l> {
+        let (plan, leaves) = (self.plan, self.leaves);
+        self.candidates(role).filter_map(move |(c, leaf)| {
+            let whole = length_of(leaf, c.unit)?;
+            Some(plan.rest_of(c.leaf).map_or(whole, |pair| two_parts::length(whole, &leaves[pair.rest as usize], pair.unit)))
+        })
     }
 
     /// First whole number.

@@ -161,3 +161,14 @@ fn memory_is_bounded_whatever_the_keys_and_sources() {
     assert!(largest > 1_000 && largest < 64 * 1_024, "{largest} bytes of one source");
     assert!(all < 16 * 1_024 * 1_024, "{all} bytes of all sources");
 }
+
+#[test]
+fn numbers_of_a_severity_mean_what_the_words_on_other_lines_say() {
+    let line = |level: u8, kind: &str| format!(r#"{{"date":"2026-11-29T13:12:13.973Z","args":["a line"],"type":"{kind}","level":{level}}}"#);
+    let mut lines: Vec<String> = [(3, "info"), (1, "warn"), (4, "debug"), (3, "info")].iter().cycle().take(12).map(|(level, kind)| line(*level, kind)).collect();
+    lines.extend([line(3, "start"), line(2, "log"), line(0, "error"), line(5, "box")]);
+    let (_, entries) = read(Tables::builtin(), &lines);
+    let said: Vec<_> = entries[12..].iter().map(|e| e.severity).collect();
+    use crate::model::entry::Severity::{Error, Info};
+    assert_eq!(said, [Some(Info), Some(Info), Some(Error), None]);
+}

@@ -1,0 +1,75 @@
+//! What a line tells by its members together, where no name alone does: seconds with their rest, what was handed to a logger, the word
+//! beside a severity's number. Decided once for every shape of line.
+//!
+//! Guarantees: it sees names and types, never a value; what names say goes before it.
+
+use crate::recognise::{
+    length::Unit,
+    meaning::{self, Meaning, RoleUse},
+    plan::{AFTER_NAMES, Candidate},
+    role::Role,
+    scan::{Kind, Leaf},
+    two_parts::{self, Pair},
+};
+
+/// What loggers write under names that elsewhere say other things.
+pub fn of_loggers(leaves: &[Leaf<'_>], paths: &[String], by_role: &mut [Vec<Candidate>]) {
+    let found = [(Role::Message, logged_list(leaves, paths, by_role)), (Role::Logger, tag(leaves, paths, by_role))];
+    for (role, leaf) in found.into_iter().filter_map(|(role, leaf)| Some((role, leaf?))) {
+        by_role[role as usize].push(Candidate { leaf, unit: None, from_zero: false, rank: AFTER_NAMES });
+    }
+}
+
+/// The tag of a line with a severity, where nothing else is its logger.
+fn tag(leaves: &[Leaf<'_>], paths: &[String], by_role: &[Vec<Candidate>]) -> Option<u16> {
+    let at = paths.iter().zip(leaves).position(|(path, leaf)| path == "tag" && leaf.kind == Kind::Str)?;
+    (!by_role[Role::Level as usize].is_empty() && by_role[Role::Logger as usize].is_empty()).then_some(at as u16)
+}
+
+/// What was handed to a logger, as a list under the name that languages give it. Only where the line has a time and a severity and
+/// nothing else to say: beside a function, a command or a job these are what that was called with.
+fn logged_list(leaves: &[Leaf<'_>], paths: &[String], by_role: &[Vec<Candidate>]) -> Option<u16> {
+    let is_list = |(i, path): (usize, &String)| matches!(path.as_str(), "args" | "arguments") && leaves[i].kind == Kind::Array;
+    let list = paths.iter().enumerate().position(is_list)?;
+    let has = |role: Role| !by_role[role as usize].is_empty();
+    let of_call = ["kwargs", "func", "function", "fn", "method", "callable", "class", "task", "job", "jid", "cmd", "command", "argv", "name", "tool", "exe", "program"];
+    let is_logged = has(Role::Time) && has(Role::Level) && !has(Role::Message) && !has(Role::Template) && !has(Role::JobName) && !has(Role::Tool);
+    (is_logged && !paths.iter().any(|path| of_call.contains(&path.to_ascii_lowercase().as_str()))).then_some(list as u16)
+}
+
+/// Texts in the object of a severity's number: those of names that say severity, else those that say what kind of line it is.
+pub fn level_words(levels: &[Candidate], leaves: &[Leaf<'_>], paths: &[String]) -> Vec<u16> {
+    let Some(number) = levels.first().map(|c| leaves[c.leaf as usize]).filter(|leaf| leaf.kind == Kind::Num) else { return Vec::new() };
+    let texts = || (0..leaves.len() as u16).filter(|i| leaves[*i as usize].kind == Kind::Str && leaves[*i as usize].object == number.object);
+    let named: Vec<u16> = texts().filter(|i| levels.iter().any(|c| c.leaf == *i)).collect();
+    if !named.is_empty() {
+        return named;
+    }
+    texts().filter(|i| matches!(paths[*i as usize].rsplit('.').next(), Some("type" | "kind" | "label"))).collect()
+}
+
+/// Seconds beside the rest of a second are together what their common name says; the parts by themselves are nothing.
+pub fn in_two_parts(leaves: &[Leaf<'_>], paths: &[String], by_role: &mut [Vec<Candidate>], read: impl Fn(&str) -> Vec<Meaning>) -> Vec<Pair> {
+    let mut pairs = two_parts::of(leaves, paths);
+    pairs.retain(|pair| {
+        let said = by_role.iter().flatten().any(|c| c.leaf == pair.whole && c.is_explicit());
+        let meant: Vec<RoleUse> = read(&paths[pair.whole as usize][..pair.name])
+            .into_iter()
+            .filter_map(|m| if let Meaning::Role(r) = m { Some(r) } else { None })
+            .filter(|r| !said && (is_instant(r.role) || meaning::is_length(r.role)))
+            .collect();
+        if said || !meant.is_empty() {
+            by_role.iter_mut().for_each(|list| list.retain(|c| c.is_explicit() || (c.leaf != pair.whole && c.leaf != pair.rest)));
+        }
+        for r in &meant {
+            let unit = meaning::is_length(r.role).then_some(Unit::S);
+            by_role[r.role as usize].push(Candidate { leaf: pair.whole, unit, from_zero: false, rank: r.rank });
+        }
+        said || !meant.is_empty()
+    });
+    pairs
+}
+
+fn is_instant(role: Role) -> bool {
+    matches!(role, Role::Time | Role::Received | Role::Started | Role::Ended | Role::FirstTokenAt | Role::Enqueued)
+}
