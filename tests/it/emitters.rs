@@ -30,7 +30,7 @@ const KEYS: [&str; 20] = [
 ];
 
 /// File, what is read wrongly, on how many lines.
-const NOT_YET: [(&str, &str, usize); 16] = [
+const NOT_YET: [(&str, &str, usize); 15] = [
     ("activejob", "duration_ms", 6),
     ("airflow", "error_message", 2),
     ("bedrock-invocation-log", "ids", 1),
@@ -42,7 +42,6 @@ const NOT_YET: [(&str, &str, usize); 16] = [
     ("kong-ai-proxy", "ids", 3),
     ("langchain-callbacks", "model", 4),
     ("n8n", "ids", 4),
-    ("procrastinate", "duration_ms", 1),
     ("procrastinate", "status", 1),
     ("supabase-log-drain", "duration_ms", 2),
     ("tslog-json", "logger", 2),
@@ -126,7 +125,7 @@ fn every_line_of_a_further_emitter_is_read_as_it_was_meant_but_for_those_named()
             }
         }
     }
-    assert!(lines > 750, "{lines}");
+    assert!(lines > 1_400, "{lines}");
     let known: BTreeMap<(String, String), usize> = NOT_YET.iter().map(|(file, key, n)| (((*file).to_owned(), (*key).to_owned()), *n)).collect();
     assert_eq!(wrong, known);
 }
