@@ -15,6 +15,7 @@ use crate::{
         role::Role,
         scan::{self, Kind},
         severity::{self, Scale},
+        shape,
         table::Tables,
         values::{Line, scalar},
     },
@@ -142,7 +143,7 @@ fn body(line: &Line<'_, '_>, entry: &mut Entry) -> Option<u16> {
     for (c, leaf) in line.candidates(Role::Message) {
         let text: Cow<'_, str> = match leaf.kind {
             Kind::Str if !leaf.raw.is_empty() => leaf.text(),
-            Kind::Array => match bytes(leaf.raw).or_else(|| first_text(leaf.raw, c.is_explicit())) {
+            Kind::Array => match bytes(leaf.raw).or_else(|| first_text(leaf.raw, *c)) {
                 Some(text) => Cow::Owned(text),
                 None => continue,
             },
@@ -156,14 +157,15 @@ fn body(line: &Line<'_, '_>, entry: &mut Entry) -> Option<u16> {
 
 /// What was handed to a logger as a list: a text, perhaps objects and numbers behind it. More texts than one are a list of something, unless a
 /// convention says that the text stands there.
-fn first_text(raw: &str, explicit: bool) -> Option<String> {
+fn first_text(raw: &str, c: Candidate) -> Option<String> {
     let elements = scan::elements(raw, MAX_LISTED);
     let (first, rest) = elements.split_first()?;
     // Texts may fill the holes of the first one (`%s`); a number behind it is never another text.
     let texts = rest.iter().filter(|(kind, _)| *kind == Kind::Str).count();
     let holes = first.1.as_bytes().windows(2).filter(|pair| pair[0] == b'%' && matches!(pair[1], b's' | b'o' | b'O' | b'j' | b'd' | b'i' | b'f' | b'c')).count();
-    let is_text = first.0 == Kind::Str && !first.1.trim().is_empty() && (explicit || texts <= holes);
-    is_text.then(|| escapes::unescape(first.1))
+    let is_text = first.0 == Kind::Str && !first.1.trim().is_empty() && (c.is_explicit() || texts <= holes);
+    let lacks_object = c.rank == shape::WITH_OBJECT && !rest.iter().any(|(kind, _)| *kind == Kind::Object);
+    (is_text && !lacks_object).then(|| escapes::unescape(first.1))
 }
 
 /// The objects of a list that is the line's text.

@@ -116,6 +116,11 @@ pub fn is_length(role: Role) -> bool {
     matches!(role, Role::Duration | Role::FirstToken | Role::QueueWait | Role::Delay)
 }
 
+/// Its value is an instant.
+pub fn is_instant(role: Role) -> bool {
+    matches!(role, Role::Time | Role::Received | Role::Started | Role::Ended | Role::FirstTokenAt | Role::Enqueued)
+}
+
 fn role(role: Role, rank: u32) -> Meaning {
     Meaning::Role(RoleUse { role, rank, unit: None, from_zero: false })
 }
@@ -175,6 +180,8 @@ fn amount(parts: &[&str]) -> Option<Option<Role>> {
         "output" | "completion" if of(&["usage", "token", "tokens"]) => Some(Some(Role::OutputTokens)),
         "in" if has_tokens && of(&["usage", "token", "tokens"]) => Some(Some(Role::InputTokens)),
         "out" if has_tokens && of(&["usage", "token", "tokens"]) => Some(Some(Role::OutputTokens)),
+        "cached" | "cacheread" | "cache_read" if of(&["usage", "token", "tokens"]) => Some(Some(Role::CachedTokens)),
+        "reasoning" if of(&["usage", "token", "tokens"]) => Some(Some(Role::ReasoningTokens)),
         "total" if of(&["usage", "token", "tokens"]) => Some(None),
         "total" if of(&["cost", "costs"]) => Some(Some(Role::Cost)),
         _ => None,
@@ -242,7 +249,9 @@ fn length(parts: &[&str], common: &Common) -> Option<RoleUse> {
     }
     let noun = |w: &String| common.length_nouns.contains(w);
     let known = |w: &String| noun(w) || common.length_qualifiers.contains(w);
-    let bare_unit = rest.is_empty() && unit.is_some() && parents > 0;
+    // `instant.nano` is a part of an instant. What stands in `time` may be either.
+    let names_instant = |name: &str| name != "time" && common.names.get(name).into_iter().flatten().any(|(role, _)| is_instant(*role));
+    let bare_unit = rest.is_empty() && unit.is_some() && parents > 0 && !names_instant(&fold(parts[parts.len() - 2]));
     if !bare_unit && (!rest.iter().any(noun) || !rest.iter().all(known)) {
         return None;
     }
@@ -438,6 +447,10 @@ mod tests {
             ("latency_human", Some(Role::Duration)),
             ("durationStr", Some(Role::Duration)),
             ("time_text", None),
+            ("tool.ms", Some(Role::Duration)),
+            ("time.millis", Some(Role::Duration)),
+            ("instant.nano", None),
+            ("timestamp.seconds", None),
             ("queue_wait_ms", Some(Role::QueueWait)),
             ("delay_ms", Some(Role::Delay)),
             ("timeout_ms", None),

@@ -118,11 +118,18 @@ pub fn fold(key: &str) -> String {
     rest.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
+/// Members that only say the type of the value they hold (extended JSON): `{"time": {"$date": "…"}}` is a time.
+const TYPES_OF_VALUES: [&str; 7] = ["$date", "$oid", "$uuid", "$numberLong", "$numberInt", "$numberDouble", "$numberDecimal"];
+
 /// The components of a dotted path. A key that holds a slash is a name with a domain (`logging.googleapis.com/trace`): what stands
 /// before its last slash is dropped.
 pub fn components(dotted: &str) -> Vec<&str> {
     let tail = dotted.rsplit('/').next().unwrap_or(dotted);
-    tail.split('.').filter(|c| !c.is_empty()).collect()
+    let mut parts: Vec<&str> = tail.split('.').filter(|c| !c.is_empty()).collect();
+    while parts.len() > 1 && parts.last().is_some_and(|last| TYPES_OF_VALUES.contains(last)) {
+        parts.pop();
+    }
+    parts
 }
 
 /// The words of a component, in lower case: `parentSpanId`, `CPUTimeMs`, `x-request-id` become `parent span id`, `cpu time ms`,
@@ -194,6 +201,12 @@ mod tests {
     fn the_domain_of_a_key_is_dropped() {
         assert_eq!(components("logging.googleapis.com/trace"), vec!["trace"]);
         assert_eq!(components("a.b_c"), vec!["a", "b_c"]);
+    }
+
+    #[test]
+    fn the_type_of_a_value_is_no_part_of_its_name() {
+        assert_eq!(components("time.$date.$numberLong"), vec!["time"]);
+        assert_eq!(components("$date"), vec!["$date"]);
     }
 
     #[test]

@@ -12,11 +12,15 @@ use crate::recognise::{
     two_parts::{self, Pair},
 };
 
+/// Rank of a list that is a text only with an object in it.
+pub const WITH_OBJECT: u32 = AFTER_NAMES + 1;
+
 /// What loggers write under names that elsewhere say other things.
 pub fn of_loggers(leaves: &[Leaf<'_>], paths: &[String], by_role: &mut [Vec<Candidate>]) {
-    let found = [(Role::Message, logged_list(leaves, paths, by_role)), (Role::Logger, tag(leaves, paths, by_role))];
-    for (role, leaf) in found.into_iter().filter_map(|(role, leaf)| Some((role, leaf?))) {
-        by_role[role as usize].push(Candidate { leaf, unit: None, from_zero: false, rank: AFTER_NAMES });
+    let logged = logged_list(leaves, paths, by_role);
+    let tag = tag(leaves, paths, by_role).map(|leaf| (leaf, AFTER_NAMES));
+    for (role, (leaf, rank)) in [(Role::Message, logged), (Role::Logger, tag)].into_iter().filter_map(|(role, found)| Some((role, found?))) {
+        by_role[role as usize].push(Candidate { leaf, unit: None, from_zero: false, rank });
     }
 }
 
@@ -26,15 +30,17 @@ fn tag(leaves: &[Leaf<'_>], paths: &[String], by_role: &[Vec<Candidate>]) -> Opt
     (!by_role[Role::Level as usize].is_empty() && by_role[Role::Logger as usize].is_empty()).then_some(at as u16)
 }
 
-/// What was handed to a logger, as a list under the name that languages give it. Only where the line has a time and a severity and
+/// What was handed to a logger, as a list under the name that languages give it; under a wider name it says so only when an object stands
+/// behind the text. Only where the line has a time and a severity and
 /// nothing else to say: beside a function, a command or a job these are what that was called with.
-fn logged_list(leaves: &[Leaf<'_>], paths: &[String], by_role: &[Vec<Candidate>]) -> Option<u16> {
-    let is_list = |(i, path): (usize, &String)| matches!(path.as_str(), "args" | "arguments") && leaves[i].kind == Kind::Array;
-    let list = paths.iter().enumerate().position(is_list)?;
+fn logged_list(leaves: &[Leaf<'_>], paths: &[String], by_role: &[Vec<Candidate>]) -> Option<(u16, u32)> {
+    let list = |names: &[&str]| (0..leaves.len()).find(|i| names.contains(&paths[*i].as_str()) && leaves[*i].kind == Kind::Array);
+    let narrow = list(&["args", "arguments"]).map(|i| (i as u16, AFTER_NAMES));
+    let list = narrow.or_else(|| list(&["data", "params"]).map(|i| (i as u16, WITH_OBJECT)))?;
     let has = |role: Role| !by_role[role as usize].is_empty();
     let of_call = ["kwargs", "func", "function", "fn", "method", "callable", "class", "task", "job", "jid", "cmd", "command", "argv", "name", "tool", "exe", "program"];
     let is_logged = has(Role::Time) && has(Role::Level) && !has(Role::Message) && !has(Role::Template) && !has(Role::JobName) && !has(Role::Tool);
-    (is_logged && !paths.iter().any(|path| of_call.contains(&path.to_ascii_lowercase().as_str()))).then_some(list as u16)
+    (is_logged && !paths.iter().any(|path| of_call.contains(&path.to_ascii_lowercase().as_str()))).then_some(list)
 }
 
 /// Texts in the object of a severity's number: those of names that say severity, else those that say what kind of line it is.
@@ -56,7 +62,7 @@ pub fn in_two_parts(leaves: &[Leaf<'_>], paths: &[String], by_role: &mut [Vec<Ca
         let meant: Vec<RoleUse> = read(&paths[pair.whole as usize][..pair.name])
             .into_iter()
             .filter_map(|m| if let Meaning::Role(r) = m { Some(r) } else { None })
-            .filter(|r| !said && (is_instant(r.role) || meaning::is_length(r.role)))
+            .filter(|r| !said && (meaning::is_instant(r.role) || meaning::is_length(r.role)))
             .collect();
         if said || !meant.is_empty() {
             by_role.iter_mut().for_each(|list| list.retain(|c| c.is_explicit() || (c.leaf != pair.whole && c.leaf != pair.rest)));
@@ -68,8 +74,4 @@ pub fn in_two_parts(leaves: &[Leaf<'_>], paths: &[String], by_role: &mut [Vec<Ca
         said || !meant.is_empty()
     });
     pairs
-}
-
-fn is_instant(role: Role) -> bool {
-    matches!(role, Role::Time | Role::Received | Role::Started | Role::Ended | Role::FirstTokenAt | Role::Enqueued)
 }

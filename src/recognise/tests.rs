@@ -59,6 +59,8 @@ fn the_rest_of_a_second_belongs_to_the_seconds_beside_it() {
         r#"{"timestamp":{"nanos":584857656,"seconds":"1795957850"},"severity":"INFO","message":"x"}"#,
         r#"{"timestampSeconds":1795957850,"timestampNanos":584857656,"message":"x"}"#,
         r#"{"time":{"secs_since_epoch":1795957850,"nanos_since_epoch":584857656},"message":"x"}"#,
+        r#"{"@timestamp":{"nano":584857656,"epochSecond":1795957850},"message":"x"}"#,
+        r#"{"time":[1795957850,584857656],"message":"x"}"#,
     ] {
         let e = read(line);
         assert_eq!((e.time.map(|t| (t.unix_ns, t.quantum_ns)), e.duration), (Some((1_795_957_850_584_857_656, 1)), None), "{line}");
@@ -67,6 +69,20 @@ fn the_rest_of_a_second_belongs_to_the_seconds_beside_it() {
     assert_eq!((e.time.map(|t| t.unix_ns), e.duration.and_then(|d| d.ns)), (Some(1_795_957_850_584_857_000), Some(1_250_000_000)));
     let e = read(r#"{"timestamp":{"seconds":1795957850,"nanos":7000000000},"uptime":{"seconds":12,"nanos":5},"msg":"x"}"#);
     assert_eq!((e.time.map(|t| t.unix_ns), e.duration), (Some(1_795_957_850_000_000_000), None), "no rest of a second, no length of the line");
+}
+
+#[test]
+fn the_type_of_a_value_around_it_changes_nothing() {
+    for line in [
+        r#"{"timestamp":{"$date":"2026-11-29T13:10:50.584Z"},"level":"info","message":"x","meta":{"durationMs":{"$numberLong":"41"},"jobId":{"$oid":"6565f1c2a1b2c3d4e5f60718"}}}"#,
+        r#"{"timestamp":{"$date":{"$numberLong":"1795957850584"}},"level":"info","message":"x","meta":{"durationMs":{"$numberInt":"41"},"jobId":"6565f1c2a1b2c3d4e5f60718"}}"#,
+    ] {
+        let e = read(line);
+        assert_eq!((e.time.map(|t| t.unix_ns), e.duration.and_then(|d| d.ns)), (Some(1_795_957_850_584_000_000), Some(41_000_000)), "{line}");
+        assert_eq!(e.ids.iter().map(|i| (i.kind, &*i.value)).collect::<Vec<_>>(), [(IdKind::Task, "6565f1c2a1b2c3d4e5f60718")], "{line}");
+    }
+    let e = read(r#"{"time":[10,20],"started":[1795957850,7000000000],"message":"x"}"#);
+    assert_eq!((e.time, e.started), (None, None), "lists of other things");
 }
 
 #[test]
@@ -146,8 +162,10 @@ fn what_was_handed_to_a_logger_is_its_text_and_its_members() {
     );
     let e = read(r#"{"date":"2026-11-29T13:12:17Z","args":["GET /x 200 in 18ms",{"durationMs":18.25}],"level":"info"}"#);
     assert_eq!((e.duration.and_then(|d| d.ns), e.reading.duration_in_text), (Some(18_250_000), false), "a member wins over the text");
+    assert_eq!(said(r#"{"date":"2026-11-29T13:12:13.978Z","data":["ready",{"port":1}],"level":"info"}"#).0.as_deref(), Some("ready"));
     // What a function, a command or a job was called with; several texts; no logger's line.
     for line in [
+        r#"{"time":"2026-11-29T13:12:13Z","level":"info","data":["sku-1"]}"#,
         r#"{"time":"2026-11-29T13:12:13Z","level":"info","func":"app.send","args":["a@b.c"]}"#,
         r#"{"time":"2026-11-29T13:12:13Z","level":"info","name":"tasks.add","args":["x"],"kwargs":{}}"#,
         r#"{"time":"2026-11-29T13:12:13Z","level":"info","args":["run","--all"]}"#,
@@ -210,7 +228,7 @@ fn amounts_are_named_by_their_object() {
         r#"{"usage":{"input":1840,"output":212,"total":2052,"unit":"TOKENS"},"calculatedInputCost":0.1,"calculatedTotalCost":0.3}"#,
         r#"{"llm":{"tokens":{"prompt":1840,"completion":212},"cost_breakdown":{"total":0.3}}}"#,
         r#"{"token_usage":{"input":1840,"output":212},"llm_cost_usd":0.3}"#,
-        r#"{"tokenCounts":{"in":1840,"out":212},"estimated_cost":0.3}"#,
+        r#"{"tokenCounts":{"in":1840,"out":212,"reasoning":7,"cached":9},"estimated_cost":0.3}"#,
     ] {
         let e = read(line);
         assert_eq!((amounts(line), e.duration), (Some((Some(1840), Some(212), Some(0.3))), None), "{line}");

@@ -1,5 +1,5 @@
 //! Instants and lengths in two parts: whole seconds beside the rest of a second in one object (`{epochSecond, nanoOfSecond}`,
-//! `{seconds, nanos}`, `{tv_sec, tv_usec}`) or under one name (`timestampSeconds` beside `timestampNanos`).
+//! `{seconds, nanos}`, `{tv_sec, tv_usec}`), under one name (`timestampSeconds` beside `timestampNanos`) or in one list (`[1795957850, 584857656]`).
 //!
 //! Guarantees: a rest is added only to whole seconds, and only when it is less than one. It does not decide what the two are: their common
 //! name does.
@@ -7,8 +7,9 @@
 use crate::{
     model::time::{Instant, Length},
     recognise::{
+        instant,
         length::Unit,
-        scan::{Kind, Leaf},
+        scan::{self, Kind, Leaf},
     },
 };
 
@@ -16,7 +17,7 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// What whole seconds are called, folded; a name that ends in another stands before it.
 const WHOLE: [&str; 8] = ["secssinceepoch", "epochseconds", "epochsecond", "tvsec", "seconds", "secs", "sec", "s"];
 /// What the rest is called, with its unit.
-const REST: [(&str, Unit); 15] = [
+const REST: [(&str, Unit); 18] = [
     ("nanossinceepoch", Unit::Ns),
     ("nanoofsecond", Unit::Ns),
     ("microofsecond", Unit::Us),
@@ -26,6 +27,9 @@ const REST: [(&str, Unit); 15] = [
     ("tvusec", Unit::Us),
     ("nanos", Unit::Ns),
     ("micros", Unit::Us),
+    ("nano", Unit::Ns),
+    ("micro", Unit::Us),
+    ("milli", Unit::Ms),
     ("millis", Unit::Ms),
     ("nsec", Unit::Ns),
     ("usec", Unit::Us),
@@ -81,13 +85,28 @@ fn base(path: &str, word: &str) -> Option<usize> {
 }
 
 /// The rest in nanoseconds.
-fn rest_ns(leaf: &Leaf<'_>, unit: Unit) -> Option<i64> {
-    let ns = leaf.raw.trim().parse::<u64>().ok()?.checked_mul(unit.nanos())?;
+fn rest_ns(digits: &str, unit: Unit) -> Option<i64> {
+    let ns = digits.trim().parse::<u64>().ok()?.checked_mul(unit.nanos())?;
     i64::try_from(ns).ok().filter(|_| ns < SECOND_NS)
 }
 
 /// An instant with the rest of its second.
 pub fn instant(whole: Instant, rest: &Leaf<'_>, unit: Unit) -> Instant {
+    with_rest(whole, rest.raw, unit)
+}
+
+/// An instant written as a list of its seconds and their nanoseconds, as Node's clocks give it.
+pub fn of_list(raw: &str) -> Option<Instant> {
+    match scan::elements(raw, 3)[..] {
+        [(Kind::Num, seconds), (Kind::Num, nanos)] => {
+            let whole = instant::from_number(seconds).filter(|t| t.quantum_ns == SECOND_NS)?;
+            rest_ns(nanos, Unit::Ns).map(|_| with_rest(whole, nanos, Unit::Ns))
+        }
+        _ => None,
+    }
+}
+
+fn with_rest(whole: Instant, rest: &str, unit: Unit) -> Instant {
     match rest_ns(rest, unit).filter(|_| whole.quantum_ns == SECOND_NS) {
         Some(ns) => Instant { unix_ns: whole.unix_ns.saturating_add(ns), quantum_ns: unit.nanos(), ..whole },
         None => whole,
@@ -96,7 +115,7 @@ pub fn instant(whole: Instant, rest: &Leaf<'_>, unit: Unit) -> Instant {
 
 /// A length with the rest of its last second.
 pub fn length(whole: Length, rest: &Leaf<'_>, unit: Unit) -> Length {
-    match whole.ns.filter(|_| whole.quantum_ns == SECOND_NS).zip(rest_ns(rest, unit)) {
+    match whole.ns.filter(|_| whole.quantum_ns == SECOND_NS).zip(rest_ns(rest.raw, unit)) {
         Some((ns, more)) => Length::known(ns.saturating_add(more), unit.nanos()),
         None => whole,
     }
@@ -121,6 +140,7 @@ mod tests {
     fn seconds_and_their_rest_are_found_by_what_their_names_have_in_common() {
         for (line, name) in [
             (r#"{"instant":{"epochSecond":1,"nanoOfSecond":2}}"#, "instant"),
+            (r#"{"instant":{"epoch_second":1,"nano":2}}"#, "instant"),
             (r#"{"timestamp":{"seconds":"1","nanos":2}}"#, "timestamp"),
             (r#"{"timestampSeconds":1,"timestampNanos":2}"#, "timestamp"),
             (r#"{"at":{"tv_sec":1,"tv_usec":2}}"#, "at"),

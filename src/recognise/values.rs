@@ -139,6 +139,7 @@ fn number_text<'a>(leaf: &Leaf<'a>) -> Option<Cow<'a, str>> {
 pub fn instant_of(leaf: &Leaf<'_>) -> Option<Instant> {
     match leaf.kind {
         Kind::Num => instant::from_number(leaf.raw),
+        Kind::Array => two_parts::of_list(leaf.raw),
         Kind::Str if leaf.raw.len() <= 80 && !leaf.raw.is_empty() => {
             let text = leaf.text();
             let text = text.trim();
