@@ -170,12 +170,13 @@ fn is_span(line: &Line<'_, '_>, id: &IdLeaf, out: &Ids) -> bool {
     !out.own(IdKind::Span) && parents.any(|i| i.beside.is_none() && is_above(i.id.kind))
 }
 
-/// `id` beside the method, the path and the status of one request. A number may as well be that of a row.
+/// `id` beside the method, the path and the status of one request. A number may as well be that of a row, and `user-42` is a user's.
 fn is_of_access(line: &Line<'_, '_>, id: &IdLeaf, value: &str, common: &Common, out: &Ids) -> bool {
     let object = |leaf: u16| line.leaves[leaf as usize].object;
     let beside = |role| line.plan.of(role).iter().any(|c| object(c.leaf) == object(id.leaf));
     let is_named = !value.bytes().all(|b| b.is_ascii_digit()) && kind_by_value(value, common).is_none_or(|kind| kind == IdKind::Request);
-    is_named && !out.own(IdKind::Request) && [Role::Method, Role::Path, Role::Status].into_iter().all(beside)
+    let of_a_thing = || value.split(['-', '_']).next().is_some_and(|prefix| common.id_word("group", &prefix.to_ascii_lowercase()));
+    is_named && !of_a_thing() && !out.own(IdKind::Request) && [Role::Method, Role::Path, Role::Status].into_iter().all(beside)
 }
 
 /// `span_…` and `trace_…` say themselves what they are; other prefixes are of one product's making and weigh less than the line.

@@ -233,9 +233,9 @@ impl Plan {
             by_role[role as usize].push(Candidate { leaf, unit: None, from_zero: false, rank: AFTER_NAMES + depth });
             unclaimed.retain(|other| *other != leaf);
         }
-        let pairs = shape::in_two_parts(leaves, &paths, &mut by_role, |name| read(name, tables, v, &owners));
+        let pairs = shape::in_two_parts(leaves, &paths, &ignored, &mut by_role, |name| read(name, tables, v, &owners));
         if v.is_none() {
-            shape::of_loggers(leaves, &paths, &mut by_role);
+            shape::of_loggers(leaves, &paths, &mut by_role, |leaf| ignored.contains(&leaf) || ids.iter().any(|id| id.leaf == leaf));
         }
         // Of a member written twice in one object the last one counts: two ids under one name would join two requests.
         let last: FxHashMap<(u32, u16), usize> = leaves.iter().enumerate().map(|(i, leaf)| ((leaf.path, leaf.object), i)).collect();

@@ -15,11 +15,11 @@ use crate::recognise::{
 /// Rank of a list that is a text only with an object in it.
 pub const WITH_OBJECT: u32 = AFTER_NAMES + 1;
 
-/// What loggers write under names that elsewhere say other things.
-pub fn of_loggers(leaves: &[Leaf<'_>], paths: &[String], by_role: &mut [Vec<Candidate>]) {
+/// What loggers write under names that elsewhere say other things. `taken`: leaves that something else was said of.
+pub fn of_loggers(leaves: &[Leaf<'_>], paths: &[String], by_role: &mut [Vec<Candidate>], taken: impl Fn(u16) -> bool) {
     let logged = logged_list(leaves, paths, by_role);
     let tag = tag(leaves, paths, by_role).map(|leaf| (leaf, AFTER_NAMES));
-    for (role, (leaf, rank)) in [(Role::Message, logged), (Role::Logger, tag)].into_iter().filter_map(|(role, found)| Some((role, found?))) {
+    for (role, (leaf, rank)) in [(Role::Message, logged), (Role::Logger, tag)].into_iter().filter_map(|(role, found)| Some((role, found.filter(|(leaf, _)| !taken(*leaf))?))) {
         by_role[role as usize].push(Candidate { leaf, unit: None, from_zero: false, rank });
     }
 }
@@ -31,8 +31,8 @@ fn tag(leaves: &[Leaf<'_>], paths: &[String], by_role: &[Vec<Candidate>]) -> Opt
 }
 
 /// What was handed to a logger, as a list under the name that languages give it; under a wider name it says so only when an object stands
-/// behind the text. Only where the line has a time and a severity and
-/// nothing else to say: beside a function, a command or a job these are what that was called with.
+/// behind the text. Only where the line has a time and a severity and nothing else to say: beside a function, a command or a job these are
+/// what that was called with.
 fn logged_list(leaves: &[Leaf<'_>], paths: &[String], by_role: &[Vec<Candidate>]) -> Option<(u16, u32)> {
     let list = |names: &[&str]| (0..leaves.len()).find(|i| names.contains(&paths[*i].as_str()) && leaves[*i].kind == Kind::Array);
     let narrow = list(&["args", "arguments"]).map(|i| (i as u16, AFTER_NAMES));
@@ -55,9 +55,13 @@ pub fn level_words(levels: &[Candidate], leaves: &[Leaf<'_>], paths: &[String]) 
 }
 
 /// Seconds beside the rest of a second are together what their common name says; the parts by themselves are nothing.
-pub fn in_two_parts(leaves: &[Leaf<'_>], paths: &[String], by_role: &mut [Vec<Candidate>], read: impl Fn(&str) -> Vec<Meaning>) -> Vec<Pair> {
+pub fn in_two_parts(leaves: &[Leaf<'_>], paths: &[String], ignored: &[u16], by_role: &mut [Vec<Candidate>], read: impl Fn(&str) -> Vec<Meaning>) -> Vec<Pair> {
     let mut pairs = two_parts::of(leaves, paths);
     pairs.retain(|pair| {
+        let is_left_out = |c: &u16| *c == pair.whole || *c == pair.rest;
+        if ignored.iter().any(is_left_out) {
+            return false;
+        }
         let said = by_role.iter().flatten().any(|c| c.leaf == pair.whole && c.is_explicit());
         let meant: Vec<RoleUse> = read(&paths[pair.whole as usize][..pair.name])
             .into_iter()

@@ -139,6 +139,7 @@ fn a_bare_id_beside_method_path_and_status_is_the_request_s() {
     assert_eq!(request(r#"{"id":"hc-1","method":"GET","uri":"/health","status":204}"#), ["hc-1"]);
     assert_eq!(request(r#"{"data":{"id":"01J9ZC3KQ7","method":"GET","path":"/v1/x","status_code":200}}"#), ["01J9ZC3KQ7"]);
     // A row's number, the id of an entry around the request, a request that is named.
+    assert_eq!(request(r#"{"id":"user-42","method":"GET","uri":"/users","status":200}"#), Vec::<String>::new());
     assert_eq!(request(r#"{"id":4711,"method":"GET","uri":"/health","status":204}"#), Vec::<String>::new());
     assert_eq!(request(r#"{"id":"e-1","request":{"method":"GET","path":"/x"},"status":200}"#), Vec::<String>::new());
     assert_eq!(request(r#"{"id":"e-1","request_id":"r-1","method":"GET","path":"/x","status":200}"#), ["r-1"]);

@@ -142,6 +142,16 @@ fn what_the_user_says_goes_before_what_was_learned() {
 }
 
 #[test]
+fn what_the_user_leaves_out_is_not_found_again_by_the_shape_of_the_line() {
+    let text = "[keys]\ntag = \"ignore\"\nargs = \"ignore\"\n\"time.nanos\" = \"ignore\"\n";
+    let line = r#"{"time":{"seconds":1795957850,"nanos":5},"date":"2026-11-29T13:10:50Z","level":"info","tag":"mail","args":["sent"]}"#.to_owned();
+    let said = |tables| read(tables, std::slice::from_ref(&line)).1.remove(0);
+    let (all, without) = (said(Tables::builtin()), said(Tables::under(&[], "throughline.toml", text).unwrap()));
+    assert_eq!((all.logger.as_deref(), all.body.as_deref(), all.time.map(|t| t.quantum_ns)), (Some("mail"), Some("sent"), Some(1)));
+    assert_eq!((without.logger, without.body, without.time.map(|t| t.quantum_ns)), (None, None, Some(1_000_000_000)));
+}
+
+#[test]
 fn memory_is_bounded_whatever_the_keys_and_sources() {
     let mut reader = Reader::new(Tables::builtin());
     reader.count();
