@@ -72,19 +72,23 @@ impl IdRef {
         Some(self.scope.as_ref().map_or_else(|| folded.clone().into_owned(), |scope| format!("{folded}\u{1f}{scope}")))
     }
 
-    /// How an id of work is made: its prefix and its length, as a hash. `None` for words, numbers and what is short.
+    /// How an id of work is made; see [`make_of`].
     pub fn make(&self) -> Option<u64> {
         if matches!(self.kind, IdKind::Group | IdKind::Other) {
             return None;
         }
-        let value = &*self.value;
-        let prefix = value.find(['_', '-']).filter(|at| (2..=9).contains(at) && value[..*at].bytes().all(|b| b.is_ascii_lowercase()));
-        let (prefix, rest) = value.split_at(prefix.map_or(0, |at| at + 1));
-        let any = |is: fn(&u8) -> bool| rest.as_bytes().iter().any(is);
-        let is_random = any(u8::is_ascii_alphabetic) && (any(u8::is_ascii_digit) || (any(u8::is_ascii_uppercase) && any(u8::is_ascii_lowercase)));
-        let fits = (8..=64).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-        (fits && is_random).then(|| FxBuildHasher.hash_one((prefix, rest.len())))
+        make_of(&self.value)
     }
+}
+
+/// How a value is made that may be an id: its prefix and its length, as a hash. `None` for words, numbers and what is short.
+pub fn make_of(value: &str) -> Option<u64> {
+    let prefix = value.find(['_', '-']).filter(|at| (2..=9).contains(at) && value[..*at].bytes().all(|b| b.is_ascii_lowercase()));
+    let (prefix, rest) = value.split_at(prefix.map_or(0, |at| at + 1));
+    let any = |is: fn(&u8) -> bool| rest.as_bytes().iter().any(is);
+    let is_random = any(u8::is_ascii_alphabetic) && (any(u8::is_ascii_digit) || (any(u8::is_ascii_uppercase) && any(u8::is_ascii_lowercase)));
+    let fits = (8..=64).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    (fits && is_random).then(|| FxBuildHasher.hash_one((prefix, rest.len())))
 }
 
 /// Longest canonical id kept as it is; longer ones keep their head and a hash.
@@ -133,6 +137,8 @@ fn shorten(value: &str) -> String {
 
 /// Label of an id that stands in a text without a name. It links nothing; a line that names no other work may be about it.
 pub const UNNAMED: &str = "text";
+/// Name of an id that stands in the text of an error, whatever word stands before it.
+pub const IN_ERROR: &str = "error text";
 /// Label of an id without a name inside brackets: what something was called with.
 pub const ARGUMENT: &str = "argument";
 

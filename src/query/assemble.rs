@@ -11,7 +11,7 @@ use super::{
 use crate::{
     model::{
         entry::Entry,
-        id::{ARGUMENT, IdKind, IdRef, IdRelation, is_strong},
+        id::{ARGUMENT, IN_ERROR, IdKind, IdRef, IdRelation, canonical, is_strong},
         profile::Profile,
         trace::{Anomaly, AnomalyKind, LineRef, LinkRule, Neighbour, PlacedBy},
     },
@@ -25,6 +25,7 @@ use crate::{
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, VecDeque},
     rc::Rc,
     sync::Arc,
@@ -205,7 +206,8 @@ impl<'a, S: LineSource> Assembler<'a, S> {
 
     /// Units that lines name under a word that says neither kind nor owner (`follow_up_id`): known as work by lines of their own.
     fn named_elsewhere(&mut self, items: &[Rc<Item>]) -> Result<Vec<(Arc<str>, IdRelation)>, S::Error> {
-        let mut keys: Vec<Arc<str>> = items.iter().flat_map(|item| item.entry.ids.iter().filter_map(|id| handed_under_another_name(item, id))).map(Into::into).collect();
+        let handed = items.iter().flat_map(|item| item.entry.ids.iter().filter_map(|id| handed_under_another_name(item, id))).map(Into::into);
+        let mut keys: Vec<Arc<str>> = handed.chain(items.iter().flat_map(|item| errors_name(item).map(Into::into))).collect();
         keys.sort_unstable();
         keys.dedup();
         let mut out = Vec::new();
@@ -373,7 +375,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         }
         let places = self.places_of(key)?;
         let records = places.len() as u64;
-        let (mut items, mut mentions, mut handed) = (Vec::with_capacity(places.len()), Vec::new(), Vec::new());
+        let (mut items, mut mentions, mut handed, mut failed) = (Vec::with_capacity(places.len()), Vec::new(), Vec::new(), Vec::new());
         for place in places {
             let item = self.item(place)?;
             if item.reference(key).is_some() {
@@ -382,11 +384,16 @@ impl<'a, S: LineSource> Assembler<'a, S> {
                 mentions.push(item);
             } else if item.subject().is_some() && item.entry.ids.iter().any(|id| handed_under_another_name(&item, id).as_deref() == Some(key)) {
                 handed.push(item);
+            } else if item.subject().is_some() && errors_name(&item).any(|named| named == **key) {
+                failed.push(item);
             }
         }
         if let Some(unit) = naming(&items, key).map(|r| WorkRef { kind: kind_of(key, &items), ..r.as_own() }) {
             if records <= MAX_LINES_ELSEWHERE && unnamed::may_be_handed(&unit, &handed, &items) {
                 items.extend(handed.iter().map(|item| Rc::new(unnamed::with_child(item, unit.clone()))));
+            }
+            if unit.kind == IdKind::Call && records <= MAX_LINES_ELSEWHERE && unnamed::may_have_made(&failed, &items) {
+                items.extend(failed.iter().map(|item| Rc::new(unnamed::with_child(item, unit.clone()))));
             }
             if unit.kind == IdKind::Task {
                 items.extend(mentions.iter().map(|item| Rc::new(unnamed::with_owner(item, unit.clone(), PlacedBy::Text))));
@@ -407,6 +414,11 @@ fn handed_under_another_name(item: &Item, id: &IdRef) -> Option<String> {
     let says_id = item.verb == Verb::Queue && (id.label.ends_with("Id") || (last.eq_ignore_ascii_case("id") && last.len() < id.label.len()));
     let says_handed = matches!(item.verb, Verb::Queue | Verb::Begin) && unnamed::says_handed(&id.label);
     (id.kind == IdKind::Other && id.relation == IdRelation::Own && (says_id || says_handed) && is_strong(&id.value, false)).then(|| roles::unit_key(id)).flatten()
+}
+
+/// Ids in the text of an error, which may be of the call that failed.
+fn errors_name(item: &Item) -> impl Iterator<Item = Cow<'_, str>> {
+    item.entry.ids.iter().filter(|id| &*id.label == IN_ERROR).map(|id| canonical(&id.value))
 }
 
 /// The kind most of its own lines give a unit, else most of those that name it as another's; of a tie the upper one. What a child

@@ -209,6 +209,18 @@ pub(super) fn may_be_handed(unit: &WorkRef, handed: &[Rc<Item>], own: &[Rc<Item>
     subjects.len() == 1 && !knows_parent && is_before && (unit.kind == IdKind::Task || said)
 }
 
+/// Errors that hold the id of a call tell who made it, when they are of one unit, no line of the call's own tells, and the call had begun.
+pub(super) fn may_have_made(failed: &[Rc<Item>], own: &[Rc<Item>]) -> bool {
+    let subjects: BTreeSet<&Arc<str>> = failed.iter().filter_map(|item| item.subject()).map(|s| &s.key).collect();
+    let is_above = failed.iter().filter_map(|item| item.subject()).all(|s| roles::level(s.kind) < roles::CALL_LEVEL);
+    let above = |r: &WorkRef| r.relation == IdRelation::Parent || (r.relation == IdRelation::Own && roles::level(r.kind) < roles::CALL_LEVEL);
+    let knows_parent = own.iter().any(|item| item.refs.iter().any(above));
+    let began = own.iter().filter_map(|item| item.time_ns).min();
+    let told = failed.iter().filter_map(|item| item.time_ns).min();
+    let is_after = told.zip(began).is_none_or(|(told, began)| told.saturating_add(1_000_000_000) >= began);
+    subjects.len() == 1 && is_above && !knows_parent && is_after
+}
+
 /// The line with a unit it hands over under a name that does not say so.
 pub(super) fn with_child(item: &Item, unit: WorkRef) -> Item {
     let mut item = item.clone();

@@ -69,6 +69,10 @@ pub fn from_text(entry: &mut Entry, tables: &Tables, service: &str) {
         entry.http = Some(Box::new(http));
     }
     facets::in_text(entry, &body);
+    if let Some(failure) = &entry.failure {
+        mine::in_error(&body, &mut found);
+        failure.message.iter().for_each(|message| mine::in_error(message, &mut found));
+    }
     entry.ids = found.list;
     entry.body = Some(body);
 }
