@@ -26,6 +26,8 @@ pub const UNITS: [(&str, f64); 4] = [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s"
 const MILD_TO_SEVERE: [&str; 6] = ["trace", "debug", "info", "warn", "error", "fatal"];
 /// What small numbers are taken for.
 const SYSLOG: [&str; 8] = ["0=fatal", "1=fatal", "2=fatal", "3=error", "4=warn", "5=info", "6=info", "7=debug"];
+/// Lengths that can be held against the lines of their work, in nanoseconds: 20 ms to 20 minutes.
+const REACHING_NS: RangeInclusive<f64> = 2e7..=1.2e12;
 /// A clock of a log covers no more than this, in seconds: two years. Birthdays and validities do.
 const LONGEST_LOG_S: i64 = 2 * 366 * 86_400;
 
@@ -98,6 +100,8 @@ pub struct Watched {
     pub prose: u64,
     /// For a length: how often it fits the time since its unit of work was first seen, by [`UNITS`].
     pub fits: [u32; 4],
+    /// How often it reaches back to one of the last lines of that work to a fiftieth, and how often it could, by [`UNITS`].
+    pub reaches: [(u32, u32); 4],
     /// Shortest and longest of those lengths, in thousandths of whatever they are in.
     pub lengths_milli: Option<(i64, i64)>,
 }
@@ -265,12 +269,17 @@ impl Habits {
 
     fn decide_units(&self, out: &mut Customs) {
         for (key, seen) in &self.watched {
+            // Lengths that hardly differ may fit the beat of a timer in any unit.
+            let differ = seen.lengths_milli.is_some_and(|(shortest, longest)| longest.saturating_mul(2) >= shortest.saturating_mul(3));
+            if let Some((unit, reached, could)) = seen.reaching_unit().filter(|_| differ) {
+                out.keys.entry(key.clone()).or_insert_with(|| format!("duration {unit}"));
+                out.why.push(format!("{key} is in {unit}: {reached} of {could} lengths reach back to a line of their work"));
+                continue;
+            }
             let total: u32 = seen.fits.iter().sum();
             let Some((best, n)) = seen.fits.iter().enumerate().max_by_key(|(_, n)| **n) else { continue };
             // Short steps late in long work fit a longer unit now and then: most lengths of the key must fit.
             let most = u64::from(*n) * 10 >= seen.lines * 6;
-            // Lengths that hardly differ may fit the beat of a timer in any unit.
-            let differ = seen.lengths_milli.is_some_and(|(shortest, longest)| longest.saturating_mul(2) >= shortest.saturating_mul(3));
             if *n >= ENOUGH_LENGTHS && u64::from(*n) * 10 >= u64::from(total) * 9 && most && differ {
                 let unit = UNITS[best].0;
                 out.keys.entry(key.clone()).or_insert_with(|| format!("duration {unit}"));
@@ -342,6 +351,30 @@ impl Watched {
         for (mine, theirs) in self.fits.iter_mut().zip(other.fits) {
             *mine += theirs;
         }
+        for (mine, theirs) in self.reaches.iter_mut().zip(other.reaches) {
+            *mine = (mine.0 + theirs.0, mine.1 + theirs.1);
+        }
+    }
+
+    /// Takes note of a length beside the times since the last lines of its work, in nanoseconds.
+    pub fn reaches(&mut self, bare: f64, since_ns: [f64; 4]) {
+        widen(&mut self.lengths_milli, (bare * 1e3) as i64);
+        for ((reached, could), (_, unit)) in self.reaches.iter_mut().zip(UNITS) {
+            let length = bare * unit;
+            // What is shorter meets a line by chance, what is longer none that is remembered.
+            if REACHING_NS.contains(&length) {
+                *could += 1;
+                *reached += u32::from(since_ns.iter().any(|since| (since - length).abs() <= length / 50.0 + 2e6));
+            }
+        }
+    }
+
+    /// The unit in which most lengths reach back to a line of their work, when in no other one does.
+    fn reaching_unit(&self) -> Option<(&'static str, u32, u32)> {
+        let often = |(reached, could): &(u32, u32)| *reached >= ENOUGH as u32 && reached * 2 >= *could;
+        let best = self.reaches.iter().position(often)?;
+        let others = self.reaches.iter().enumerate().filter(|(i, _)| *i != best).map(|(_, (reached, _))| *reached).max().unwrap_or(0);
+        (others * 8 <= self.reaches[best].0).then_some((UNITS[best].0, self.reaches[best].0, self.reaches[best].1))
     }
 
     /// Takes note of an instant, and of the one before it.
@@ -520,6 +553,20 @@ mod tests {
         assert_eq!(fits([0, 2, 3, 0]), BTreeMap::new());
         // Three of nine fit seconds: queries of some milliseconds, late in requests of some seconds.
         assert_eq!(fits([0, 0, 0, 3]), BTreeMap::new());
+    }
+
+    #[test]
+    fn lengths_that_reach_back_to_a_line_of_their_work_tell_their_unit() {
+        let learned = |steps: &[(f64, f64)]| {
+            let mut seen = Watched::default();
+            steps.iter().for_each(|(bare, since_ms)| seen.reaches(*bare, [0.0, since_ms * 1e6, 5e9, 7e9]));
+            of([0; 3], &[("took", seen)]).customs().keys
+        };
+        // A tool that took 108 ms, 109 ms behind the line before it; beside others whose begin no line tells of.
+        let tools: Vec<(f64, f64)> = (0..16).map(|n| (0.1 + f64::from(n) / 100.0, if n % 2 == 0 { 101.0 + f64::from(n) * 10.0 } else { 1.0 })).collect();
+        assert_eq!(learned(&tools), BTreeMap::from([("took".to_owned(), "duration s".to_owned())]));
+        assert_eq!(learned(&tools[1..]), BTreeMap::new());
+        assert_eq!(learned(&[tools[0]; 16]), BTreeMap::new());
     }
 
     #[test]

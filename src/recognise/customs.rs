@@ -7,7 +7,8 @@ use crate::{
     model::{
         entry::Entry,
         habits::{Customs, Habits, Lack, MAX_KEYS},
-        id::{IdRelation, is_strong},
+        id::{IdKind, IdRef, IdRelation, is_strong},
+        time::Instant,
     },
     recognise::{
         length,
@@ -110,8 +111,8 @@ struct Known {
     /// Lines of it were read since the counts were taken.
     read: bool,
     habits: Habits,
-    /// First time of a unit of work, once a length without a unit was met.
-    firsts: Option<FxHashMap<u64, i64>>,
+    /// Times of a unit of work, once a length without a unit was met.
+    works: Option<FxHashMap<u64, Times>>,
     /// The last instant of a key that may be a clock.
     lasts: FxHashMap<Box<str>, i64>,
 }
@@ -196,8 +197,8 @@ impl Sources {
         for watched in &plan.watched {
             known.value(leaves, watched, entry, plan);
         }
-        if let Some(firsts) = &mut known.firsts {
-            remember(firsts, entry);
+        if let Some(works) = &mut known.works {
+            remember(works, entry);
         }
     }
 
@@ -244,12 +245,14 @@ impl Known {
                 }
             }
             Watch::Length => {
-                let firsts = self.firsts.get_or_insert_default();
+                let works = self.works.get_or_insert_default();
                 let Some(bare) = leaf.raw.trim().parse::<f64>().ok().filter(|n| *n > 0.0 && n.is_finite()) else { return };
                 // How fast a model wrote would tell more, but of models that are played in tests it tells wrongly.
-                let Some(fits) = gap(entry, firsts).map(|gap| gap as f64 * 0.3..=gap as f64 * 1.05 + 2e6) else { return };
-                if let Some(seen) = self.habits.watch(&watched.key) {
-                    seen.length(bare, &fits);
+                let Some((times, at)) = times(entry, works) else { return };
+                let Some(seen) = self.habits.watch(&watched.key) else { return };
+                seen.reaches(bare, times.recent.map(|before| (at.unix_ns - before) as f64));
+                if let Some(gap) = times.gap(at) {
+                    seen.length(bare, &(gap as f64 * 0.3..=gap as f64 * 1.05 + 2e6));
                 }
             }
             Watch::Free if leaf.kind == Kind::Str && absent(leaf.raw) => {}
@@ -306,29 +309,51 @@ fn is_prose(text: &str) -> bool {
     text.split(' ').filter(is_word).nth(2).is_some()
 }
 
+/// The work a line is part of: its request or task before a call of that.
 fn key_of(entry: &Entry) -> Option<u64> {
-    let id = entry.ids.iter().find(|i| i.relation == IdRelation::Own && !i.listed && is_strong(&i.value, true))?;
+    let is_own = |i: &&IdRef| i.relation == IdRelation::Own && !i.listed && is_strong(&i.value, true);
+    let rank = |i: &&IdRef| match i.kind {
+        IdKind::Request | IdKind::Trace => 0,
+        IdKind::Task => 1,
+        _ => 2,
+    };
+    let id = entry.ids.iter().filter(is_own).min_by_key(rank)?;
     let mut hasher = FxHasher::default();
     id.value.hash(&mut hasher);
     Some(hasher.finish())
 }
 
-fn remember(firsts: &mut FxHashMap<u64, i64>, entry: &Entry) {
-    if let (Some(key), Some(time)) = (key_of(entry), entry.time) {
-        if firsts.len() >= MAX_FIRSTS {
-            firsts.clear();
-        }
-        let first = firsts.entry(key).or_insert(time.unix_ns);
-        *first = (*first).min(time.unix_ns);
+/// When a unit of work was seen.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    first: i64,
+    /// Its last lines, the last first.
+    recent: [i64; 4],
+}
+
+impl Times {
+    /// The time since it was first seen, when that says something, in nanoseconds.
+    fn gap(&self, now: Instant) -> Option<i64> {
+        let gap = now.unix_ns - self.first;
+        // A gap near the resolution of the clock fits several units.
+        (gap >= 5 * i64::try_from(now.quantum_ns).unwrap_or(i64::MAX / 5).max(1_000_000)).then_some(gap)
     }
 }
 
-/// The time since the line's unit of work was first seen, when it says something, in nanoseconds.
-fn gap(entry: &Entry, firsts: &FxHashMap<u64, i64>) -> Option<i64> {
-    let (key, time) = (key_of(entry)?, entry.time?);
-    let gap = time.unix_ns - firsts.get(&key)?;
-    // A gap near the resolution of the clock fits several units.
-    (gap >= 5 * i64::try_from(time.quantum_ns).unwrap_or(i64::MAX / 5).max(1_000_000)).then_some(gap)
+fn remember(works: &mut FxHashMap<u64, Times>, entry: &Entry) {
+    if let (Some(key), Some(time)) = (key_of(entry), entry.time) {
+        if works.len() >= MAX_FIRSTS {
+            works.clear();
+        }
+        let times = works.entry(key).or_insert(Times { first: time.unix_ns, recent: [time.unix_ns; 4] });
+        times.first = times.first.min(time.unix_ns);
+        times.recent.rotate_right(1);
+        times.recent[0] = time.unix_ns;
+    }
+}
+
+fn times(entry: &Entry, works: &FxHashMap<u64, Times>) -> Option<(Times, Instant)> {
+    Some((*works.get(&key_of(entry)?)?, entry.time?))
 }
 
 /// The number of the customs of a source; 0: none.
