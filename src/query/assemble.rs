@@ -17,7 +17,7 @@ use crate::{
     },
     reconstruct::{
         build::{self, Tree, Unit},
-        item::{Item, WorkRef},
+        item::{self, Item, WorkRef},
         link::{self, ParentLink, Parentage},
         roles, solo, stretch,
         words::Verb,
@@ -62,6 +62,8 @@ pub type Place = (u64, u64, u32);
 pub(super) struct Fetched {
     pub(super) kind: IdKind,
     pub(super) items: Vec<Rc<Item>>,
+    /// Lines that stand among these already, word for word.
+    repeated: Vec<Rc<Item>>,
     total: u64,
     parentage: Option<Rc<Parentage>>,
 }
@@ -167,7 +169,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             }
             let asked_by = self.parentage(&key)?;
             let only_listed = fetched.items.iter().all(|item| is_listed(item, &key));
-            for item in fetched.items.iter().filter(|item| !asks_only(item, &key, &asked_by) && !only_follows(item, &key)) {
+            for item in fetched.items.iter().chain(&fetched.repeated).filter(|item| !asks_only(item, &key, &asked_by) && !only_follows(item, &key)) {
                 if !only_listed && is_listed(item, &key) {
                     note_batch(item, &mut neighbours);
                     continue;
@@ -364,7 +366,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         }
         let mut count = |term: &str| counts.get(term).copied().unwrap_or(0);
         let found = Rc::new(link::parentage(key, fetched.kind, &items, &mut count));
-        let updated = Fetched { kind: fetched.kind, items: fetched.items.clone(), total: fetched.total, parentage: Some(found.clone()) };
+        let updated = Fetched { kind: fetched.kind, items: fetched.items.clone(), repeated: fetched.repeated.clone(), total: fetched.total, parentage: Some(found.clone()) };
         self.units.insert(key.clone(), Rc::new(updated));
         Ok(found)
     }
@@ -388,6 +390,8 @@ impl<'a, S: LineSource> Assembler<'a, S> {
                 failed.push(item);
             }
         }
+        let mut is_repeated = item::repeated(items.iter().map(Rc::as_ref)).into_iter();
+        let (repeated, mut items) = items.into_iter().partition::<Vec<_>, _>(|_| is_repeated.next() == Some(true));
         if let Some(unit) = naming(&items, key).map(|r| WorkRef { kind: kind_of(key, &items), ..r.as_own() }) {
             if records <= MAX_LINES_ELSEWHERE && unnamed::may_be_handed(&unit, &handed, &items) {
                 items.extend(handed.iter().map(|item| Rc::new(unnamed::with_child(item, unit.clone()))));
@@ -401,7 +405,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         }
         let total = if records >= MAX_LINES_OF_ID as u64 { self.source.count(key) } else { items.len() as u64 };
         let kind = kind_of(key, &items);
-        let fetched = Rc::new(Fetched { kind, items, total, parentage: None });
+        let fetched = Rc::new(Fetched { kind, items, repeated, total, parentage: None });
         self.units.insert(key.clone(), fetched.clone());
         Ok(fetched)
     }

@@ -19,11 +19,8 @@ use crate::{
         spans::{self, Builder, Draft},
     },
 };
-use rustc_hash::FxHashMap;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Instants written so finely do not fall on two events of one text by themselves.
-const FINE_NS: i64 = 1_000_000;
 /// Most lines named beside an oddity.
 const MAX_SHOWN: usize = 20;
 
@@ -233,21 +230,9 @@ pub fn settle(tree: &mut Tree) {
     note_untimed(tree);
 }
 
-/// A record written again by whatever ships or copies logs is no second event: the same text at the same instant, where instants are finer than
-/// a second or the other copies stand in another file.
+/// What stands twice word for word is no second event.
 fn set_repeated_apart(tree: &mut Tree) {
-    // One file may hold a text twice that another holds twice: the first of one is the first of the other.
-    let mut before: FxHashMap<(u64, u32, u64), u32> = FxHashMap::default();
-    let mut seen: FxHashMap<(u64, u32, u32), (u64, u64)> = FxHashMap::default();
-    let is_repeated = |item: &Item| {
-        let (entry, file) = (&item.entry, item.entry.at.file.0);
-        let is_fine = item.quantum_ns <= FINE_NS;
-        let earlier = before.entry((entry.fingerprint, entry.at.sub, file)).or_insert(0);
-        let count = if is_fine { 0 } else { std::mem::replace(earlier, *earlier + 1) };
-        let first = *seen.entry((entry.fingerprint, entry.at.sub, count)).or_insert((file, entry.at.start));
-        item.time_ns.is_some() && first != (file, entry.at.start)
-    };
-    let repeated: Vec<bool> = tree.items.iter().map(is_repeated).collect();
+    let repeated = item::repeated(tree.items.iter());
     if repeated.iter().all(|r| !r) {
         return;
     }

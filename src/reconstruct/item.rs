@@ -15,7 +15,11 @@ use crate::{
         words::{self, Verb},
     },
 };
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
+
+/// Instants written so finely do not fall on two events of one text by themselves.
+const FINE_NS: i64 = 1_000_000;
 
 /// A work id on a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -222,6 +226,22 @@ fn label_parts(label: &str) -> usize {
 fn corrected(entry: &Entry, instant: Instant, profile: &Profile) -> i64 {
     let zone = profile.zones.get(&*entry.source).filter(|_| instant.naive).map_or(0, |zone| i64::from(zone.offset_s) * 1_000_000_000);
     instant.unix_ns.saturating_sub(zone)
+}
+
+/// Which items are records written again by whatever ships or copies logs: the same text at the same instant, where instants are finer than a second
+/// or the other copies stand in another file. The first of each is none.
+pub fn repeated<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<bool> {
+    // One file may hold a text twice that another holds twice: the first of one is the first of the other.
+    let mut before: FxHashMap<(u64, u32, u64), u32> = FxHashMap::default();
+    let mut seen: FxHashMap<(u64, u32, u32), (u64, u64)> = FxHashMap::default();
+    let is_repeated = |item: &Item| {
+        let (entry, file) = (&item.entry, item.entry.at.file.0);
+        let earlier = before.entry((entry.fingerprint, entry.at.sub, file)).or_insert(0);
+        let count = if item.quantum_ns <= FINE_NS { 0 } else { std::mem::replace(earlier, *earlier + 1) };
+        let first = *seen.entry((entry.fingerprint, entry.at.sub, count)).or_insert((file, entry.at.start));
+        item.time_ns.is_some() && first != (file, entry.at.start)
+    };
+    items.map(is_repeated).collect()
 }
 
 /// Sorts by time, then causal rank, then file and position: the order of pages and of every rule that needs one.

@@ -15,10 +15,10 @@ use std::{
     sync::OnceLock,
 };
 
-type Logs = BTreeMap<String, Vec<String>>;
+pub(super) type Logs = BTreeMap<String, Vec<String>>;
 
 /// The first JSON lines of each file of the samples; enough for some hundred requests. The rotated file stands before its successor.
-fn samples() -> Logs {
+pub(super) fn samples() -> Logs {
     let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-logs");
     let mut out = Logs::new();
     for name in ["api.log.1.gz", "api.log", "edge/access.log", "gateway.log", "worker-index.log", "worker-render.log", "worker-reviews.log"] {
@@ -37,7 +37,7 @@ fn samples() -> Logs {
 }
 
 /// Indexes each state of the logs in turn into one data directory, asking for the paths after each; the paths of the last.
-fn paths(states: &[&Logs]) -> BTreeMap<String, Value> {
+pub(super) fn paths(states: &[&Logs]) -> BTreeMap<String, Value> {
     let bench = Bench::new();
     let mut exported = String::new();
     for logs in states {
@@ -90,7 +90,7 @@ fn without_proofs(mut paths: BTreeMap<String, Value>) -> BTreeMap<String, Value>
     paths
 }
 
-fn base() -> &'static BTreeMap<String, Value> {
+pub(super) fn base() -> &'static BTreeMap<String, Value> {
     static ONCE: OnceLock<BTreeMap<String, Value>> = OnceLock::new();
     ONCE.get_or_init(|| {
         let base = paths(&[&samples()]);
@@ -118,7 +118,7 @@ fn difference(a: &Value, b: &Value) -> Option<String> {
 }
 
 /// Few cases: each indexes the samples anew.
-fn check<S: Strategy>(strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+pub(super) fn check<S: Strategy>(strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
     let config = Config { cases: 2, max_shrink_iters: 12, failure_persistence: None, ..Config::default() };
     if let Err(error) = TestRunner::new(config).run(strategy, test) {
         panic!("{error}");

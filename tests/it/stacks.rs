@@ -1,4 +1,4 @@
-//! Three products that ran for real under faults (`tests/stacks`), with who owns each line: what their paths hold, and that none holds another's.
+//! Four products that ran for real under faults (`tests/stacks`), with who owns each line: what their paths hold, and that none holds another's.
 //!
 //! The generators stand beside the logs and are run by hand. How many own lines are found is a figure of today, kept from falling.
 
@@ -75,6 +75,11 @@ fn go_and_rust_services_over_rabbitmq_beside_another_product() {
     assert_eq!(found("meeting-notes"), (5403, 6300));
 }
 
+#[test]
+fn a_django_api_with_pg_boss_workers_and_a_gateway_behind_nginx() {
+    assert_eq!(found("claims-desk"), (4920, 5568));
+}
+
 /// The lines of every path of some stacks read into one index.
 fn paths(names: &[&str]) -> BTreeSet<Vec<String>> {
     let bench = Bench::new();
@@ -100,7 +105,7 @@ fn in_one_index_the_paths_are_what_they_are_alone() {
     assert!(differ.is_empty(), "{} of {} paths: {:?}", differ.len(), alone.len(), differ.first());
 }
 
-const STACKS: [&str; 3] = ["redline", "support-agent", "meeting-notes"];
+const STACKS: [&str; 4] = ["redline", "support-agent", "meeting-notes", "claims-desk"];
 
 #[test]
 fn read_in_two_halves_the_list_is_what_it_is_of_the_whole() {
