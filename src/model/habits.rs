@@ -26,8 +26,8 @@ pub const UNITS: [(&str, f64); 4] = [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s"
 const MILD_TO_SEVERE: [&str; 6] = ["trace", "debug", "info", "warn", "error", "fatal"];
 /// What small numbers are taken for.
 const SYSLOG: [&str; 8] = ["0=fatal", "1=fatal", "2=fatal", "3=error", "4=warn", "5=info", "6=info", "7=debug"];
-/// Lengths that can be held against the lines of their work, in nanoseconds: 20 ms to 20 minutes.
-const REACHING_NS: RangeInclusive<f64> = 2e7..=1.2e12;
+/// Lengths that can be held against the lines of their work, in nanoseconds: 90 ms to 20 minutes. Between shorter ones stands a line by chance.
+const REACHING_NS: RangeInclusive<f64> = 9e7..=1.2e12;
 /// A clock of a log covers no more than this, in seconds: two years. Birthdays and validities do.
 const LONGEST_LOG_S: i64 = 2 * 366 * 86_400;
 
@@ -100,7 +100,7 @@ pub struct Watched {
     pub prose: u64,
     /// For a length: how often it fits the time since its unit of work was first seen, by [`UNITS`].
     pub fits: [u32; 4],
-    /// How often it reaches back to one of the last lines of that work to a fiftieth, and how often it could, by [`UNITS`].
+    /// How often it reaches back to one of the last lines of that work to a hundredth, and how often it could, by [`UNITS`].
     pub reaches: [(u32, u32); 4],
     /// Shortest and longest of those lengths, in thousandths of whatever they are in.
     pub lengths_milli: Option<(i64, i64)>,
@@ -362,9 +362,10 @@ impl Watched {
         for ((reached, could), (_, unit)) in self.reaches.iter_mut().zip(UNITS) {
             let length = bare * unit;
             // What is shorter meets a line by chance, what is longer none that is remembered.
-            if REACHING_NS.contains(&length) {
+            let is_whole_s = unit >= 1e9 && bare.fract() == 0.0;
+            if REACHING_NS.contains(&length) && !is_whole_s {
                 *could += 1;
-                *reached += u32::from(since_ns.iter().any(|since| (since - length).abs() <= length / 50.0 + 2e6));
+                *reached += u32::from(since_ns.iter().any(|since| (since - length).abs() <= length / 100.0 + 2e6));
             }
         }
     }

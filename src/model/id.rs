@@ -86,7 +86,9 @@ pub fn make_of(value: &str) -> Option<u64> {
     let prefix = value.find(['_', '-']).filter(|at| (2..=9).contains(at) && value[..*at].bytes().all(|b| b.is_ascii_lowercase()));
     let (prefix, rest) = value.split_at(prefix.map_or(0, |at| at + 1));
     let any = |is: fn(&u8) -> bool| rest.as_bytes().iter().any(is);
-    let is_random = any(u8::is_ascii_alphabetic) && (any(u8::is_ascii_digit) || (any(u8::is_ascii_uppercase) && any(u8::is_ascii_lowercase)));
+    // Words in capitals and smalls (`ProcessDocument`) have smalls behind every capital.
+    let is_of_words = rest.split(|c: char| c.is_ascii_uppercase()).skip(1).all(|word| word.bytes().take(2).filter(u8::is_ascii_lowercase).count() == 2);
+    let is_random = any(u8::is_ascii_alphabetic) && (any(u8::is_ascii_digit) || (any(u8::is_ascii_uppercase) && any(u8::is_ascii_lowercase) && !is_of_words));
     let fits = (8..=64).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
     (fits && is_random).then(|| FxBuildHasher.hash_one((prefix, rest.len())))
 }

@@ -396,7 +396,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             if records <= MAX_LINES_ELSEWHERE && unnamed::may_be_handed(&unit, &handed, &items) {
                 items.extend(handed.iter().map(|item| Rc::new(unnamed::with_child(item, unit.clone()))));
             }
-            if unit.kind == IdKind::Call && records <= MAX_LINES_ELSEWHERE && unnamed::may_have_made(&failed, &items) {
+            if unit.kind == IdKind::Call && records <= MAX_LINES_ELSEWHERE && self.have_made(&failed, &items)? {
                 items.extend(failed.iter().map(|item| Rc::new(unnamed::with_child(item, unit.clone()))));
             }
             if unit.kind == IdKind::Task {

@@ -42,7 +42,7 @@ impl<S: LineSource> Assembler<'_, S> {
         let mut out: Option<Item> = None;
         for (index, r) in item.refs.iter().enumerate().filter(|(_, r)| may_recur(r)) {
             if let Some(number) = self.number(&r.key)? {
-                let key = number.episodes.key_of(item).clone();
+                let key = number.episodes.of(item).unwrap_or(number.episodes.undecided()).clone();
                 let scope = key.split_once('\u{1f}').map(|(_, scope)| scope.into());
                 out.get_or_insert_with(|| item.clone()).refs[index] = WorkRef { key, scope, ..r.clone() };
             }
@@ -91,7 +91,9 @@ impl<S: LineSource> Assembler<'_, S> {
         let found = episodes::of(base, &items).map(|episodes| {
             let mut places: BTreeMap<Arc<str>, Vec<Place>> = BTreeMap::new();
             for (place, item) in &lines {
-                places.entry(episodes.key_of(item).clone()).or_default().push(*place);
+                if let Some(key) = episodes.of(item) {
+                    places.entry(key.clone()).or_default().push(*place);
+                }
             }
             Rc::new(Number { episodes, places })
         });

@@ -84,7 +84,9 @@ fn follow(engine: &Engine, snapshot: &Snapshot, open: &mut RecordSet, limit: Opt
                 continue;
             }
             match assembler.root_of(&key) {
-                Ok(root) => roots.extend(root.map(|r| r.to_string())),
+                Ok(Some(root)) => _ = roots.insert(root.to_string()),
+                // What others only name as their parent: each of them is followed by itself.
+                Ok(None) => continue,
                 Err(QueryError::Deadline { .. }) => return Ok(false),
                 Err(other) => return Err(other),
             }

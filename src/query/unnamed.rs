@@ -33,6 +33,11 @@ const MANY_LINES: u64 = 4_000;
 /// Most places of one unit.
 const MAX_PLACES: usize = 16;
 
+/// Two clocks may stand apart by as much.
+const CLOCKS_NS: i64 = 1_000_000_000;
+/// An error that tells of a call comes so soon behind its end.
+const TOLD_WITHIN_NS: u64 = 30_000_000_000;
+
 /// Lines of a block of time that name no unit, with the unit they are of and why.
 pub(super) type Owners = BTreeMap<Place, (WorkRef, PlacedBy)>;
 
@@ -51,6 +56,14 @@ impl Block {
 }
 
 impl<S: LineSource> Assembler<'_, S> {
+    /// Whether the unit whose errors hold the id of a call made it: it had begun before the call.
+    pub(super) fn have_made(&mut self, failed: &[Rc<Item>], own: &[Rc<Item>]) -> Result<bool, S::Error> {
+        let Some(owner) = failed.first().and_then(|item| item.subject()).map(|s| s.key.clone()).filter(|_| may_have_made(failed, own)) else { return Ok(false) };
+        let first = |items: &[Rc<Item>]| items.iter().filter_map(|item| item.time_ns).min();
+        let began = first(&self.fetch(&owner)?.items);
+        Ok(began.zip(first(own)).is_some_and(|(began, called)| began <= called.saturating_add(CLOCKS_NS)))
+    }
+
     /// Lines that name no unit and are of this one.
     pub(super) fn unnamed_lines(&mut self, key: &Arc<str>, fetched: &Fetched) -> Result<Vec<Rc<Item>>, S::Error> {
         let own = |item: &&Rc<Item>| item.reference(key).is_some_and(|r| r.relation == IdRelation::Own && !r.listed);
@@ -209,16 +222,17 @@ pub(super) fn may_be_handed(unit: &WorkRef, handed: &[Rc<Item>], own: &[Rc<Item>
     subjects.len() == 1 && !knows_parent && is_before && (unit.kind == IdKind::Task || said)
 }
 
-/// Errors that hold the id of a call tell who made it, when they are of one unit, no line of the call's own tells, and the call had begun.
-pub(super) fn may_have_made(failed: &[Rc<Item>], own: &[Rc<Item>]) -> bool {
+/// Errors that hold the id of a call tell who made it, when they are of one unit, no line of the call's own tells, and the first of them comes as
+/// the call ends.
+fn may_have_made(failed: &[Rc<Item>], own: &[Rc<Item>]) -> bool {
     let subjects: BTreeSet<&Arc<str>> = failed.iter().filter_map(|item| item.subject()).map(|s| &s.key).collect();
     let is_above = failed.iter().filter_map(|item| item.subject()).all(|s| roles::level(s.kind) < roles::CALL_LEVEL);
     let above = |r: &WorkRef| r.relation == IdRelation::Parent || (r.relation == IdRelation::Own && roles::level(r.kind) < roles::CALL_LEVEL);
     let knows_parent = own.iter().any(|item| item.refs.iter().any(above));
-    let began = own.iter().filter_map(|item| item.time_ns).min();
+    let ended = own.iter().filter_map(|item| item.time_ns).max();
     let told = failed.iter().filter_map(|item| item.time_ns).min();
-    let is_after = told.zip(began).is_none_or(|(told, began)| told.saturating_add(1_000_000_000) >= began);
-    subjects.len() == 1 && is_above && !knows_parent && is_after
+    let is_at_end = told.zip(ended).is_some_and(|(told, ended)| told.abs_diff(ended) <= TOLD_WITHIN_NS);
+    subjects.len() == 1 && is_above && !knows_parent && is_at_end
 }
 
 /// The line with a unit it hands over under a name that does not say so.

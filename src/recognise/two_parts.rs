@@ -49,6 +49,8 @@ pub struct Pair {
     pub unit: Unit,
     /// How many bytes of the path the two have in common: the name of what they are.
     pub name: usize,
+    /// They are members of one object of that name. `latency_s` beside `latency_ms` may be one length said twice.
+    pub is_object: bool,
 }
 
 /// The pairs of a shape.
@@ -62,7 +64,8 @@ pub fn of(leaves: &[Leaf<'_>], paths: &[String]) -> Vec<Pair> {
             (same && WHOLE.iter().find_map(|word| base(path, word)) == Some(name)).then_some(i as u16)
         };
         let whole = paths.iter().enumerate().find_map(is_whole)?;
-        Some(Pair { whole, rest: rest as u16, unit, name })
+        let is_object = paths[rest].as_bytes().get(name) == Some(&b'.');
+        Some(Pair { whole, rest: rest as u16, unit, name, is_object })
     };
     rests.filter_map(pair).collect()
 }

@@ -79,7 +79,7 @@ impl<'a, 'l> Line<'a, 'l> {
         let (plan, leaves) = (self.plan, self.leaves);
         self.candidates(role).filter_map(move |(c, leaf)| {
             let whole = length_of(leaf, c.unit)?;
-            Some(plan.rest_of(c.leaf).map_or(whole, |pair| two_parts::length(whole, &leaves[pair.rest as usize], pair.unit)))
+            Some(plan.rest_of(c.leaf).filter(|pair| pair.is_object).map_or(whole, |pair| two_parts::length(whole, &leaves[pair.rest as usize], pair.unit)))
         })
     }
 

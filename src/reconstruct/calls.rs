@@ -66,16 +66,40 @@ fn attempts(b: &Builder<'_>, whole: &Draft, indexes: &[usize]) -> Vec<Draft> {
     let Some((begin, last)) = bounds(tree, &order) else { return Vec::new() };
     let (begin, end) = (begin.min(whole.start), last.max(whole.end));
     let mut out: Vec<Draft> = Vec::new();
-    for index in order.iter().copied().filter(|i| tells_of_a_failed_attempt(&tree.items[*i])) {
+    // What a good end calls by a number did not fail under it.
+    let number = |i: usize| tree.items[i].entry.attempt.as_ref().map(|a| a.number);
+    let well = |i: &usize| !tells_of_a_failed_attempt(&tree.items[*i]) && tree.items[*i].verb == Verb::End;
+    let ended_well: Vec<u32> = order.iter().copied().filter(|i| well(i)).filter_map(number).collect();
+    let mut begun_again: Option<i64> = None;
+    for index in order.iter().copied() {
         let (item, at) = (&tree.items[index], tree.items[index].time_ns.unwrap_or_default());
-        let own = stated(item, b.profile);
-        // What reaches back behind an attempt that failed is the length of them all.
-        if out.last().is_some_and(|before| own.is_some_and(|s| s.start + AT_ONCE_NS < before.end) || (own.is_none() && at - before.end <= AT_ONCE_NS)) {
+        if !tells_of_a_failed_attempt(item) {
+            if item.verb.is_start() && !out.is_empty() {
+                begun_again = Some(at);
+            }
             continue;
         }
-        let from = out.last().map_or(begin, |before| before.end);
-        let interval = own.unwrap_or(Stated { start: from, end: at, evidence: Evidence::Assumed });
-        out.push(attempt(whole, tree, index, Stated { start: interval.start.max(from), ..interval }));
+        if item.verb != Verb::Retry && number(index).is_some_and(|n| ended_well.contains(&n)) {
+            continue;
+        }
+        if let Some(before) = out.last() {
+            let own = stated(item, b.profile);
+            // What reaches back behind an attempt that failed is the length of them all.
+            let is_sum = own.is_some_and(|s| s.start + AT_ONCE_NS < before.end) || (own.is_none() && at - before.end <= AT_ONCE_NS);
+            let is_same = before.main.and_then(number).zip(number(index)).is_some_and(|(a, b)| a == b) && begun_again.is_none();
+            // That it is tried again is said of the failure before, unless one has begun since.
+            let is_told_again = item.verb == Verb::Retry && begun_again.is_none();
+            if is_told_again {
+                begun_again = Some(at);
+            }
+            if is_sum || is_same || is_told_again {
+                continue;
+            }
+        }
+        let from = begun_again.take().or(out.last().map(|before| before.end)).unwrap_or(begin);
+        let interval = stated(item, b.profile).unwrap_or(Stated { start: from, end: at, evidence: Evidence::Assumed });
+        let earliest = out.last().map_or(begin, |before| before.end);
+        out.push(attempt(whole, tree, index, Stated { start: interval.start.max(earliest), ..interval }));
     }
     let Some(from) = out.last().map(|before| before.end) else { return out };
     // The last one ended the call: by a line of its own, or as the whole did.
@@ -85,7 +109,8 @@ fn attempts(b: &Builder<'_>, whole: &Draft, indexes: &[usize]) -> Vec<Draft> {
     if let Some(index) = ends.iter().max_by_key(says_most).copied().filter(|i| !tree.items[*i].failed || end - from > AT_ONCE_NS) {
         let own = stated(&tree.items[index], b.profile).filter(|s| s.start >= from);
         let at = tree.items[index].time_ns.unwrap_or(end);
-        out.push(attempt(whole, tree, index, own.unwrap_or(Stated { start: from, end: at, evidence: Evidence::Assumed })));
+        let again = begun_again.filter(|again| (from..=at).contains(again)).unwrap_or(from);
+        out.push(attempt(whole, tree, index, own.unwrap_or(Stated { start: again, end: at, evidence: Evidence::Assumed })));
     }
     // A line that tells of none of them stands with the last that began before it.
     for index in order.into_iter().filter(|i| !out.iter().any(|d| d.main == Some(*i))).collect::<Vec<_>>() {

@@ -48,11 +48,12 @@ pub fn is_timeout(entry: &Entry) -> bool {
         let folded = fold(n);
         folded.contains("timeout") || folded.contains("timedout") || folded.contains("deadlineexceeded") || n == "408" || n == "504"
     });
-    named
-        || entry.body.as_deref().is_some_and(|b| {
-            let head: String = b.chars().take(200).collect::<String>().to_lowercase();
-            head.contains("timed out") || head.contains("timeout") || head.contains("deadline exceeded")
-        })
+    named || [entry.body.as_deref(), failure.and_then(|f| f.message.as_deref())].into_iter().flatten().any(says_timeout)
+}
+
+fn says_timeout(text: &str) -> bool {
+    let head: String = text.chars().take(200).collect::<String>().to_lowercase();
+    ["timed out", "timeout", "deadline exceeded", "no response within", "not respond within"].iter().any(|words| head.contains(words))
 }
 
 fn fold(name: &str) -> String {
@@ -200,6 +201,8 @@ fn by_message(head: &str) -> Option<(&'static str, FailureClass)> {
         ("ratelimit", FailureClass::Transient),
         ("too many requests", FailureClass::Transient),
         ("timed out", FailureClass::Transient),
+        ("no response within", FailureClass::Transient),
+        ("not respond within", FailureClass::Transient),
         ("timeout", FailureClass::Transient),
         ("overloaded", FailureClass::Transient),
         ("connection", FailureClass::Transient),

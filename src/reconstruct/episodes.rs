@@ -1,9 +1,9 @@
 //! Requests that bear one number: a counter that begins again with its process gives the id of a request to another (`reconstruction.md` 2.4,
 //! episodes). Each is a unit of its own.
 //!
-//! Pure functions of the lines that bear the number. Guarantees: lines are told apart by what wrote them (host and process, else the file) and by
-//! a request that begins, or ends, anew behind the end of one; a line that may be of two of them is of neither. An id that is no number that
-//! counts is never taken apart. It never joins anything.
+//! Pure functions of the lines that bear the number. Guarantees: lines are told apart by what wrote them (host and process, else the log) and by
+//! answers whose lengths do not hold each other, by begins that alternate with ends, or by several ends of one make; a line that may be of two
+//! requests is of neither. An id that is no number that counts is never taken apart. It never joins anything.
 
 use crate::{
     model::{
@@ -29,6 +29,12 @@ const SINCE: &str = "since ";
 const MAX_DIGITS: usize = 10;
 /// Where lines say neither begin nor end, the first of them again after so long a silence is another request's.
 const SILENCE_NS: i64 = 600_000_000_000;
+/// A begin that no end came before is another request's after so long a silence: a redirect comes at once.
+const PAUSE_NS: i64 = 1_000_000_000;
+/// Two parts of a program tell of one begin so soon behind each other.
+const AT_ONCE_NS: i64 = 50_000_000;
+/// How far a stated length may miss the line it reaches back to.
+const SLACK_NS: i64 = 5_000_000;
 
 /// The number may come again: it counts, and names a request.
 pub fn may_recur(r: &WorkRef) -> bool {
@@ -46,7 +52,7 @@ pub fn base_of(key: &str) -> Option<(&str, &str)> {
     let (before, instant) = key.rsplit_once(SINCE)?;
     let base = before.strip_suffix(['\u{1f}', ' '])?;
     let is_instant = instant.len() == 24 && instant.ends_with('Z') && instant.as_bytes()[10] == b'T';
-    (is_instant || instant == UNDATED).then_some((base, instant))
+    (is_instant || instant == UNDECIDED).then_some((base, instant))
 }
 
 /// What the keys of the episodes of a number begin with.
@@ -54,17 +60,23 @@ pub fn below(base: &str) -> String {
     format!("{base}{}{SINCE}", if base.contains('\u{1f}') { ' ' } else { '\u{1f}' })
 }
 
-/// In place of the instant: lines that may be of several.
-const UNDATED: &str = "an unknown time";
+/// In place of the instant, on lines that may be of several.
+const UNDECIDED: &str = "an unknown time";
 
-/// What wrote a line: its host and process where it says so, else its file.
-type Origin = (Box<str>, Box<str>, u64);
+/// What wrote a line: its host and process where it says so, else its log.
+type Origin = (Box<str>, Box<str>, Arc<str>);
+/// Where a line stands.
+type At = (u64, u64, u32);
 
 fn origin(item: &Item) -> Origin {
     let part = |part: &Option<Box<str>>| part.clone().unwrap_or_default();
     let (host, process) = (part(&item.entry.host), part(&item.entry.process));
-    let file = if host.is_empty() && process.is_empty() { item.entry.at.file.0 } else { 0 };
-    (host, process, file)
+    let log = if host.is_empty() && process.is_empty() { item.entry.source.clone() } else { "".into() };
+    (host, process, log)
+}
+
+fn at(item: &Item) -> At {
+    (item.entry.at.file.0, item.entry.at.start, item.entry.at.sub)
 }
 
 /// What a line says of the request it names.
@@ -79,8 +91,11 @@ enum Says {
 #[derive(Debug)]
 pub struct Episodes {
     list: Vec<Episode>,
-    of_line: FxHashMap<(u64, u64, u32), usize>,
-    undated: Arc<str>,
+    /// Of the lines that bear the number as their own; `None`: it may be of several.
+    of_line: FxHashMap<At, Option<usize>>,
+    /// Other ids on those lines, with the only episode they stand on.
+    beside: FxHashMap<Arc<str>, Option<usize>>,
+    undecided: Arc<str>,
 }
 
 #[derive(Debug)]
@@ -91,25 +106,32 @@ struct Episode {
 }
 
 impl Episodes {
-    /// Their keys.
-    pub fn keys(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.list.iter().map(|e| &e.key).chain([&self.undated])
+    /// Which of them a line names; `None`: it may be several.
+    pub fn of(&self, item: &Item) -> Option<&Arc<str>> {
+        let known = self.of_line.get(&at(item)).copied().flatten();
+        let index = known.or_else(|| self.by_ids(item)).or_else(|| self.by_time(item))?;
+        Some(&self.list[index].key)
     }
 
-    /// Which of them a line names.
-    pub fn key_of(&self, item: &Item) -> &Arc<str> {
-        let at = (item.entry.at.file.0, item.entry.at.start, item.entry.at.sub);
-        let index = self.of_line.get(&at).copied().or_else(|| self.by_time(item));
-        index.map_or(&self.undated, |index| &self.list[index].key)
+    /// In place of the number on a line that may be of several of its requests: the key of none.
+    pub fn undecided(&self) -> &Arc<str> {
+        &self.undecided
     }
 
-    /// The last that began before, where that is one of what wrote the line, or one wrote them all.
+    /// By the other ids on the line.
+    fn by_ids(&self, item: &Item) -> Option<usize> {
+        let mut found = item.refs.iter().filter_map(|r| self.beside.get(&r.key).copied().flatten());
+        let first = found.next()?;
+        found.all(|other| other == first).then_some(first)
+    }
+
+    /// The last that began before in what wrote the line, unless the line was looked at as one of its own.
     fn by_time(&self, item: &Item) -> Option<usize> {
+        if self.of_line.contains_key(&at(item)) {
+            return None;
+        }
         let (time, from) = (item.time_ns?, origin(item));
-        let before = |e: &Episode| e.began_ns <= time.saturating_add(item.quantum_ns);
-        let own = self.list.iter().rposition(|e| e.origin == from && before(e));
-        let is_one = self.list.iter().map(|e| &e.origin).collect::<BTreeSet<_>>().len() == 1;
-        own.or_else(|| self.list.iter().rposition(before).filter(|_| is_one))
+        self.list.iter().rposition(|e| e.origin == from && e.began_ns <= time.saturating_add(item.quantum_ns))
     }
 }
 
@@ -120,95 +142,196 @@ pub fn of(base: &str, items: &[Rc<Item>]) -> Option<Episodes> {
     {
         groups.entry(origin(item)).or_default().push(item);
     }
-    let mut cut: Vec<(Origin, Vec<&Item>, bool)> = Vec::new();
+    let mut told: Vec<(Origin, Vec<&Item>)> = Vec::new();
+    let mut of_several: Vec<&Item> = Vec::new();
+    let all_silent = groups.values().all(|lines| lines.iter().all(|item| says(item, base) == Says::Nothing));
     for (origin, mut lines) in groups {
-        lines.sort_by_key(|i| (i.time_ns, i.verb.causal_rank(), i.entry.at.file.0, i.entry.at.start, i.entry.at.sub));
+        lines.sort_by_key(|i| (i.time_ns, i.verb.causal_rank(), at(i)));
         let says: Vec<Says> = lines.iter().map(|item| says(item, base)).collect();
-        let told = says.iter().any(|s| *s != Says::Nothing);
-        let mut starts = starts(&lines, &says);
-        starts.push(lines.len());
-        cut.extend(starts.windows(2).map(|w| (origin.clone(), lines[w[0]..w[1]].to_vec(), told)));
+        // What says neither begin nor end is work for a request that another received.
+        if !all_silent && says.iter().all(|s| *s == Says::Nothing) {
+            continue;
+        }
+        let (requests, undecided) = requests(&lines, &says);
+        told.extend(requests.into_iter().filter(|lines| !lines.is_empty()).map(|lines| (origin.clone(), lines)));
+        of_several.extend(undecided);
     }
-    // What says neither begin nor end is work for a request that another received.
-    let (mut told, untold): (Vec<_>, Vec<_>) = cut.into_iter().partition(|(.., told)| *told);
-    if told.is_empty() {
-        told = untold;
-    }
-    if told.len() < 2 {
+    if told.len() < 2 && of_several.is_empty() {
         return None;
     }
-    told.sort_by_key(|(origin, lines, _)| (lines[0].time_ns, origin.clone()));
-    Some(named(base, told))
+    told.sort_by_key(|(origin, lines)| (lines[0].time_ns, origin.clone()));
+    Some(named(base, told, &of_several))
 }
 
-fn named(base: &str, told: Vec<(Origin, Vec<&Item>, bool)>) -> Episodes {
+fn named(base: &str, told: Vec<(Origin, Vec<&Item>)>, of_several: &[&Item]) -> Episodes {
     let join = |instant: &str| -> Arc<str> { (below(base) + instant).into() };
-    let (mut list, mut of_line): (Vec<Episode>, FxHashMap<(u64, u64, u32), usize>) = Default::default();
+    let mut out = Episodes { list: Vec::new(), of_line: of_several.iter().map(|item| (at(item), None)).collect(), beside: FxHashMap::default(), undecided: join(UNDECIDED) };
     let mut taken = BTreeSet::new();
-    for (origin, lines, _) in told {
-        let began_ns = lines[0].time_ns.unwrap_or_default();
+    for (origin, lines) in told {
+        let (began_ns, index) = (lines[0].time_ns.unwrap_or_default(), out.list.len());
         let mut shown_ns = began_ns;
         // Two that began in one millisecond are told apart by the next.
         while !taken.insert(shown_ns.div_euclid(1_000_000)) {
             shown_ns = shown_ns.saturating_add(1_000_000);
         }
-        of_line.extend(lines.iter().map(|item| ((item.entry.at.file.0, item.entry.at.start, item.entry.at.sub), list.len())));
-        list.push(Episode { key: join(&instant(shown_ns)), origin, began_ns });
-    }
-    Episodes { list, of_line, undated: join(UNDATED) }
-}
-
-/// To the millisecond, always as long.
-fn instant(ns: i64) -> String {
-    UnixNanos(ns).to_rfc3339_ms()
-}
-
-/// Where requests begin among the lines of one writer.
-fn starts(lines: &[&Item], says: &[Says]) -> Vec<usize> {
-    if lines.is_empty() {
-        return Vec::new();
-    }
-    let mut out = vec![0];
-    if says.contains(&Says::Begin) {
-        // Several lines may tell of one begin: those of the make that comes first do.
-        let first = says.iter().position(|s| *s == Says::Begin).map(|first| make(lines[first]));
-        let (mut ended, mut begun) = (false, false);
-        for (index, line) in lines.iter().enumerate() {
-            match says[index] {
-                Says::Begin if ended || (begun && first.as_ref() == Some(&make(line))) => {
-                    out.push(index);
-                    (ended, begun) = (false, true);
-                }
-                Says::Begin => begun = true,
-                Says::End => ended = true,
-                Says::Nothing => {}
+        for item in &lines {
+            out.of_line.insert(at(item), Some(index));
+            for r in item.refs.iter().filter(|r| *r.key != *base && !may_recur(r)) {
+                out.beside.entry(r.key.clone()).and_modify(|known| *known = known.filter(|known| *known == index)).or_insert(Some(index));
             }
         }
-        out.dedup();
-        return out;
+        out.list.push(Episode { key: join(&UnixNanos(shown_ns).to_rfc3339_ms()), origin, began_ns });
     }
-    let ends: Vec<usize> = ends_of_one_make(lines, says);
-    if ends.len() > 1 {
-        // Nothing tells where one begins: the longest silence between two ends does.
-        out.extend(ends.windows(2).map(|w| (w[0] + 1..=w[1]).max_by_key(|i| (gap(lines, *i), std::cmp::Reverse(*i))).unwrap_or(w[1])));
-    } else if ends.is_empty() {
+    out
+}
+
+/// The lines of each request among those of one writer, and the lines that may be of several.
+fn requests<'a>(lines: &[&'a Item], says: &[Says]) -> (Vec<Vec<&'a Item>>, Vec<&'a Item>) {
+    let answers = answers(lines, says);
+    if answers.len() > 1 {
+        return by_answers(lines, &answers);
+    }
+    let alone = |starts: Vec<usize>| starts.into_iter().map(|start| (start, false)).collect();
+    let mut starts = begins(lines, says).unwrap_or_else(|| alone(between_ends(lines, says).unwrap_or_else(|| after_silence(lines, says))));
+    starts.push((lines.len(), false));
+    let (mut requests, mut undecided) = (Vec::new(), Vec::new());
+    for w in starts.windows(2) {
+        let part = &lines[w[0].0..w[1].0];
+        if w[0].1 {
+            undecided.extend_from_slice(part);
+        } else {
+            requests.push(part.to_vec());
+        }
+    }
+    (requests, undecided)
+}
+
+/// A time that the request took, as an end states it.
+struct Interval<'a> {
+    from: i64,
+    to: i64,
+    /// Its end.
+    index: usize,
+    /// Of the line that it reaches back to, when that is a begin.
+    begun: Option<Make<'a>>,
+}
+
+/// From when to when lines say that the request was answered: of lengths that hold each other the longest, unless both reach back to begins of one
+/// make; of several makes the one that covers most.
+fn answers(lines: &[&Item], says: &[Says]) -> Vec<(i64, i64)> {
+    let mut intervals: Vec<Interval<'_>> = Vec::new();
+    for index in (0..lines.len()).filter(|i| says[*i] == Says::End) {
+        let (Some(to), Some(length)) = (lines[index].time_ns, lines[index].duration_ns().filter(|d| *d > 0)) else { continue };
+        let from = to.saturating_sub(length);
+        let is_begin = |i: &usize| says[*i] == Says::Begin && lines[*i].time_ns.is_some_and(|t| (t - from).abs() <= SLACK_NS.saturating_add(2 * lines[*i].quantum_ns));
+        let begun = (0..index).find(is_begin).map(|i| make(lines[i]));
+        intervals.push(Interval { from, to, index, begun });
+    }
+    let alike = |a: &Interval<'_>, b: &Interval<'_>| a.begun.is_some() && a.begun == b.begun && make(lines[a.index]) == make(lines[b.index]);
+    let holds = |a: &Interval<'_>, b: &Interval<'_>| a.from - SLACK_NS <= b.from && b.to <= a.to + SLACK_NS && a.to - a.from > b.to - b.from && !alike(a, b);
+    let outer: Vec<(i64, i64, usize)> = intervals.iter().filter(|inner| !intervals.iter().any(|other| holds(other, inner))).map(|i| (i.from, i.to, i.index)).collect();
+    let mut makes: BTreeMap<Make<'_>, Vec<(i64, i64)>> = BTreeMap::new();
+    outer.into_iter().for_each(|(from, to, index)| makes.entry(make(lines[index])).or_default().push((from, to)));
+    let covers = |intervals: &[(i64, i64)]| intervals.iter().map(|(from, to)| to - from).sum::<i64>();
+    let Some((of_make, mut best)) = makes.into_iter().max_by_key(|(_, intervals)| covers(intervals)) else { return Vec::new() };
+    best.sort_unstable();
+    // Calls that the request made state lengths, too: then its own ends, of another make, are fewer.
+    let last = (0..lines.len()).rev().find(|i| says[*i] == Says::End).map(|last| make(lines[last]));
+    let ends = |of: &Make<'_>| (0..lines.len()).filter(|i| says[*i] == Says::End && make(lines[*i]) == *of).count();
+    if last.is_some_and(|last| last != of_make && ends(&last) != best.len()) { Vec::new() } else { best }
+}
+
+fn by_answers<'a>(lines: &[&'a Item], answers: &[(i64, i64)]) -> (Vec<Vec<&'a Item>>, Vec<&'a Item>) {
+    let (mut requests, mut undecided): (Vec<Vec<&Item>>, Vec<&Item>) = (vec![Vec::new(); answers.len()], Vec::new());
+    for &line in lines {
+        let time = line.time_ns.unwrap_or_default();
+        let slack = SLACK_NS.saturating_add(2 * line.quantum_ns);
+        let open: Vec<usize> = (0..answers.len()).filter(|k| answers[*k].0 - slack <= time && time <= answers[*k].1 + slack).collect();
+        let states = |k: &&usize| line.duration_ns().is_some_and(|d| answers[**k] == (time.saturating_sub(d), time));
+        let starts = |k: &&usize| (answers[**k].0 - time).abs() <= slack;
+        // Behind an answer stands what was still done for it, unless two had been open.
+        let last =
+            || (0..answers.len()).rev().find(|k| answers[*k].1 < time).filter(|k| !answers.iter().enumerate().any(|(j, a)| j != *k && a.0 < answers[*k].1 && a.1 > answers[*k].0));
+        let one = match open[..] {
+            [] => last(),
+            [one] => Some(one),
+            _ => open.iter().find(states).or_else(|| open.iter().find(starts).filter(|_| open.iter().filter(starts).count() == 1 && line.duration_ns().is_none())).copied(),
+        };
+        match one {
+            Some(k) => requests[k].push(line),
+            None => undecided.push(line),
+        }
+    }
+    (requests, undecided)
+}
+
+/// Where begins alternate with ends: the first line is a begin, and none of its make comes before an end, but after a pause. Beside each start whether as
+/// many began as ended before the next: two at a time, of which no line tells which it is of.
+fn begins(lines: &[&Item], says: &[Says]) -> Option<Vec<(usize, bool)>> {
+    let last = (0..lines.len()).rev().find(|i| says[*i] == Says::End)?;
+    if says.first() != Some(&Says::Begin) {
+        return None;
+    }
+    let (first, of_end) = (make(lines[0]), make(lines[last]));
+    let (mut out, mut begun, mut ended) = (vec![(0, false)], 1_usize, 0_usize);
+    for index in 1..lines.len() {
+        match says[index] {
+            Says::End if make(lines[index]) == of_end => ended += 1,
+            Says::Begin if make(lines[index]) == first => {
+                // The same words again while the request runs: its lines carry the path, it was sent on, or another came meanwhile.
+                if ended >= begun || (ended == 0 && gap(lines, index) >= PAUSE_NS) {
+                    out.push((index, false));
+                    (begun, ended) = (1, 0);
+                } else {
+                    begun += 1;
+                }
+            }
+            _ => {}
+        }
+        if let Some(current) = out.last_mut() {
+            current.1 = begun > 1 && begun == ended && !is_told_twice(&lines[current.0..=index], &says[current.0..=index]);
+        }
+    }
+    // A begin that nothing ends, behind one that ended, tells of work behind an answer where it is the only one.
+    let unended = ended == 0 && out.len() == 2;
+    let is_one = out.len() == 1 && !out[0].1;
+    if is_one || (unended && gap(lines, out[1].0) < PAUSE_NS) { None } else { Some(out) }
+}
+
+/// Two begins at once and two ends at once: a request of which two parts of a program tell.
+fn is_told_twice(lines: &[&Item], says: &[Says]) -> bool {
+    let times = |what: Says| lines.iter().zip(says).filter(|(_, s)| **s == what).filter_map(|(line, _)| line.time_ns).collect::<Vec<_>>();
+    let at_once = |times: &[i64]| matches!(times, [a, b] if b - a <= AT_ONCE_NS);
+    at_once(&times(Says::Begin)) && at_once(&times(Says::End))
+}
+
+/// Where a request ends more than once: each time it is another, and the longest silence lies between.
+fn between_ends(lines: &[&Item], says: &[Says]) -> Option<Vec<usize>> {
+    let last = (0..lines.len()).rev().find(|i| says[*i] == Says::End)?;
+    let of_make = make(lines[last]);
+    let ends: Vec<usize> = (0..lines.len()).filter(|i| says[*i] == Says::End && make(lines[*i]) == of_make).collect();
+    let mut out = vec![0];
+    out.extend(ends.windows(2).map(|w| (w[0] + 1..=w[1]).max_by_key(|i| (gap(lines, *i), std::cmp::Reverse(*i))).unwrap_or(w[1])));
+    // Calls of one request follow each other at once.
+    out.dedup();
+    let rested = out.iter().skip(1).all(|start| gap(lines, *start) >= PAUSE_NS);
+    (ends.len() > 1 && rested).then_some(out)
+}
+
+fn after_silence(lines: &[&Item], says: &[Says]) -> Vec<usize> {
+    let mut out = vec![0];
+    if says.iter().all(|s| *s == Says::Nothing) {
         let first = template(lines[0]);
         out.extend((1..lines.len()).filter(|i| gap(lines, *i) >= SILENCE_NS && template(lines[*i]) == first));
     }
     out
 }
 
-/// A request ends once; of several kinds of lines that tell of it the most frequent counts.
-fn ends_of_one_make(lines: &[&Item], says: &[Says]) -> Vec<usize> {
-    let mut makes: BTreeMap<(bool, &str, String), Vec<usize>> = BTreeMap::new();
-    for index in (0..lines.len()).filter(|i| says[*i] == Says::End) {
-        makes.entry(make(lines[index])).or_default().push(index);
-    }
-    makes.into_values().max_by_key(Vec::len).unwrap_or_default()
-}
+/// Access record, logger, words.
+type Make<'a> = (bool, &'a str, String);
 
 /// What lines that tell of one thing have in common: paths are left out of their words, as each request has its own.
-fn make(line: &Item) -> (bool, &str, String) {
+fn make(line: &Item) -> Make<'_> {
     let words = template(line);
     let access = line.entry.http.as_ref().is_some_and(|http| http.access);
     (access, line.entry.logger.as_deref().unwrap_or(""), if words.contains('/') { String::new() } else { words })

@@ -18,7 +18,7 @@ use crate::{
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
-/// Instants written so finely do not fall on two events of one text by themselves.
+/// Instants written more finely do not fall on two events of one text by themselves.
 const FINE_NS: i64 = 1_000_000;
 
 /// A work id on a line.
@@ -228,20 +228,35 @@ fn corrected(entry: &Entry, instant: Instant, profile: &Profile) -> i64 {
     instant.unix_ns.saturating_sub(zone)
 }
 
-/// Which items are records written again by whatever ships or copies logs: the same text at the same instant, where instants are finer than a second
-/// or the other copies stand in another file. The first of each is none.
+/// Which items are records written again by whatever ships or copies logs: the same text at the same instant. Where instants are no finer than a
+/// millisecond, or the other stands in another file, two events may be alike: there it takes four of five texts that stand twice, as copies come
+/// together. The first of each is none.
 pub fn repeated<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<bool> {
     // One file may hold a text twice that another holds twice: the first of one is the first of the other.
-    let mut before: FxHashMap<(u64, u32, u64), u32> = FxHashMap::default();
-    let mut seen: FxHashMap<(u64, u32, u32), (u64, u64)> = FxHashMap::default();
-    let is_repeated = |item: &Item| {
+    let mut seen: FxHashMap<(u64, u32), Vec<u64>> = FxHashMap::default();
+    let mut doubtful: Vec<(usize, bool)> = Vec::new();
+    let mut out = Vec::new();
+    let (mut texts, mut twice) = (0_usize, 0_usize);
+    for (index, item) in items.enumerate() {
         let (entry, file) = (&item.entry, item.entry.at.file.0);
-        let earlier = before.entry((entry.fingerprint, entry.at.sub, file)).or_insert(0);
-        let count = if item.quantum_ns <= FINE_NS { 0 } else { std::mem::replace(earlier, *earlier + 1) };
-        let first = *seen.entry((entry.fingerprint, entry.at.sub, count)).or_insert((file, entry.at.start));
-        item.time_ns.is_some() && first != (file, entry.at.start)
-    };
-    items.map(is_repeated).collect()
+        let files = seen.entry((entry.fingerprint, entry.at.sub)).or_default();
+        texts += usize::from(files.is_empty());
+        twice += usize::from(files.len() == 1);
+        let again = !files.is_empty() && item.time_ns.is_some();
+        let is_fine = item.quantum_ns < FINE_NS && files.contains(&file);
+        if again && !is_fine {
+            // Of seconds two in one file are two events; the other file's are their copies.
+            let own = files.iter().filter(|f| **f == file).count();
+            let others = files.len() - own;
+            doubtful.push((index, item.quantum_ns <= FINE_NS || own < others));
+        }
+        files.push(file);
+        out.push(again && is_fine);
+    }
+    if twice * 5 >= texts * 4 {
+        doubtful.into_iter().for_each(|(index, is_copy)| out[index] = is_copy);
+    }
+    out
 }
 
 /// Sorts by time, then causal rank, then file and position: the order of pages and of every rule that needs one.

@@ -4,7 +4,7 @@
 
 use crate::model::{
     entry::Entry,
-    id::{IdKind, IdRef, IdRelation, canonical, is_nil, is_strong},
+    id::{IN_ERROR, IdKind, IdRef, IdRelation, canonical, is_nil, is_strong},
     profile::Profile,
 };
 
@@ -76,7 +76,7 @@ pub fn unit_key_in(id: &IdRef, profile: &Profile) -> Option<String> {
 pub fn keys_to_find(entry: &Entry) -> Vec<String> {
     let may_be_work = |id: &IdRef| is_work(id.kind) || (id.kind == IdKind::Other && is_strong(&id.value, false));
     let mut keys: Vec<(u8, String)> = entry.ids.iter().filter(|id| may_be_work(id)).filter_map(|id| Some((level(id.kind), unit_key(id)?))).collect();
-    let bare = |id: &&IdRef| id.scope.is_some() && id.make().is_some();
+    let bare = |id: &&IdRef| (id.scope.is_some() && id.make().is_some()) || &*id.label == IN_ERROR;
     keys.extend(entry.ids.iter().filter(bare).map(|id| (level(id.kind), canonical(&id.value).into_owned())));
     keys.sort();
     keys.dedup_by(|a, b| a.1 == b.1);

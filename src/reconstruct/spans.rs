@@ -348,11 +348,9 @@ pub fn outcome(item: &Item) -> Outcome {
     if words::client_left(&item.entry) {
         return Outcome::Cancelled;
     }
-    if classify::is_timeout(&item.entry) && item.failed {
-        return Outcome::Timeout;
-    }
-    if item.failed || matches!(item.verb, Verb::Fail | Verb::Dead | Verb::Retry | Verb::Stall) {
-        return Outcome::Error;
+    let is_bad = item.failed || matches!(item.verb, Verb::Fail | Verb::Dead | Verb::Retry | Verb::Stall);
+    if is_bad {
+        return if classify::is_timeout(&item.entry) { Outcome::Timeout } else { Outcome::Error };
     }
     Outcome::Ok
 }

@@ -95,8 +95,8 @@ fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize
     if closing.iter().any(|i| has_status(&tree.items[*i])) {
         closing.retain(|i| has_status(&tree.items[*i]));
     } else if closing.is_empty() && access.is_empty() && rest.len() == 1 && plain.len() == 1 {
-        // All that the service says of the request is how long it took.
-        closing.extend(plain.first().filter(|i| stated(&tree.items[**i], b.profile).is_some()));
+        // All that the service says of the request is how long it took, if it took it among the other lines.
+        closing.extend(plain.first().filter(|i| is_among(tree, b.profile, **i)));
     } else if closing.len() > 1 {
         closing = closing.into_iter().max_by_key(|i| stated(&tree.items[*i], b.profile).map(|s| s.end - s.start)).into_iter().collect();
     }
@@ -122,6 +122,15 @@ fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize
         let d = Draft::of(SpanKind::App, unit, item, index, s.start, s.end, s.evidence);
         finish_visit(b, d, (if closing.len() == 1 { &timed } else { &[] }, &said), Some(index), name.clone());
     }
+}
+
+/// What a line states the length of lies between the first and the last of the other lines, if there are any.
+fn is_among(tree: &Tree, profile: &Profile, index: usize) -> bool {
+    let Some(s) = stated(&tree.items[index], profile) else { return false };
+    let others = || tree.items.iter().enumerate().filter(|(i, _)| *i != index).filter_map(|(_, item)| item.time_ns);
+    let slack = 2 * tree.items[index].quantum_ns + 5_000_000;
+    let inside = |(first, last): (i64, i64)| first - slack <= s.start && (s.end <= last + slack || tree.items[index].stamped_at_begin);
+    others().min().zip(others().max()).is_none_or(inside)
 }
 
 /// A line with a status inside the interval of another closing line of the same visit ends a step (a call that failed, retried), unless

@@ -289,3 +289,123 @@ fn a_worker_log_whose_middle_is_lost_leaves_every_request_its_own_lines() {
         assert_eq!((held(path).len(), path["missing"].as_array().unwrap().len()), if lost { (3, 1) } else { (6, 0) }, "{path}");
     }
 }
+
+fn of_request(at: i64, message: &str, more: Value) -> Value {
+    let mut more = more;
+    more["request_id"] = json!(id(1, 0));
+    more["service"] = more.get("service").cloned().unwrap_or_else(|| json!("api"));
+    said(at, message, &more)
+}
+
+/// A request that calls a model under one call id, between its begin and its end.
+fn with_call(call: Vec<Value>) -> Value {
+    let mut lines = vec![of_request(0, "request received", json!({"method": "POST", "path": "/v1/answers"}))];
+    lines.extend(call);
+    lines.push(of_request(6_000, "request completed", json!({"status": 200, "duration_ms": 6_000})));
+    paths(&lines).remove(0)
+}
+
+fn called(at: i64, message: &str, more: Value) -> Value {
+    let mut more = more;
+    more["call_id"] = json!("call_7Hq2LmX9vB3kT5rW8yZ1");
+    more["model"] = json!("gpt-4o");
+    of_request(at, message, more)
+}
+
+fn calls(path: &Value) -> Vec<(u64, &str, i64, i64)> {
+    let spans = path["spans"].as_array().unwrap().iter().filter(|s| s["kind"] == "model_call");
+    let ms = |at: &Value| at.as_str().unwrap()[17..23].replace('.', "").parse::<i64>().unwrap();
+    spans.map(|s| (s["attempt"].as_u64().unwrap_or(0), s["outcome"].as_str().unwrap(), ms(&s["start"]), ms(&s["end"]))).collect()
+}
+
+#[test]
+fn a_failure_that_is_told_by_two_lines_is_one_attempt_and_the_next_begins_behind_the_wait() {
+    let path = with_call(vec![
+        called(1_000, "model call started", json!({"attempt": 1})),
+        called(2_000, "model call failed", json!({"attempt": 1, "error": "503 overloaded"})),
+        called(2_500, "retrying model call", json!({"attempt": 2})),
+        called(5_500, "model call finished", json!({"attempt": 2})),
+    ]);
+    assert_eq!(calls(&path), vec![(1, "error", 1_000, 2_000), (2, "ok", 2_500, 5_500)]);
+    assert_eq!(path["verdict"]["retries"], json!(1));
+}
+
+#[test]
+fn attempts_of_a_gateway_that_tells_its_whole_length_last_are_drawn_where_they_failed() {
+    let path = with_call(vec![
+        called(1_000, "completion requested", json!({"service": "gateway"})),
+        called(2_000, "provider attempt failed", json!({"service": "gateway", "attempt": 1, "err": "no response within 1000 ms", "latencyMs": 990})),
+        called(5_000, "completion served", json!({"service": "gateway", "attempts": 2, "latencyMs": 4_000})),
+    ]);
+    assert_eq!(calls(&path), vec![(1, "timeout", 1_010, 2_000), (2, "ok", 2_000, 5_000)]);
+    assert_eq!((&path["verdict"]["retries"], &path["verdict"]["retry_class"]), (&json!(1), &json!("transient")));
+}
+
+#[test]
+fn a_warning_about_a_call_that_ends_well_under_its_number_is_no_failed_attempt() {
+    let path = with_call(vec![
+        called(500, "model call started", json!({"attempt": 1})),
+        called(1_500, "failed to write cache", json!({"attempt": 1, "level": "warn"})),
+        called(5_500, "model call finished", json!({"attempt": 1, "duration_ms": 5_000})),
+    ]);
+    assert_eq!(calls(&path), vec![(1, "ok", 500, 5_500)]);
+    assert_eq!(path["verdict"]["retries"], json!(0));
+}
+
+#[test]
+fn a_single_line_whose_length_reaches_out_of_its_request_is_no_visit_of_that_length() {
+    let session = of_request(100, "session opened", json!({"service": "auth", "duration": "15m"}));
+    let path = with_call(vec![session]);
+    assert_eq!((&path["response_ns"], &path["start"]), (&json!(6_000_000_000_i64), &json!("2026-11-23T09:00:00.000000000Z")));
+    // One that lies inside is how long the service took.
+    let path = with_call(vec![of_request(400, "policy lookup", json!({"service": "policies", "duration_ms": 150}))]);
+    let visit = path["spans"].as_array().unwrap().iter().find(|s| s["service"] == "policies").unwrap();
+    assert_eq!((&visit["start"], &visit["evidence"]), (&json!("2026-11-23T09:00:00.250000000Z"), &json!("stated")));
+}
+
+#[test]
+fn an_error_that_holds_a_calls_id_tells_who_made_it_only_as_the_call_ends() {
+    let task = || json!({"service": "worker", "task_id": id(2, 0)});
+    let gateway = |at, message: &str| said(at, message, &json!({"service": "gateway", "call_id": "gw_FOaCFCJbAl9", "model": "gpt-4o", "latencyMs": 900}));
+    let told = |at| {
+        let mut more = task();
+        more["error"] = json!("gateway answered 502 (gw_FOaCFCJbAl9): all providers failed");
+        said(at, "job failed", &more)
+    };
+    let begun = || vec![said(0, "job started", &task()), gateway(1_000, "completion failed")];
+    let held_by = |lines: Vec<Value>| paths(&lines).iter().map(|path| held(path).len()).max().unwrap();
+    assert_eq!(held_by([begun(), vec![told(1_050)]].concat()), 3);
+    // Ten minutes later it only speaks of it; and nothing is made before it begins.
+    assert_eq!(held_by([begun(), vec![told(600_000)]].concat()), 2);
+    assert_eq!(held_by(vec![gateway(1_000, "completion failed"), said(20_000, "job started", &task()), told(20_050)]), 2);
+}
+
+#[test]
+fn the_name_of_a_job_beside_random_ids_of_its_length_is_no_id_of_all_its_runs() {
+    let random = ["k2J8sQ0xVb1LmZp", "Rt4Yw7Ue9Io2Pa5", "Sd6Fg8Hj0Kl3Zx1", "Cv5Bn7Mq9We2Rt4"];
+    let mut lines: Vec<Value> = Vec::new();
+    for n in 0..60_usize {
+        let value = format!("job_{}{}", &random[n % 4][..13], n + 10);
+        lines.push(said(n as i64 * 100, "job finished", &json!({"service": "worker", "job_id": value, "duration_ms": 50})));
+    }
+    for (n, service) in ["mail", "billing", "web"].into_iter().enumerate() {
+        lines.push(said(20_000 + n as i64 * 3_000_000, "job finished", &json!({"service": service, "job_id": "job_ProcessDocument", "duration_ms": 50})));
+    }
+    assert!(paths(&lines).iter().all(|path| held(path).len() == 1));
+    // One without a digit that is no word is known by the make of the others, also in another service.
+    let mut lines: Vec<Value> = lines.into_iter().take(60).collect();
+    for (at, service) in [(30_000, "api"), (30_050, "worker")] {
+        lines.push(said(at, "job seen", &json!({"service": service, "job_id": "job_SqpomvuxRKoWbXy"})));
+    }
+    assert_eq!(paths(&lines).iter().map(|path| held(path).len()).max(), Some(2));
+}
+
+#[test]
+fn a_search_for_a_parent_that_no_line_shows_finds_each_of_its_children() {
+    let bench = Bench::new();
+    let line = |n: u64| said(n as i64 * 1_000, "job finished", &json!({"task_id": id(2, n), "parent_task_id": id(3, 0), "duration_ms": 5}));
+    bench.write("all.log", (0..5).map(|n| format!("{}\n", line(n))).collect::<String>());
+    bench.ok(&["index", "all.log", "--data", "d"]);
+    let found = bench.ok(&["search", &id(3, 0), "--data", "d"]);
+    assert!((0..5).all(|n| found.contains(&id(2, n)[..28])), "{found}");
+}

@@ -92,6 +92,93 @@ fn a_line_at_the_end_alone_tells_the_requests_of_one_number_apart() {
     assert_eq!(found, (0..12).map(|n| vec![n * 2 + 1, n * 2 + 2]).collect::<Vec<_>>());
 }
 
+/// A line of a service behind no edge, with an id that counts.
+fn counted(at_ms: u64, id: &str, message: &str, more: Value) -> (u64, String) {
+    let mut line = json!({"time": NOON_MS + at_ms, "level": "info", "service": "app", "request_id": id, "msg": message});
+    line.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+    (at_ms, line.to_string())
+}
+
+/// The lines of the paths of some lines, by their place in time.
+fn apart(written: Vec<(u64, String)>) -> Vec<Vec<u64>> {
+    let bench = Bench::new();
+    bench.write("app.log", text(written));
+    bench.ok(&["index", "app.log", "--data", "d"]);
+    let mut found: Vec<Vec<u64>> = paths(&bench).into_values().collect();
+    found.iter_mut().for_each(|lines| lines.sort_unstable());
+    found.sort();
+    found
+}
+
+#[test]
+fn a_number_that_comes_once_is_one_request_whatever_its_lines_repeat() {
+    let path = || json!({"method": "GET", "path": "/v1/report"});
+    // pino-http's child logger puts the request on every line.
+    let chunks: Vec<_> = (0..3).map(|n| counted(20 + n * 20, "req-7", "loading chunk", path())).collect();
+    let with_path = [
+        vec![counted(0, "req-7", "query planned", path())],
+        chunks,
+        vec![counted(100, "req-7", "request completed", json!({"method": "GET", "path": "/v1/report", "status": 200, "duration_ms": 100}))],
+    ]
+    .concat();
+    assert_eq!(apart(with_path), vec![vec![1, 2, 3, 4, 5]]);
+    // Calls it makes have paths, status and length of their own.
+    let call = |at| {
+        [
+            counted(at, "req-7", "calling users", json!({"method": "GET", "path": "/users/1"})),
+            counted(at + 60, "req-7", "users answered", json!({"method": "GET", "path": "/users/1", "status": 200, "duration_ms": 60})),
+        ]
+    };
+    let begin = || counted(0, "req-7", "request received", path());
+    let end = |at| counted(at, "req-7", "request completed", json!({"status": 200, "duration_ms": at}));
+    assert_eq!(apart([vec![begin()], call(10).to_vec(), call(100).to_vec(), vec![end(300)]].concat()), vec![vec![1, 2, 3, 4, 5, 6]]);
+    // A redirect, and work behind the answer that speaks of a request.
+    let late = || counted(400, "req-7", "request to billing started", json!({}));
+    assert_eq!(apart(vec![begin(), counted(50, "req-7", "request received", path()), end(300), late()]), vec![vec![1, 2, 3, 4]]);
+}
+
+#[test]
+fn a_slow_request_that_outlives_a_restart_is_told_by_the_length_it_states() {
+    let begin = |at| counted(at, "req-2", "request received", json!({"method": "GET", "path": "/v1/report"}));
+    let end = |at, length: u64| counted(at, "req-2", "request completed", json!({"status": 200, "duration_ms": length}));
+    assert_eq!(apart(vec![begin(0), begin(2_000), end(2_500, 500), end(5_000, 5_000)]), vec![vec![1, 4], vec![2, 3]]);
+    // Without lengths nothing tells which ended: such lines are of neither, and those of other times are whole.
+    let end = |at| counted(at, "req-2", "request completed", json!({"status": 200}));
+    assert_eq!(apart(vec![begin(0), begin(500), end(900), end(1_500), begin(60_000), end(60_100)]), vec![vec![5, 6]]);
+}
+
+#[test]
+fn a_workers_line_is_of_the_request_that_queued_its_job_and_not_of_the_newest() {
+    let job = |n: u64| format!("6bfea2d9-7585-445c-a7f6-e617bc8a88a{n}");
+    let api = |at, n| {
+        let mut lines = vec![counted(at, "req-1", "request received", json!({"pid": 1, "method": "POST", "path": "/v1/reports"}))];
+        lines.push(counted(at + 10, "req-1", "job queued", json!({"pid": 1, "job_id": job(n), "queue": "reports"})));
+        lines.push(counted(at + 20, "req-1", "request completed", json!({"pid": 1, "status": 202, "duration_ms": 20})));
+        lines
+    };
+    let worker = |at, n| {
+        vec![
+            counted(at, "req-1", "job started", json!({"pid": 9, "job_id": job(n)})),
+            counted(at + 50, "req-1", "job finished", json!({"pid": 9, "job_id": job(n), "duration_ms": 50})),
+        ]
+    };
+    assert_eq!(apart([api(0, 1), api(60_000, 2), worker(61_000, 1), worker(62_000, 2)].concat()), vec![vec![1, 2, 3, 7, 8], vec![4, 5, 6, 9, 10]]);
+    // A line of another process that names neither job is of neither.
+    let stray = counted(63_000, "req-1", "mail rendered", json!({"pid": 9}));
+    assert_eq!(apart([api(0, 1), api(60_000, 2), vec![stray]].concat()), vec![vec![1, 2, 3], vec![4, 5, 6]]);
+}
+
+#[test]
+fn a_request_that_spans_a_rotation_is_whole() {
+    let bench = Bench::new();
+    let begin = counted(0, "req-1", "request received", json!({"method": "GET", "path": "/v1/report"}));
+    let end = counted(800, "req-1", "request completed", json!({"status": 200, "duration_ms": 800}));
+    bench.write("logs/app.log.1", text(vec![begin]));
+    bench.write("logs/app.log", text(vec![end]));
+    bench.ok(&["index", "logs", "--data", "d"]);
+    assert_eq!(paths(&bench).into_values().collect::<Vec<_>>(), vec![vec![1, 1]]);
+}
+
 #[test]
 fn read_bit_by_bit_the_list_is_what_it_is_of_the_whole() {
     let (whole, parts) = (Bench::new(), Bench::new());

@@ -187,7 +187,11 @@ fn lines_of_nobody_change_nothing() {
 fn copies_of_lines_change_nothing() {
     check(&(2..7_usize), |every| {
         let mut logs = samples();
-        logs.values_mut().for_each(|lines| *lines = lines.iter().enumerate().flat_map(|(n, text)| vec![text.clone(); 1 + usize::from(n % every == 0)]).collect());
+        // Where clocks tell milliseconds and no more, two lines may be alike: copies come together there.
+        for (name, lines) in &mut logs {
+            let is_coarse = name.starts_with("worker");
+            *lines = lines.iter().enumerate().flat_map(|(n, text)| vec![text.clone(); 1 + usize::from(is_coarse || n % every == 0)]).collect();
+        }
         let strip = |gists: BTreeMap<String, Gist>| -> Vec<_> { without_texts(gists).into_iter().map(|(ids, links, _, steps, figures)| (ids, links, steps, figures)).collect() };
         same(&strip(of(&logs)), &strip(of(&samples())));
         Ok(())
