@@ -223,8 +223,10 @@ fn answers(lines: &[&Item], says: &[Says]) -> Vec<(i64, i64)> {
     for index in (0..lines.len()).filter(|i| says[*i] == Says::End) {
         let (Some(to), Some(length)) = (lines[index].time_ns, lines[index].duration_ns().filter(|d| *d > 0)) else { continue };
         let from = to.saturating_sub(length);
-        let is_begin = |i: &usize| says[*i] == Says::Begin && lines[*i].time_ns.is_some_and(|t| (t - from).abs() <= SLACK_NS.saturating_add(2 * lines[*i].quantum_ns));
-        let begun = (0..index).find(is_begin).map(|i| make(lines[i]));
+        let slack = SLACK_NS.saturating_add(2 * lines[index].quantum_ns);
+        let time = |i: usize| lines[i].time_ns.unwrap_or_default();
+        let near = (0..index).rev().take_while(|i| time(*i) >= from.saturating_sub(slack));
+        let begun = near.filter(|i| says[*i] == Says::Begin && time(*i) <= from.saturating_add(slack)).last().map(|i| make(lines[i]));
         intervals.push(Interval { from, to, index, begun });
     }
     let alike = |a: &Interval<'_>, b: &Interval<'_>| a.begun.is_some() && a.begun == b.begun && make(lines[a.index]) == make(lines[b.index]);
@@ -243,15 +245,26 @@ fn answers(lines: &[&Item], says: &[Says]) -> Vec<(i64, i64)> {
 
 fn by_answers<'a>(lines: &[&'a Item], answers: &[(i64, i64)]) -> (Vec<Vec<&'a Item>>, Vec<&'a Item>) {
     let (mut requests, mut undecided): (Vec<Vec<&Item>>, Vec<&Item>) = (vec![Vec::new(); answers.len()], Vec::new());
+    // The latest end among the answers up to each: behind it none of them is open.
+    let mut most = i64::MIN;
+    let latest: Vec<i64> = answers
+        .iter()
+        .map(|a| {
+            most = most.max(a.1);
+            most
+        })
+        .collect();
     for &line in lines {
         let time = line.time_ns.unwrap_or_default();
         let slack = SLACK_NS.saturating_add(2 * line.quantum_ns);
-        let open: Vec<usize> = (0..answers.len()).filter(|k| answers[*k].0 - slack <= time && time <= answers[*k].1 + slack).collect();
+        let begun = answers.partition_point(|a| a.0.saturating_sub(slack) <= time);
+        let mut open: Vec<usize> = (0..begun).rev().take_while(|k| time <= latest[*k].saturating_add(slack)).filter(|k| time <= answers[*k].1.saturating_add(slack)).collect();
+        open.reverse();
         let states = |k: &&usize| line.duration_ns().is_some_and(|d| answers[**k] == (time.saturating_sub(d), time));
         let starts = |k: &&usize| (answers[**k].0 - time).abs() <= slack;
         // Behind an answer stands what was still done for it, unless two had been open.
-        let last =
-            || (0..answers.len()).rev().find(|k| answers[*k].1 < time).filter(|k| !answers.iter().enumerate().any(|(j, a)| j != *k && a.0 < answers[*k].1 && a.1 > answers[*k].0));
+        let is_apart = |k: &usize| (*k == 0 || latest[*k - 1] <= answers[*k].0) && answers.get(*k + 1).is_none_or(|next| next.0 >= answers[*k].1);
+        let last = || begun.checked_sub(1).filter(|k| answers[*k].1 < time).filter(is_apart);
         let one = match open[..] {
             [] => last(),
             [one] => Some(one),
