@@ -81,7 +81,7 @@ fn follows(b: &Builder<'_>, last: usize, next: usize) -> bool {
         return false;
     }
     let (Some(li), Some(ni)) = (model_item(b, last), model_item(b, next)) else { return false };
-    let own = |i: &Item| i.refs.iter().filter(|r| matches!(r.kind, IdKind::Call | IdKind::Trace)).map(|r| r.key.clone()).collect::<Vec<_>>();
+    let own = |i: &Item| i.refs.iter().filter(|r| matches!(r.kind, IdKind::Call | IdKind::Tool | IdKind::Trace)).map(|r| r.key.clone()).collect::<Vec<_>>();
     let (lo, no) = (own(li), own(ni));
     // An id both carry that is not the tree's root: one call group of a gateway.
     let shared = lo.iter().any(|k| no.contains(k) && **k != *b.tree.root);

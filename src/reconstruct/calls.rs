@@ -67,9 +67,9 @@ fn attempts(b: &Builder<'_>, whole: &Draft, indexes: &[usize]) -> Vec<Draft> {
     let (begin, end) = (begin.min(whole.start), last.max(whole.end));
     let mut out: Vec<Draft> = Vec::new();
     // What a good end calls by a number did not fail under it.
-    let number = |i: usize| tree.items[i].entry.attempt.as_ref().map(|a| a.number);
     let well = |i: &usize| !tells_of_a_failed_attempt(&tree.items[*i]) && tree.items[*i].verb == Verb::End;
-    let ended_well: Vec<u32> = order.iter().copied().filter(|i| well(i)).filter_map(number).collect();
+    let ended_well: Vec<usize> = order.iter().copied().filter(well).collect();
+    let same = |a: usize, b: usize| is_same_attempt(&tree.items[a], &tree.items[b]);
     let mut begun_again: Option<i64> = None;
     for index in order.iter().copied() {
         let (item, at) = (&tree.items[index], tree.items[index].time_ns.unwrap_or_default());
@@ -79,14 +79,14 @@ fn attempts(b: &Builder<'_>, whole: &Draft, indexes: &[usize]) -> Vec<Draft> {
             }
             continue;
         }
-        if item.verb != Verb::Retry && number(index).is_some_and(|n| ended_well.contains(&n)) {
+        if item.verb != Verb::Retry && ended_well.iter().any(|end| same(index, *end)) {
             continue;
         }
         if let Some(before) = out.last() {
             let own = stated(item, b.profile);
             // What reaches back behind an attempt that failed is the length of them all.
             let is_sum = own.is_some_and(|s| s.start + AT_ONCE_NS < before.end) || (own.is_none() && at - before.end <= AT_ONCE_NS);
-            let is_same = before.main.and_then(number).zip(number(index)).is_some_and(|(a, b)| a == b) && begun_again.is_none();
+            let is_same = before.main.is_some_and(|main| same(main, index)) && begun_again.is_none();
             // That it is tried again is said of the failure before, unless one has begun since.
             let is_told_again = item.verb == Verb::Retry && begun_again.is_none();
             if is_told_again {
@@ -98,8 +98,8 @@ fn attempts(b: &Builder<'_>, whole: &Draft, indexes: &[usize]) -> Vec<Draft> {
         }
         let from = begun_again.take().or(out.last().map(|before| before.end)).unwrap_or(begin);
         let interval = stated(item, b.profile).unwrap_or(Stated { start: from, end: at, evidence: Evidence::Assumed });
-        let earliest = out.last().map_or(begin, |before| before.end);
-        out.push(attempt(whole, tree, index, Stated { start: interval.start.max(earliest), ..interval }));
+        let start = out.last().map_or(interval.start, |before| interval.start.max(before.end));
+        out.push(attempt(whole, tree, index, Stated { start, ..interval }));
     }
     let Some(from) = out.last().map(|before| before.end) else { return out };
     // The last one ended the call: by a line of its own, or as the whole did.
@@ -143,6 +143,15 @@ fn attempt(whole: &Draft, tree: &Tree, index: usize, interval: Stated) -> Draft 
         quantum_ns: item.quantum_ns,
         ..whole.clone()
     }
+}
+
+/// One number, and no other model: a fallback counts its attempts anew.
+fn is_same_attempt(a: &Item, b: &Item) -> bool {
+    let number = |item: &Item| item.entry.attempt.as_ref().map(|attempt| attempt.number);
+    let models = |item: &Item| item.entry.model.as_ref().map(|m| (m.served.clone().or_else(|| m.requested.clone()), m.provider.clone())).unwrap_or_default();
+    let differ = |a: Option<Box<str>>, b: Option<Box<str>>| a.zip(b).is_some_and(|(a, b)| a != b);
+    let ((model, provider), (other, others)) = (models(a), models(b));
+    number(a).is_some() && number(a) == number(b) && !differ(model, other) && !differ(provider, others)
 }
 
 /// It failed, and says which attempt it was, or that there will be another.

@@ -342,6 +342,21 @@ fn attempts_of_a_gateway_that_tells_its_whole_length_last_are_drawn_where_they_f
 }
 
 #[test]
+fn a_fallback_that_counts_its_attempts_anew_hides_no_failure() {
+    let of = |at, model: &str, message: &str, more: Value| {
+        let mut line = called(at, message, more);
+        line["model"] = json!(model);
+        line
+    };
+    let path = with_call(vec![
+        of(1_000, "gpt-4o", "provider attempt failed", json!({"attempt": 1, "err": "503 overloaded", "latencyMs": 500})),
+        of(3_000, "claude-haiku-4-5", "completion served", json!({"attempt": 1, "latencyMs": 1_900})),
+    ]);
+    assert_eq!(calls(&path).iter().map(|call| (call.1, call.2, call.3)).collect::<Vec<_>>(), vec![("error", 500, 1_000), ("ok", 1_100, 3_000)]);
+    assert_eq!((&path["verdict"]["fallback_from"], &path["verdict"]["fallback_to"]), (&json!("gpt-4o"), &json!("claude-haiku-4-5")));
+}
+
+#[test]
 fn a_warning_about_a_call_that_ends_well_under_its_number_is_no_failed_attempt() {
     let path = with_call(vec![
         called(500, "model call started", json!({"attempt": 1})),
