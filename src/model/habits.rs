@@ -304,9 +304,7 @@ impl Habits {
         }
         (self.levels.keys().all(|n| (1..=24).contains(n)) && most == 9).then_some("otel")
     }
-}
 
-impl Habits {
     /// A scale of the logger's own: its numbers with the words that stand beside them, as far as each has one, when they rise or fall
     /// together. Syslog's needs no teaching.
     fn taught_scale(&self, why: &mut Vec<String>) -> Option<String> {

@@ -16,11 +16,11 @@ impl UnixNanos {
     pub fn to_rfc3339(self) -> String {
         DateTime::<Utc>::from_timestamp_nanos(self.0).to_rfc3339_opts(SecondsFormat::Nanos, true)
     }
+}
 
-    /// The same with three decimals, cut off.
-    pub fn to_rfc3339_ms(self) -> String {
-        DateTime::<Utc>::from_timestamp_nanos(self.0).to_rfc3339_opts(SecondsFormat::Millis, true)
-    }
+/// RFC 3339 in UTC with three decimals, of milliseconds since 1970; any that nanoseconds in `i64` could hold, and some more.
+pub fn rfc3339_of_ms(ms: i64) -> String {
+    DateTime::<Utc>::from_timestamp_millis(ms).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 impl Serialize for UnixNanos {

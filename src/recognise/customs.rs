@@ -250,7 +250,7 @@ impl Known {
                 // How fast a model wrote would tell more, but of models that are played in tests it tells wrongly.
                 let Some((times, at)) = times(entry, works) else { return };
                 let Some(seen) = self.habits.watch(&watched.key) else { return };
-                seen.reaches(bare, times.recent.map(|before| (at.unix_ns - before) as f64));
+                seen.reaches(bare, times.recent.map(|before| at.unix_ns.saturating_sub(before) as f64));
                 if let Some(gap) = times.gap(at) {
                     seen.length(bare, &(gap as f64 * 0.3..=gap as f64 * 1.05 + 2e6));
                 }
@@ -334,7 +334,7 @@ struct Times {
 impl Times {
     /// The time since it was first seen, when that says something, in nanoseconds.
     fn gap(&self, now: Instant) -> Option<i64> {
-        let gap = now.unix_ns - self.first;
+        let gap = now.unix_ns.saturating_sub(self.first);
         // A gap near the resolution of the clock fits several units.
         (gap >= 5 * i64::try_from(now.quantum_ns).unwrap_or(i64::MAX / 5).max(1_000_000)).then_some(gap)
     }

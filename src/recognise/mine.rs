@@ -75,7 +75,7 @@ pub fn ids(text: &str, service: &str, common: &Common, out: &mut Ids) {
 
 /// Ids in the text of an error: whose they are no word there tells, as a provider calls its own calls requests.
 pub fn in_error(text: &str, out: &mut Ids) {
-    let words = head(text).split(|c: char| !is_id_byte(c as u8) || !c.is_ascii()).map(|word| word.trim_matches(['-', '_']));
+    let words = head(text).split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))).map(|word| word.trim_matches(['-', '_']));
     let is_made = |word: &str| word.find(['_', '-']).is_some_and(|at| word.len() >= at + 11) && make_of(word).is_some() && word.bytes().any(|b| b.is_ascii_uppercase());
     for word in words.filter(|word| (12..=64).contains(&word.len()) && (is_strong(word, false) || is_made(word))).take(MAX_MINED) {
         if !out.list.iter().any(|id| id.value.contains(word)) {

@@ -7,6 +7,7 @@ pub use crate::reconstruct::document::log;
 
 use crate::{
     model::{
+        format,
         id::IdKind,
         profile::Profile,
         trace::{Anomaly, AnomalyKind, ClockBound, Evidence, LineRef, Neighbour, SpanKind, State, Trace},
@@ -239,7 +240,7 @@ fn set_repeated_apart(tree: &mut Tree) {
     let mut is_repeated = repeated.into_iter();
     let (again, once) = std::mem::take(&mut tree.items).into_iter().partition::<Vec<Item>, _>(|_| is_repeated.next() == Some(true));
     tree.items = once;
-    let text = format!("{} {} written again, word for word, and {} once", again.len(), words_for(again.len(), "line was", "lines were"), words_for(again.len(), "counts", "count"));
+    let text = format::counted(again.len() as u64, "line was written again, word for word, and counts once", "lines were written again, word for word, and count once");
     let lines = again.iter().take(MAX_SHOWN).map(|item| item.line.clone()).collect();
     tree.anomalies.push(Anomaly { kind: AnomalyKind::RepeatedLines, text, lines });
     tree.repeated = again.into_iter().map(|item| item.line).collect();
@@ -252,16 +253,9 @@ fn note_untimed(tree: &mut Tree) {
         return;
     }
     let lines = untimed().take(MAX_SHOWN).map(|item| item.line.clone()).collect();
-    let text = format!(
-        "{count} {} no time, or one that cannot be: {} behind the others and in no step",
-        words_for(count, "line has", "lines have"),
-        words_for(count, "it stands", "they stand")
-    );
+    let one = "line has no time, or one that cannot be: it stands behind the others and in no step";
+    let text = format::counted(count as u64, one, "lines have no time, or one that cannot be: they stand behind the others and in no step");
     tree.anomalies.push(Anomaly { kind: AnomalyKind::NoTime, text, lines });
-}
-
-fn words_for(count: usize, one: &'static str, many: &'static str) -> &'static str {
-    if count == 1 { one } else { many }
 }
 
 /// Whether a state means that something went wrong.

@@ -63,14 +63,30 @@ fn attempts(b: &Builder<'_>, whole: &Draft, indexes: &[usize]) -> Vec<Draft> {
     let tree = b.tree;
     let mut order: Vec<usize> = indexes.iter().copied().filter(|i| tree.items[*i].time_ns.is_some()).collect();
     order.sort_by_key(|i| (tree.items[*i].time_ns, tree.items[*i].verb.causal_rank(), tree.items[*i].line.clone()));
-    let Some((begin, last)) = bounds(tree, &order) else { return Vec::new() };
-    let (begin, end) = (begin.min(whole.start), last.max(whole.end));
-    let mut out: Vec<Draft> = Vec::new();
+    let (mut out, begun_again) = failed_attempts(b, whole, &order);
+    if out.is_empty() {
+        return out;
+    }
+    out.extend(last_attempt(b, whole, &order, &out, begun_again));
+    // A line that tells of none of them stands with the last that began before it.
+    for index in order.into_iter().filter(|i| !out.iter().any(|d| d.main == Some(*i))).collect::<Vec<_>>() {
+        let at = tree.items[index].time_ns;
+        let place = out.iter().rposition(|d| at.is_some_and(|t| d.start <= t)).unwrap_or(0);
+        out[place].items.push(index);
+    }
+    out.iter_mut().for_each(|d| d.items.sort_unstable());
+    out
+}
+
+/// The attempts that lines say failed, and when the next was begun, if one says so.
+fn failed_attempts(b: &Builder<'_>, whole: &Draft, order: &[usize]) -> (Vec<Draft>, Option<i64>) {
+    let tree = b.tree;
+    let (mut out, mut begun_again): (Vec<Draft>, Option<i64>) = (Vec::new(), None);
+    let begin = order.first().and_then(|i| tree.items[*i].time_ns).map_or(whole.start, |first| first.min(whole.start));
     // What a good end calls by a number did not fail under it.
     let well = |i: &usize| !tells_of_a_failed_attempt(&tree.items[*i]) && tree.items[*i].verb == Verb::End;
     let ended_well: Vec<usize> = order.iter().copied().filter(well).collect();
     let same = |a: usize, b: usize| is_same_attempt(&tree.items[a], &tree.items[b]);
-    let mut begun_again: Option<i64> = None;
     for index in order.iter().copied() {
         let (item, at) = (&tree.items[index], tree.items[index].time_ns.unwrap_or_default());
         if !tells_of_a_failed_attempt(item) {
@@ -82,10 +98,10 @@ fn attempts(b: &Builder<'_>, whole: &Draft, indexes: &[usize]) -> Vec<Draft> {
         if item.verb != Verb::Retry && ended_well.iter().any(|end| same(index, *end)) {
             continue;
         }
+        let own = stated(item, b.profile);
         if let Some(before) = out.last() {
-            let own = stated(item, b.profile);
             // What reaches back behind an attempt that failed is the length of them all.
-            let is_sum = own.is_some_and(|s| s.start + AT_ONCE_NS < before.end) || (own.is_none() && at - before.end <= AT_ONCE_NS);
+            let is_sum = own.map_or(at.saturating_sub(before.end) <= AT_ONCE_NS, |s| s.start.saturating_add(AT_ONCE_NS) < before.end);
             let is_same = before.main.is_some_and(|main| same(main, index)) && begun_again.is_none();
             // That it is tried again is said of the failure before, unless one has begun since.
             let is_told_again = item.verb == Verb::Retry && begun_again.is_none();
@@ -97,29 +113,28 @@ fn attempts(b: &Builder<'_>, whole: &Draft, indexes: &[usize]) -> Vec<Draft> {
             }
         }
         let from = begun_again.take().or(out.last().map(|before| before.end)).unwrap_or(begin);
-        let interval = stated(item, b.profile).unwrap_or(Stated { start: from, end: at, evidence: Evidence::Assumed });
+        let interval = own.unwrap_or(Stated { start: from, end: at, evidence: Evidence::Assumed });
         let start = out.last().map_or(interval.start, |before| interval.start.max(before.end));
         out.push(attempt(whole, tree, index, Stated { start, ..interval }));
     }
-    let Some(from) = out.last().map(|before| before.end) else { return out };
-    // The last one ended the call: by a line of its own, or as the whole did.
+    (out, begun_again)
+}
+
+/// The attempt that ended the call: by a line of its own, or as the whole did.
+fn last_attempt(b: &Builder<'_>, whole: &Draft, order: &[usize], failed: &[Draft], begun_again: Option<i64>) -> Option<Draft> {
+    let (tree, from) = (b.tree, failed.last()?.end);
+    let end = order.last().and_then(|i| tree.items[*i].time_ns).map_or(whole.end, |last| last.max(whole.end));
     let is_last = |i: &usize| !tells_of_a_failed_attempt(&tree.items[*i]) && tree.items[*i].verb.is_terminal() && tree.items[*i].time_ns.is_some_and(|t| t > from);
-    let ends: Vec<usize> = order.iter().copied().filter(is_last).collect();
-    let says_most = |i: &&usize| (line_kind(&tree.items[**i]).is_some(), tree.items[**i].entry.attempt.is_some(), std::cmp::Reverse(**i));
-    if let Some(index) = ends.iter().max_by_key(says_most).copied().filter(|i| !tree.items[*i].failed || end - from > AT_ONCE_NS) {
-        let own = stated(&tree.items[index], b.profile).filter(|s| s.start >= from);
-        let at = tree.items[index].time_ns.unwrap_or(end);
-        let again = begun_again.filter(|again| (from..=at).contains(again)).unwrap_or(from);
-        out.push(attempt(whole, tree, index, own.unwrap_or(Stated { start: again, end: at, evidence: Evidence::Assumed })));
+    let says_most = |i: &usize| (line_kind(&tree.items[*i]).is_some(), tree.items[*i].entry.attempt.is_some(), std::cmp::Reverse(*i));
+    let index = order.iter().copied().filter(is_last).max_by_key(says_most)?;
+    let item = &tree.items[index];
+    if item.failed && end.saturating_sub(from) <= AT_ONCE_NS {
+        return None;
     }
-    // A line that tells of none of them stands with the last that began before it.
-    for index in order.into_iter().filter(|i| !out.iter().any(|d| d.main == Some(*i))).collect::<Vec<_>>() {
-        let at = tree.items[index].time_ns;
-        let place = out.iter().rposition(|d| at.is_some_and(|t| d.start <= t)).unwrap_or(0);
-        out[place].items.push(index);
-    }
-    out.iter_mut().for_each(|d| d.items.sort_unstable());
-    out
+    let at = item.time_ns.unwrap_or(end);
+    let own = stated(item, b.profile).filter(|s| s.start >= from);
+    let start = begun_again.filter(|again| (from..=at).contains(again)).unwrap_or(from);
+    Some(attempt(whole, tree, index, own.unwrap_or(Stated { start, end: at, evidence: Evidence::Assumed })))
 }
 
 fn attempt(whole: &Draft, tree: &Tree, index: usize, interval: Stated) -> Draft {
@@ -148,8 +163,10 @@ fn attempt(whole: &Draft, tree: &Tree, index: usize, interval: Stated) -> Draft 
 /// One number, and no other model: a fallback counts its attempts anew.
 fn is_same_attempt(a: &Item, b: &Item) -> bool {
     let number = |item: &Item| item.entry.attempt.as_ref().map(|attempt| attempt.number);
-    let models = |item: &Item| item.entry.model.as_ref().map(|m| (m.served.clone().or_else(|| m.requested.clone()), m.provider.clone())).unwrap_or_default();
-    let differ = |a: Option<Box<str>>, b: Option<Box<str>>| a.zip(b).is_some_and(|(a, b)| a != b);
+    fn models(item: &Item) -> (Option<&str>, Option<&str>) {
+        item.entry.model.as_ref().map(|m| (m.served.as_deref().or(m.requested.as_deref()), m.provider.as_deref())).unwrap_or_default()
+    }
+    let differ = |a: Option<&str>, b: Option<&str>| a.zip(b).is_some_and(|(a, b)| a != b);
     let ((model, provider), (other, others)) = (models(a), models(b));
     number(a).is_some() && number(a) == number(b) && !differ(model, other) && !differ(provider, others)
 }

@@ -8,7 +8,7 @@
 use crate::{
     model::{
         id::{IdKind, IdRelation, is_strong},
-        time::UnixNanos,
+        time::rfc3339_of_ms,
     },
     reconstruct::{
         item::{Item, WorkRef},
@@ -17,11 +17,7 @@ use crate::{
     },
 };
 use rustc_hash::FxHashMap;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 /// Stands between a number and the instant its episode began at.
 const SINCE: &str = "since ";
@@ -166,21 +162,18 @@ pub fn of(base: &str, items: &[Rc<Item>]) -> Option<Episodes> {
 fn named(base: &str, told: Vec<(Origin, Vec<&Item>)>, of_several: &[&Item]) -> Episodes {
     let join = |instant: &str| -> Arc<str> { (below(base) + instant).into() };
     let mut out = Episodes { list: Vec::new(), of_line: of_several.iter().map(|item| (at(item), None)).collect(), beside: FxHashMap::default(), undecided: join(UNDECIDED) };
-    let mut taken = BTreeSet::new();
+    let mut shown_ms = i64::MIN;
     for (origin, lines) in told {
         let (began_ns, index) = (lines[0].time_ns.unwrap_or_default(), out.list.len());
-        let mut shown_ns = began_ns;
-        // Two that began in one millisecond are told apart by the next.
-        while !taken.insert(shown_ns.div_euclid(1_000_000)) {
-            shown_ns = shown_ns.saturating_add(1_000_000);
-        }
+        // In the order of their begin: two that began in one millisecond are told apart by the next.
+        shown_ms = began_ns.div_euclid(1_000_000).max(shown_ms.saturating_add(1));
         for item in &lines {
             out.of_line.insert(at(item), Some(index));
             for r in item.refs.iter().filter(|r| *r.key != *base && !may_recur(r)) {
                 out.beside.entry(r.key.clone()).and_modify(|known| *known = known.filter(|known| *known == index)).or_insert(Some(index));
             }
         }
-        out.list.push(Episode { key: join(&UnixNanos(shown_ns).to_rfc3339_ms()), origin, began_ns });
+        out.list.push(Episode { key: join(&rfc3339_of_ms(shown_ms)), origin, began_ns });
     }
     out
 }
@@ -230,12 +223,14 @@ fn answers(lines: &[&Item], says: &[Says]) -> Vec<(i64, i64)> {
         intervals.push(Interval { from, to, index, begun });
     }
     let alike = |a: &Interval<'_>, b: &Interval<'_>| a.begun.is_some() && a.begun == b.begun && make(lines[a.index]) == make(lines[b.index]);
-    let holds = |a: &Interval<'_>, b: &Interval<'_>| a.from - SLACK_NS <= b.from && b.to <= a.to + SLACK_NS && a.to - a.from > b.to - b.from && !alike(a, b);
+    let length = |i: &Interval<'_>| i.to.saturating_sub(i.from);
+    let covers = |a: &Interval<'_>, b: &Interval<'_>| a.from.saturating_sub(SLACK_NS) <= b.from && b.to <= a.to.saturating_add(SLACK_NS);
+    let holds = |a: &Interval<'_>, b: &Interval<'_>| covers(a, b) && length(a) > length(b) && !alike(a, b);
     let outer: Vec<(i64, i64, usize)> = intervals.iter().filter(|inner| !intervals.iter().any(|other| holds(other, inner))).map(|i| (i.from, i.to, i.index)).collect();
     let mut makes: BTreeMap<Make<'_>, Vec<(i64, i64)>> = BTreeMap::new();
     outer.into_iter().for_each(|(from, to, index)| makes.entry(make(lines[index])).or_default().push((from, to)));
-    let covers = |intervals: &[(i64, i64)]| intervals.iter().map(|(from, to)| to - from).sum::<i64>();
-    let Some((of_make, mut best)) = makes.into_iter().max_by_key(|(_, intervals)| covers(intervals)) else { return Vec::new() };
+    let sum = |intervals: &[(i64, i64)]| intervals.iter().fold(0_i64, |sum, (from, to)| sum.saturating_add(to.saturating_sub(*from)));
+    let Some((of_make, mut best)) = makes.into_iter().max_by_key(|(_, intervals)| sum(intervals)) else { return Vec::new() };
     best.sort_unstable();
     // Calls that the request made state lengths, too: then its own ends, of another make, are fewer.
     let last = (0..lines.len()).rev().find(|i| says[*i] == Says::End).map(|last| make(lines[last]));
@@ -261,7 +256,7 @@ fn by_answers<'a>(lines: &[&'a Item], answers: &[(i64, i64)]) -> (Vec<Vec<&'a It
         let mut open: Vec<usize> = (0..begun).rev().take_while(|k| time <= latest[*k].saturating_add(slack)).filter(|k| time <= answers[*k].1.saturating_add(slack)).collect();
         open.reverse();
         let states = |k: &&usize| line.duration_ns().is_some_and(|d| answers[**k] == (time.saturating_sub(d), time));
-        let starts = |k: &&usize| (answers[**k].0 - time).abs() <= slack;
+        let starts = |k: &&usize| answers[**k].0.abs_diff(time) <= slack.unsigned_abs();
         // Behind an answer stands what was still done for it, unless two had been open.
         let is_apart = |k: &usize| (*k == 0 || latest[*k - 1] <= answers[*k].0) && answers.get(*k + 1).is_none_or(|next| next.0 >= answers[*k].1);
         let last = || begun.checked_sub(1).filter(|k| answers[*k].1 < time).filter(is_apart);
@@ -314,7 +309,7 @@ fn begins(lines: &[&Item], says: &[Says]) -> Option<Vec<(usize, bool)>> {
 /// Two begins at once and two ends at once: a request of which two parts of a program tell.
 fn is_told_twice(lines: &[&Item], says: &[Says]) -> bool {
     let times = |what: Says| lines.iter().zip(says).filter(|(_, s)| **s == what).filter_map(|(line, _)| line.time_ns).collect::<Vec<_>>();
-    let at_once = |times: &[i64]| matches!(times, [a, b] if b - a <= AT_ONCE_NS);
+    let at_once = |times: &[i64]| matches!(times, [a, b] if b.saturating_sub(*a) <= AT_ONCE_NS);
     at_once(&times(Says::Begin)) && at_once(&times(Says::End))
 }
 

@@ -11,6 +11,7 @@ use crate::{
     reconstruct::{
         build::Unit,
         item::Item,
+        link,
         spans::{self, Builder},
         words::Verb,
     },
@@ -66,7 +67,9 @@ pub fn task_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
         .naming(&unit.key)
         .iter()
         .map(|i| (*i, &tree.items[*i]))
-        .filter(|(i, item)| b.owner[*i].as_ref().is_some_and(|o| *o != unit.key) && item.reference(&unit.key).is_some_and(|r| r.relation != IdRelation::Parent && !polls(item, r)))
+        .filter(|(i, item)| {
+            b.owner[*i].as_ref().is_some_and(|o| *o != unit.key) && item.reference(&unit.key).is_some_and(|r| r.relation != IdRelation::Parent && !link::asks_about(item, r))
+        })
         .map(|(i, _)| i)
         .filter(|i| tree.items[*i].reference(&unit.key).is_some_and(|r| r.relation == IdRelation::Child || hands_over(&tree.items[*i])))
         .collect();
@@ -84,10 +87,6 @@ pub fn task_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
     if drawn.is_empty() && !handed.is_empty() {
         b.missing.push(unit.key.clone());
     }
-}
-
-fn polls(item: &Item, r: &crate::reconstruct::item::WorkRef) -> bool {
-    item.entry.http.as_ref().and_then(|h| h.path.as_deref()).is_some_and(|p| p.contains(&*r.value))
 }
 
 fn hands_over(item: &Item) -> bool {
@@ -192,7 +191,7 @@ fn measure(b: &Builder<'_>, run: &mut Execution) {
     let only_taken_before = |t: i64| run.items.iter().all(|i| verb_of_run(&tree.items[*i]) == Verb::Take || tree.items[*i].time_ns.is_none_or(|x| x >= t));
     let first = begun.filter(|t| only_taken_before(*t)).unwrap_or(first);
     let terminal: Vec<usize> = run.items.iter().copied().filter(|i| verb_of_run(&tree.items[*i]).is_terminal()).collect();
-    let long_enough = |s: &spans::Stated| (s.end - s.start) * 2 >= last - first || run.items.len() <= 2;
+    let long_enough = |s: &spans::Stated| (s.end - s.start).saturating_mul(2) >= last - first || run.items.len() <= 2;
     let stated = terminal.iter().rev().find_map(|i| spans::stated(&tree.items[*i], b.profile).filter(long_enough));
     let started = run.items.first().is_some_and(|i| verb_of_run(&tree.items[*i]).is_start());
     if let Some(s) = stated {

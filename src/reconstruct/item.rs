@@ -16,8 +16,12 @@ use crate::{
     },
 };
 use rustc_hash::FxHashMap;
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
+/// What a log can tell of, in Unix nanoseconds: 1900 to 2150. A line beyond has no time; so no sum or difference of times and lengths leaves 64 bits.
+const LOGGED_NS: RangeInclusive<i64> = -2_208_988_800_000_000_000..=5_680_281_600_000_000_000;
+/// Ten years: what is stated to have taken longer is no length.
+const LONGEST_NS: u64 = 315_576_000_000_000_000;
 /// Instants written more finely do not fall on two events of one text by themselves.
 const FINE_NS: i64 = 1_000_000;
 
@@ -94,7 +98,7 @@ impl Item {
     /// Applies the profile to an entry.
     pub fn new(entry: Arc<Entry>, shown: &Arc<str>, profile: &Profile) -> Self {
         let line = LineRef { file: shown.clone(), line: entry.at.line };
-        let time_ns = entry.time.or(entry.received).map(|t| corrected(&entry, t, profile));
+        let time_ns = entry.time.or(entry.received).map(|t| corrected(&entry, t, profile)).filter(|t| LOGGED_NS.contains(t));
         let quantum_ns = entry.time.or(entry.received).map_or(1, |t| t.quantum_ns as i64);
         let main = profile.mains.get(entry.service.as_deref().unwrap_or(&entry.source));
         let standing = |label: &str| match main {
@@ -134,7 +138,7 @@ impl Item {
         let own = || self.refs.iter().filter(|r| r.relation == IdRelation::Own && !r.listed);
         // What stands in the request's own path was asked about, not done here.
         let path = self.entry.http.as_ref().and_then(|h| h.path.as_deref()).unwrap_or("");
-        let asked = |r: &WorkRef| &*r.label == "path" || super::link::stands_in(path, r);
+        let asked = |r: &WorkRef| &*r.label == "path" || super::link::names(path, r);
         let only_asked = own().all(asked);
         // A line that names a tool is about the tool's call, not about the model call that asked for it.
         let is_tool = self.entry.tool.is_some();
@@ -160,7 +164,8 @@ impl Item {
     /// The length the line states, in nanoseconds, when its unit is known.
     pub fn duration_ns(&self) -> Option<i64> {
         let length = self.entry.duration?;
-        length.ns.or_else(|| Some((length.bare * self.unit_ns? as f64).round() as i64))
+        let ns = length.ns.or_else(|| Some((length.bare * self.unit_ns? as f64).round() as i64))?;
+        (ns.unsigned_abs() <= LONGEST_NS).then_some(ns)
     }
 
     /// How far the length may be rounded, in nanoseconds.
@@ -172,7 +177,7 @@ impl Item {
 
     /// A stated instant with the source's zone applied.
     pub fn corrected(&self, instant: Instant, profile: &Profile) -> i64 {
-        corrected(&self.entry, instant, profile).saturating_sub(self.shift_ns)
+        corrected(&self.entry, instant, profile).saturating_sub(self.shift_ns).clamp(*LOGGED_NS.start(), *LOGGED_NS.end())
     }
 }
 
@@ -231,7 +236,13 @@ fn corrected(entry: &Entry, instant: Instant, profile: &Profile) -> i64 {
 /// Which items are records written again by whatever ships or copies logs: the same text at the same instant. Where instants are no finer than a
 /// millisecond, or the other stands in another file, two events may be alike: there it takes four of five texts that stand twice, as copies come
 /// together. The first of each is none.
-pub fn repeated<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<bool> {
+pub fn repeated<'a>(items: impl Iterator<Item = &'a Item> + Clone) -> Vec<bool> {
+    // Nearly always all differ.
+    let mut all: Vec<(u64, u32)> = items.clone().map(|item| (item.entry.fingerprint, item.entry.at.sub)).collect();
+    all.sort_unstable();
+    if all.windows(2).all(|pair| pair[0] != pair[1]) {
+        return vec![false; all.len()];
+    }
     // One file may hold a text twice that another holds twice: the first of one is the first of the other.
     let mut seen: FxHashMap<(u64, u32), Vec<u64>> = FxHashMap::default();
     let mut doubtful: Vec<(usize, bool)> = Vec::new();

@@ -10,7 +10,7 @@ use crate::{
         id::{IdKind, IdRelation, is_strong},
         profile::{Profile, RoleDecision, Zone},
     },
-    reconstruct::{arguments::Arguments, fields::Fields, roles, stamps::Stamps, units::Lengths},
+    reconstruct::{arguments::Arguments, fields::Fields, link, roles, stamps::Stamps, units::Sightings},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -19,12 +19,10 @@ use std::{
     sync::Arc,
 };
 
-/// Ids sampled for zones: those with the smallest hashes.
-const ZONE_SAMPLE: usize = 1_024;
 /// Most (service, label) fields watched.
 const MAX_FIELDS: usize = 4_096;
 /// Version of the compact form.
-const LEARNED_VERSION: u32 = 5;
+const LEARNED_VERSION: u32 = 6;
 /// Most sources whose habits are kept.
 pub const MAX_HABITS: usize = 256;
 
@@ -35,11 +33,10 @@ pub struct Learned {
     pub version: u32,
     /// What each source (by name) showed of itself.
     pub sources: BTreeMap<String, SourceFacts>,
-    zone_ids: BTreeMap<u64, BTreeMap<String, Seen>>,
     zone_lines: BTreeMap<String, BTreeMap<i32, u64>>,
     fields: Fields,
     arguments: Arguments,
-    lengths: Lengths,
+    sightings: Sightings,
     stamps: Stamps,
     /// By source: what its lines have in common.
     pub habits: BTreeMap<String, Habits>,
@@ -158,12 +155,6 @@ fn most_frequent(counts: &BTreeMap<String, u64>) -> Vec<(String, u64)> {
     list
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Seen {
-    first_ns: i64,
-    naive: bool,
-}
-
 /// Spreads a text over all 64 bits.
 pub(super) fn hash(text: &str) -> u64 {
     let mut hasher = rustc_hash::FxHasher::default();
@@ -198,11 +189,10 @@ impl Default for Learned {
         Self {
             version: LEARNED_VERSION,
             sources: BTreeMap::new(),
-            zone_ids: BTreeMap::new(),
             zone_lines: BTreeMap::new(),
             fields: Fields::default(),
             arguments: Arguments::default(),
-            lengths: Lengths::default(),
+            sightings: Sightings::default(),
             stamps: Stamps::default(),
             habits: BTreeMap::new(),
         }
@@ -225,10 +215,9 @@ impl Learned {
             let Some(key) = roles::unit_key(id) else { continue };
             let value = hash(&key);
             if roles::is_work(id.kind) {
-                self.sample_zone(value, entry);
-                self.lengths.observe(value, entry);
+                self.sightings.observe(value, entry);
             }
-            let asked = !polled.is_empty() && polled.contains(&*id.value);
+            let asked = !polled.is_empty() && link::stands_in(polled, &id.value);
             self.fields.observe(service, id, value, entry, asked);
         }
     }
@@ -241,19 +230,9 @@ impl Learned {
         }
         if let Some(time) = entry.time.filter(|t| t.naive)
             && let Some(received) = entry.received.filter(|r| !r.naive)
-            && let Some(offset) = quarter_hours(time.unix_ns - received.unix_ns)
+            && let Some(offset) = quarter_hours(time.unix_ns.saturating_sub(received.unix_ns))
         {
             *self.zone_lines.entry(entry.source.to_string()).or_default().entry(offset).or_default() += 1;
-        }
-    }
-
-    fn sample_zone(&mut self, value: u64, entry: &Entry) {
-        let Some(time) = entry.time else { return };
-        let Some(seen) = sampled(&mut self.zone_ids, value, ZONE_SAMPLE) else { return };
-        if seen.len() < 16 || seen.contains_key(&*entry.source) {
-            let s = seen.entry(entry.source.to_string()).or_insert(Seen { first_ns: time.unix_ns, naive: time.naive });
-            s.first_ns = s.first_ns.min(time.unix_ns);
-            s.naive |= time.naive;
         }
     }
 
@@ -273,13 +252,6 @@ impl Learned {
                 self.sources.entry(name).or_default().merge(facts);
             }
         }
-        merge_sample(&mut self.zone_ids, other.zone_ids, ZONE_SAMPLE, |mine, theirs| {
-            for (source, s) in theirs {
-                let m = mine.entry(source).or_insert(s);
-                m.first_ns = m.first_ns.min(s.first_ns);
-                m.naive |= s.naive;
-            }
-        });
         for (source, votes) in other.zone_lines {
             let mine = self.zone_lines.entry(source).or_default();
             votes.into_iter().for_each(|(offset, n)| *mine.entry(offset).or_default() += n);
@@ -287,7 +259,7 @@ impl Learned {
         self.observe_habits(other.habits);
         self.fields.merge(other.fields);
         self.arguments.merge(other.arguments);
-        self.lengths.merge(other.lengths);
+        self.sightings.merge(other.sightings);
         self.stamps.merge(other.stamps);
     }
 
@@ -305,7 +277,7 @@ impl Learned {
     pub fn profile(&self) -> Profile {
         let customs = self.habits.iter().map(|(source, habits)| (source.clone(), habits.customs())).filter(|(_, customs)| !customs.is_empty());
         let zones = self.zones();
-        let units = self.lengths.decide(&zones);
+        let units = self.sightings.units(&zones);
         let mut profile = Profile {
             zones,
             begins: self.stamps.decide(&units),
@@ -328,10 +300,10 @@ impl Learned {
     /// Offsets of naive sources: by a second, zoned clock on the same line, else by ids that zoned sources share.
     fn zones(&self) -> BTreeMap<String, Zone> {
         let mut votes: BTreeMap<&str, BTreeMap<i32, u64>> = BTreeMap::new();
-        for seen in self.zone_ids.values() {
+        for seen in self.sightings.of_ids() {
             for (naive, n) in seen.iter().filter(|(_, s)| s.naive) {
                 for z in seen.values().filter(|s| !s.naive) {
-                    if let Some(offset) = quarter_hours(n.first_ns - z.first_ns) {
+                    if let Some(offset) = quarter_hours(n.first_ns.saturating_sub(z.first_ns)) {
                         *votes.entry(naive).or_default().entry(offset).or_default() += 1;
                     }
                 }

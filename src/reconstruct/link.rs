@@ -121,15 +121,20 @@ fn run_by_two(unit: &str, items: &[&Item]) -> bool {
 
 /// The request's own path names the id: it knew it before, so it cannot have created it (a poll).
 pub fn asks_about(item: &Item, own: &WorkRef) -> bool {
-    own.label.as_ref() == "path" || item.entry.http.as_ref().and_then(|h| h.path.as_deref()).is_some_and(|path| stands_in(path, own))
+    own.label.as_ref() == "path" || item.entry.http.as_ref().and_then(|h| h.path.as_deref()).is_some_and(|path| names(path, own))
 }
 
-/// A path holds an id as a whole piece of it; the number a server counts a request by stands in none.
-pub fn stands_in(path: &str, own: &WorkRef) -> bool {
+/// A path names the unit; the number that a server counts a request by stands in none.
+pub fn names(path: &str, own: &WorkRef) -> bool {
+    let is_counted = own.kind == IdKind::Request && own.scope.is_some();
+    !is_counted && stands_in(path, &own.value)
+}
+
+/// A path holds an id as a whole piece of it.
+pub fn stands_in(path: &str, id: &str) -> bool {
     let ends = |text: &str| !text.chars().next().is_some_and(char::is_alphanumeric);
     let begins = |text: &str| !text.chars().next_back().is_some_and(char::is_alphanumeric);
-    let is_counted = own.kind == IdKind::Request && own.scope.is_some();
-    own.value.len() <= path.len() && !is_counted && path.match_indices(&*own.value).any(|(at, value)| begins(&path[..at]) && ends(&path[at + value.len()..]))
+    id.len() <= path.len() && path.match_indices(id).any(|(at, value)| begins(&path[..at]) && ends(&path[at + value.len()..]))
 }
 
 fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, about: &About<'_>, line_count: &mut dyn FnMut(&str) -> u64) -> Vec<(&'a WorkRef, Weight, LinkRule)> {

@@ -1,4 +1,4 @@
-//! Which unit the lengths of a source are in where neither name nor line says so: ids that another source shows at work tell it.
+//! When which source saw the same work, by a sample of its ids; and what follows for lengths without a unit. Zones follow from it, too (`learn`).
 //!
 //! An access log states `"request_time": 0.418` as the request ends; the application's lines of that request began some 400 ms before: seconds.
 //! Guarantees: statistics are order-free and mergeable (ids with the smallest hashes, minima and maxima), bounded by the constants below; what
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 /// Ids sampled: those with the smallest hashes.
 const SAMPLE: usize = 1_024;
 /// Most sources remembered of one id.
-const MAX_SOURCES: usize = 8;
+const MAX_SOURCES: usize = 16;
 /// Shorter work is told apart from the delays between programs by nothing.
 const SHORTEST_NS: i64 = 20_000_000;
 /// Fewest lengths that decide a unit, of different ids.
@@ -26,20 +26,22 @@ const ENOUGH: u64 = 8;
 
 /// What a source showed of an id. Instants as written.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Seen {
-    first_ns: i64,
-    naive: bool,
+pub(super) struct Seen {
+    /// First instant.
+    pub first_ns: i64,
+    /// It carries no zone.
+    pub naive: bool,
     /// The last line that states a length without a unit: when, and how long.
     stated: Option<(i64, f64)>,
 }
 
 /// The sample.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Lengths {
+pub struct Sightings {
     ids: BTreeMap<u64, BTreeMap<String, Seen>>,
 }
 
-impl Lengths {
+impl Sightings {
     /// Takes note of one of an entry's ids of work, by its hash.
     pub fn observe(&mut self, id: u64, entry: &Entry) {
         let Some(time) = entry.time else { return };
@@ -59,8 +61,13 @@ impl Lengths {
         });
     }
 
+    /// By id: what each source showed of it.
+    pub(super) fn of_ids(&self) -> impl Iterator<Item = &BTreeMap<String, Seen>> {
+        self.ids.values()
+    }
+
     /// The unit of each source whose lengths show one.
-    pub fn decide(&self, zones: &BTreeMap<String, Zone>) -> BTreeMap<String, Unit> {
+    pub fn units(&self, zones: &BTreeMap<String, Zone>) -> BTreeMap<String, Unit> {
         let mut votes: BTreeMap<&str, Votes> = BTreeMap::new();
         for seen in self.ids.values() {
             for (source, own) in seen {
@@ -79,10 +86,12 @@ impl Lengths {
 }
 
 fn merge(seen: &mut BTreeMap<String, Seen>, source: &str, new: Seen) {
-    if seen.len() >= MAX_SOURCES && !seen.contains_key(source) {
+    let Some(known) = seen.get_mut(source) else {
+        if seen.len() < MAX_SOURCES {
+            seen.insert(source.to_owned(), new);
+        }
         return;
-    }
-    let known = seen.entry(source.to_owned()).or_insert(new);
+    };
     known.first_ns = known.first_ns.min(new.first_ns);
     known.naive |= new.naive;
     // Of two of one instant the longer, whatever the order.
@@ -136,8 +145,8 @@ mod tests {
     }
 
     /// As many requests of different lengths, the length in `per_second` to a second; a clock of the edge may be off.
-    fn seen(requests: u64, per_second: f64, off_ms: i64) -> Lengths {
-        let mut out = Lengths::default();
+    fn seen(requests: u64, per_second: f64, off_ms: i64) -> Sightings {
+        let mut out = Sightings::default();
         for n in 0..requests {
             let (began, length) = (n as i64 * 10_000, 100 + n as i64 * 37);
             out.observe(n, &entry("api", began + 3, None));
@@ -150,27 +159,27 @@ mod tests {
     #[test]
     fn the_unit_is_the_one_that_reaches_back_to_where_others_saw_the_work() {
         for (per_second, ns) in [(1.0, 1_000_000_000), (1e3, 1_000_000), (1e6, 1_000), (1e9, 1)] {
-            let units = seen(20, per_second, 0).decide(&BTreeMap::new());
+            let units = seen(20, per_second, 0).units(&BTreeMap::new());
             assert_eq!(units, BTreeMap::from([("edge".to_owned(), Unit { ns, votes: 20, of: 20 })]));
         }
     }
 
     #[test]
     fn few_lengths_a_clock_that_stands_off_and_lengths_that_hardly_differ_decide_nothing() {
-        assert_eq!(seen(7, 1.0, 0).decide(&BTreeMap::new()), BTreeMap::new());
-        assert_eq!(seen(20, 1.0, 3_600_000).decide(&BTreeMap::new()), BTreeMap::new());
-        let mut alike = Lengths::default();
+        assert_eq!(seen(7, 1.0, 0).units(&BTreeMap::new()), BTreeMap::new());
+        assert_eq!(seen(20, 1.0, 3_600_000).units(&BTreeMap::new()), BTreeMap::new());
+        let mut alike = Sightings::default();
         for n in 0..20 {
             alike.observe(n, &entry("api", n as i64 * 10_000, None));
             alike.observe(n, &entry("edge", n as i64 * 10_000 + 100, Some(0.1)));
         }
-        assert_eq!(alike.decide(&BTreeMap::new()), BTreeMap::new());
+        assert_eq!(alike.units(&BTreeMap::new()), BTreeMap::new());
     }
 
     #[test]
     fn halves_merge_to_the_whole_in_either_order() {
         let (whole, half) = (seen(20, 1.0, 0), seen(10, 1.0, 0));
-        let mut rest = Lengths::default();
+        let mut rest = Sightings::default();
         rest.ids.extend(whole.ids.iter().filter(|(id, _)| **id >= 10).map(|(id, seen)| (*id, seen.clone())));
         for (mut first, second) in [(half.clone(), rest.clone()), (rest, half)] {
             first.merge(second);

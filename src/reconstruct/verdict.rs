@@ -304,10 +304,10 @@ fn fallback_and_retries(b: &Builder<'_>, attempts: &Attempts, class: RetryClass,
 fn biggest(b: &Builder<'_>, root: usize, response: &[Part], s: &mut Sentence<'_>) {
     let total = b.spans[root].ns();
     let Some(part) = response.iter().max_by_key(|p| (p.ns, std::cmp::Reverse(p.start))) else { return };
-    if total < 1_000_000 || part.ns * 2 < total {
+    if total < 1_000_000 || part.ns.saturating_mul(2) < total {
         return;
     }
-    let share = part.ns * 100 / total.max(1);
+    let share = i128::from(part.ns) * 100 / i128::from(total.max(1));
     match (part.kind, part.span) {
         (SegmentKind::Unaccounted, _) => s.say(format!("No line accounts for {share} % of it. ")),
         (_, Some(span)) if span != root => {
@@ -330,7 +330,7 @@ fn after_response(b: &Builder<'_>, root: usize, state: State, s: &mut Sentence<'
     s.figure(length(last - b.spans[root].start));
     let wait = (0..b.spans.len()).filter(|i| b.spans[*i].kind.is_wait() && b.spans[*i].end > end).max_by_key(|i| (b.spans[*i].ns(), std::cmp::Reverse(*i)));
     if let Some(wait) = wait
-        && b.spans[wait].ns() * 4 > last - end
+        && b.spans[wait].ns().saturating_mul(4) > last - end
     {
         s.say("; ");
         s.link(format!("{} of it was {}", length(b.spans[wait].ns()), b.spans[wait].name.replacen("wait for", "waiting for", 1)), wait);

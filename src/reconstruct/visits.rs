@@ -128,8 +128,8 @@ fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize
 fn is_among(tree: &Tree, profile: &Profile, index: usize) -> bool {
     let Some(s) = stated(&tree.items[index], profile) else { return false };
     let others = || tree.items.iter().enumerate().filter(|(i, _)| *i != index).filter_map(|(_, item)| item.time_ns);
-    let slack = 2 * tree.items[index].quantum_ns + 5_000_000;
-    let inside = |(first, last): (i64, i64)| first - slack <= s.start && (s.end <= last + slack || tree.items[index].stamped_at_begin);
+    let slack = tree.items[index].quantum_ns.saturating_mul(2).saturating_add(5_000_000);
+    let inside = |(first, last): (i64, i64)| first.saturating_sub(slack) <= s.start && (s.end <= last.saturating_add(slack) || tree.items[index].stamped_at_begin);
     others().min().zip(others().max()).is_none_or(inside)
 }
 
@@ -180,7 +180,7 @@ fn broken_off(tree: &Tree, visit: &Draft, said: &[usize]) -> Option<Outcome> {
 /// The closing line's interval must not be a small part of what the service logged for the request: then it ends a step of it.
 fn covers_most(tree: &Tree, profile: &Profile, index: usize, first: i64, last: i64, lines: usize) -> bool {
     let Some(s) = stated(&tree.items[index], profile) else { return false };
-    has_status(&tree.items[index]) || lines == 1 || (s.end - s.start) * 10 >= (last - first) * 6
+    has_status(&tree.items[index]) || lines == 1 || (s.end - s.start).saturating_mul(10) >= (last - first).saturating_mul(6)
 }
 
 fn has_status(item: &Item) -> bool {

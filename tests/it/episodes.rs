@@ -180,6 +180,27 @@ fn a_request_that_spans_a_rotation_is_whole() {
 }
 
 #[test]
+fn numbers_at_the_ends_of_time_with_absurd_lengths_come_to_an_end() {
+    let at = |time: &str, message: &str, more: Value| {
+        let mut line = json!({"time": time, "level": "info", "service": "app", "request_id": "req-1", "msg": message});
+        line.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        line.to_string()
+    };
+    let bench = Bench::new();
+    let mut lines = Vec::new();
+    for time in ["1677-09-21T00:12:44.000Z", "1900-01-01T00:00:00.000Z", "2026-11-25T12:00:00.000Z", "2149-12-31T23:59:59.999Z", "2262-04-11T23:47:16.854Z"] {
+        for pid in 0..3 {
+            lines.push(at(time, "request received", json!({"pid": pid, "method": "GET", "path": "/v1/report"})));
+            lines.push(at(time, "request completed", json!({"pid": pid, "status": 200, "duration_ms": 300_000_000_000_u64})));
+        }
+    }
+    bench.write("app.log", lines.join("\n") + "\n");
+    bench.ok(&["index", "app.log", "--data", "d"]);
+    // Of each process three; what no log can tell of has no time, and may be of any of them.
+    assert_eq!(paths(&bench).into_values().map(|lines| lines.len()).collect::<Vec<_>>(), vec![2; 9]);
+}
+
+#[test]
 fn read_bit_by_bit_the_list_is_what_it_is_of_the_whole() {
     let (whole, parts) = (Bench::new(), Bench::new());
     let boots: Vec<Vec<(u64, String)>> = (0..3).map(|n| boot(NOON_MS + n * 600_000, 1)).collect();
