@@ -3,7 +3,11 @@
 //! Guarantees: an address is built here alone, from our own path and percent-encoded values, so no text of a log becomes a scheme, a host
 //! or markup; a filter link changes one condition and leaves the rest of the reader's query as typed.
 
-use crate::model::{summary::Preset, trace::LineRef};
+use crate::model::{
+    summary::Preset,
+    trace::{LineRef, Span},
+};
+use rustc_hash::FxHashMap;
 use std::fmt::Write;
 
 /// Longest query text that is read.
@@ -43,6 +47,35 @@ pub fn request_json(id: &str, scope: Option<&str>) -> String {
 pub fn anchor(text: &str) -> String {
     let safe: String = text.chars().take(80).map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' }).collect();
     if safe == text { safe } else { format!("{safe}-{:08x}", crc32fast::hash(text.as_bytes())) }
+}
+
+/// Names of steps in addresses and as anchors, by index: from the first line a step stands on and its kind, so that they stay when the
+/// index is made anew and when the file is packed or rotated. Steps that would share a name are numbered in their order.
+pub fn step_keys(spans: &[Span]) -> Vec<String> {
+    let mut taken: FxHashMap<String, u32> = FxHashMap::default();
+    let key = |span: &Span| match span.lines.first() {
+        Some(line) => anchor(&format!("{}-{}-{}", unrotated(&line.file), line.line, span.kind.word())),
+        None => anchor(&format!("{}-{}", span.id, span.kind.word())),
+    };
+    let numbered = |span: &Span| {
+        let key = key(span);
+        let n = taken.entry(key.clone()).and_modify(|n| *n += 1).or_insert(1);
+        if *n == 1 { key } else { format!("{key}.{n}") }
+    };
+    spans.iter().map(numbered).collect()
+}
+
+/// The name of a file without its folder and without what rotation and packing put behind it.
+fn unrotated(path: &str) -> &str {
+    let mut name = path.rsplit('/').next().filter(|n| !n.is_empty()).unwrap_or(path);
+    while let Some((stem, ending)) = name.rsplit_once('.') {
+        let is_added = matches!(ending, "gz" | "zst" | "bz2" | "xz") || (!ending.is_empty() && ending.bytes().all(|b| b.is_ascii_digit()));
+        if !is_added || stem.is_empty() {
+            break;
+        }
+        name = stem;
+    }
+    name
 }
 
 /// Anchor of a line in the merged log.

@@ -13,6 +13,7 @@ pub mod links;
 mod pages;
 pub mod scale;
 mod serve;
+pub mod time_map;
 pub mod waterfall;
 
 pub use serve::serve;

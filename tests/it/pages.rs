@@ -68,6 +68,16 @@ fn rich() -> String {
     format!("/r/{}", fixtures::RICH)
 }
 
+/// Name of a step of the rich request in addresses, by its number in the document.
+fn key(number: usize) -> String {
+    web::links::step_keys(&fixtures::rich().trace.spans)[number - 1].clone()
+}
+
+/// Selects the rows of a step of the rich request.
+fn at(number: usize) -> String {
+    format!("[id=\"{}\"]", key(number))
+}
+
 fn sel(css: &str) -> Selector {
     Selector::parse(css).unwrap()
 }
@@ -97,7 +107,7 @@ async fn the_verdict_links_its_words_to_the_steps_that_prove_them() {
     );
     assert_eq!(texts(&html, ".verdict h1 b"), ["4.31 s", "14.9 s"]);
     let links: Vec<&str> = html.select(&sel(".verdict h1 a")).map(|a| a.attr("href").unwrap()).collect();
-    assert_eq!(links, ["#s4", "#s7", "#s7", "#s9"]);
+    assert_eq!(links, [4, 7, 7, 9].map(|n| format!("#{}", key(n))));
     assert_eq!(texts(&html, ".verdict .badge"), ["◆ 200 · by fallback", "slow", "incomplete"]);
     assert_eq!(texts(&html, ".figures dd"), ["4.31 s", "14.9 s", "5", "100 %"]);
 }
@@ -168,30 +178,31 @@ async fn the_strip_tells_the_path_in_order_with_what_is_missing() {
 #[tokio::test]
 async fn a_step_says_as_text_what_its_bar_shows() {
     let html = get(&rich()).await.html();
-    let steps: Vec<Vec<String>> = html.select(&sel(".step > tr:first-child")).map(|r| r.select(&sel("td")).take(5).map(text).collect()).collect();
+    let steps: Vec<Vec<String>> = html.select(&sel(".step > tr:first-child")).map(|r| r.select(&sel(".name summary, td + td")).take(5).map(text).collect()).collect();
     assert_eq!(steps.len(), 17);
     assert_eq!(steps[3], ["Mgpt-4.1 · attempt 1", "gateway", "+70 ms", "✕ 632 ms", "stated"]);
     assert_eq!(steps[8], ["Qwait for follow_up", "queue default", "+4.30 s", "6.22 s", "paired"]);
-    let classes = |n: usize| html.select(&sel(&format!("#s{n} rect.piece"))).map(|r| r.attr("class").unwrap().to_owned()).collect::<Vec<_>>();
+    let classes = |n: usize| html.select(&sel(&format!("{} rect.piece", at(n)))).map(|r| r.attr("class").unwrap().to_owned()).collect::<Vec<_>>();
     assert_eq!(classes(4), ["piece f-model err"]);
     assert_eq!(classes(5), ["piece wait"]);
     assert_eq!(classes(7), ["piece f-model", "piece f-model stream"]);
     assert_eq!(classes(12), ["piece f-tool observed"]);
     assert!(classes(2)[0] == "piece f-app pale" && classes(2).len() > 2, "own parts before the pale whole");
     let open = get(&format!("/r/{}", fixtures::OPEN)).await.html();
-    assert_eq!(texts(&open, "#s3 > tr:first-child td.num"), ["+900 ms", "no end"]);
-    assert_eq!(texts(&open, "#s3 .label"), ["no end seen"]);
+    assert_eq!(texts(&open, "tbody:nth-of-type(3) > tr:first-child td.num"), ["+900 ms", "no end"]);
+    assert_eq!(texts(&open, "tbody:nth-of-type(3) .label"), ["no end seen"]);
 }
 
 #[tokio::test]
 async fn a_step_opens_to_its_proof() {
     let html = get(&rich()).await.html();
-    assert_eq!(texts(&html, "#s7 .detail .proof mark"), ["chatcmpl-9xT2Qm4LwZ81", "5f0c1d7e9a3b4c2d8e6f00112233445e"]);
+    assert_eq!(texts(&html, &format!("{} .detail .proof mark", at(7))), ["chatcmpl-9xT2Qm4LwZ81", "5f0c1d7e9a3b4c2d8e6f00112233445e"]);
     assert!(
-        texts(&html, "#s7 .why")[0].starts_with("It belongs here because call chatcmpl-9xT2Qm4LwZ81 stands beside trace 5f0c1d7e9a3b4c2d8e6f00112233445e, in gateway.log:1187.")
+        texts(&html, &format!("{} .why", at(7)))[0]
+            .starts_with("It belongs here because call chatcmpl-9xT2Qm4LwZ81 stands beside trace 5f0c1d7e9a3b4c2d8e6f00112233445e, in gateway.log:1187.")
     );
-    assert_eq!(html.select(&sel("#s7 .why a.ref")).next().unwrap().attr("href"), Some("#l-gateway.log-1187"));
-    let facts: Vec<String> = texts(&html, "#s7 .detail dl div");
+    assert_eq!(html.select(&sel(&format!("{} .why a.ref", at(7)))).next().unwrap().attr("href"), Some("#l-gateway.log-1187"));
+    let facts: Vec<String> = texts(&html, &format!("{} .detail dl div", at(7)));
     assert!(facts.contains(&"requested → servedgpt-4.1 → gpt-4.1-nano-2025-04-14from openai".into()), "{facts:?}");
     assert!(facts.contains(&"first token / stream835 ms / 1.44 s131 tokens a second".into()), "{facts:?}");
 }
@@ -209,10 +220,82 @@ async fn the_log_has_every_line_in_order_and_can_be_narrowed() {
 
 #[tokio::test]
 async fn a_subtree_is_drawn_alone_and_leads_back() {
-    let html = get(&format!("{}?root=s10", rich())).await.html();
+    let html = get(&format!("{}?root={}", rich(), key(10))).await.html();
     assert_eq!(html.select(&sel(".step")).count(), 8);
-    assert_eq!(html.select(&sel("#timeline .tools a")).next().unwrap().attr("href").unwrap(), format!("{}#timeline", rich()));
-    assert_eq!(get(&format!("{}?root=nothing", rich())).await.html().select(&sel(".step")).count(), 17);
+    assert_eq!(html.select(&sel("[data-tool=whole]")).next().unwrap().attr("href").unwrap(), format!("{}#timeline", rich()));
+    assert_eq!(get(&format!("{}?root=s10", rich())).await.html().select(&sel(".step")).count(), 8, "the id of the document is understood too");
+    let lost = get(&format!("{}?root=nothing", rich())).await.html();
+    assert_eq!(lost.select(&sel(".step")).count(), 17);
+    assert_eq!(texts(&lost, ".note").first().unwrap(), "root=nothing: this request has no such step; it may be of an earlier reading of the logs");
+}
+
+#[tokio::test]
+async fn a_fold_counts_what_it_hides_and_is_taken_back_by_its_own_link() {
+    let folded = get(&format!("{}?fold={}", rich(), key(2))).await.html();
+    let row = format!("{} > tr:first-child", at(2));
+    assert_eq!(folded.select(&sel(&row)).next().unwrap().attr("aria-expanded"), Some("false"));
+    assert_eq!(texts(&folded, &format!("{row} .below")), ["15 steps below, 2 failed, 99.5 % of the critical path"]);
+    assert_eq!(folded.select(&sel(".step")).count(), 2);
+    assert_eq!(folded.select(&sel(&format!("{row} a.caret"))).next().unwrap().attr("href").unwrap(), format!("{}#{}", rich(), key(2)));
+    assert_eq!(texts(&folded, "#timeline h2 small"), ["2 of 17 steps drawn, the others are folded · 5 sources"]);
+    assert_eq!(get(&format!("{}?fold=0", rich())).await.html().select(&sel(".step")).count(), 1);
+}
+
+#[tokio::test]
+async fn what_is_searched_for_is_counted_and_can_be_kept_with_what_is_above() {
+    let found = get(&format!("{}?find=ratelimit", rich())).await.html();
+    assert_eq!(texts(&found, ".found"), ["2 of 17 steps match"]);
+    assert_eq!((found.select(&sel(".step.match")).count(), found.select(&sel(".step.faint")).count()), (2, 15));
+    let only = get(&format!("{}?find=ratelimit&only=matches", rich())).await.html();
+    assert_eq!(only.select(&sel(".step")).count(), 4, "two attempts below app and edge");
+    let none = get(&format!("{}?find=nowhere", rich())).await.html();
+    assert_eq!(texts(&none, ".found"), ["no step matches"]);
+}
+
+#[tokio::test]
+async fn agent_steps_alone_leave_out_what_carries_them() {
+    let html = get(&format!("{}?only=agent", rich())).await.html();
+    let letters: std::collections::BTreeSet<String> = texts(&html, ".step summary .k").into_iter().collect();
+    assert_eq!(letters.into_iter().collect::<String>(), "DMQTW");
+    assert_eq!(html.select(&sel(".step > tr[aria-level=\"1\"]")).count(), 7, "what hung below edge and app stands at the top");
+}
+
+#[tokio::test]
+async fn a_zoom_draws_a_part_and_says_what_lies_beside_it() {
+    let html = get(&format!("{}?zoom=0-4312", rich())).await.html();
+    assert_eq!(texts(&html, &format!("{} .label", at(10))), ["after ▸, 3.79 s"]);
+    assert_eq!(html.select(&sel(".overview .window")).count(), 1);
+    assert_eq!(html.select(&sel("[data-tool=all]")).next().unwrap().attr("href").unwrap(), format!("{}#timeline", rich()));
+    let lost = get(&format!("{}?zoom=90000-91000", rich())).await.html();
+    assert_eq!(texts(&lost, ".note").first().unwrap(), "zoom lies outside of the request; the whole is drawn");
+    assert_eq!(lost.select(&sel(".overview .window")).count(), 0);
+}
+
+#[tokio::test]
+async fn a_long_wait_becomes_a_break_on_every_row_until_the_reader_wants_its_length() {
+    let html = get(&rich()).await.html();
+    assert_eq!(texts(&html, "thead .break + text"), ["6.21 s"]);
+    assert_eq!(html.select(&sel("#grid .break")).count(), 1);
+    let full = get(&format!("{}?gaps=full", rich())).await.html();
+    assert_eq!(full.select(&sel(".break")).count(), 0);
+}
+
+#[tokio::test]
+async fn begins_are_written_as_times_of_day_where_the_reader_wants_them() {
+    let column = async |tz: &str| texts(&get(&format!("{}?tz={tz}", rich())).await.html(), &format!("{} > tr:first-child td.num", at(4)))[0].clone();
+    assert_eq!(column("offset").await, "+70 ms");
+    assert_eq!(column("utc").await, "14:21:07.082");
+    assert_eq!(column("%2B05:30").await, "19:51:07.082");
+    assert_eq!(column("-08:00").await, "06:21:07.082");
+}
+
+#[tokio::test]
+async fn the_critical_path_is_marked_in_the_rows_that_have_it() {
+    assert_eq!(get(&rich()).await.html().select(&sel(".step .path")).count(), 0);
+    let html = get(&format!("{}?path=on", rich())).await.html();
+    let marked = |n: usize| html.select(&sel(&format!("{} .path", at(n)))).count();
+    assert_eq!((marked(7), marked(9)), (1, 1), "the answer and the long wait");
+    assert!(marked(2) > 1, "its own time between its children");
 }
 
 #[tokio::test]
@@ -224,9 +307,8 @@ async fn a_huge_request_is_grouped_and_capped_with_its_numbers() {
     assert!(texts(&html, ".step .name").iter().any(|t| t == "Mtext-embedding-3-small × 3,995draw each"), "{:?}", &texts(&html, ".step .name")[..4]);
     assert_eq!(texts(&html, "#lines h2 small"), ["the first 1,000 of 5,000 lines of 1 source"]);
     let all = get(&format!("{path}?rows=all")).await.html();
-    assert_eq!(all.select(&sel(".step")).count(), 2_000);
-    assert!(texts(&all, "#timeline h2 small")[0].starts_with("2,000 of 12,001 steps drawn"));
-    assert_eq!(texts(&all, "#s1 .fold"), ["10,001 steps below"]);
+    assert_eq!(all.select(&sel(".step")).count(), 12_001);
+    assert!(texts(&all, "#timeline h2 small")[0].starts_with("12,001 steps"));
     assert_eq!(all.select(&sel(".log tbody tr")).count(), 5_000);
 }
 
@@ -331,8 +413,8 @@ async fn the_search_box_leads_to_the_request_at_its_step() {
         got.location().to_owned()
     };
     assert_eq!(to(fixtures::RICH).await, rich());
-    assert_eq!(to(" fup_01JDC9VB2TQ4R8 ").await, format!("{}#s10", rich()));
-    assert_eq!(to("chatcmpl-9xT2Qm4LwZ81").await, format!("{}#s7", rich()));
+    assert_eq!(to(" fup_01JDC9VB2TQ4R8 ").await, format!("{}#{}", rich(), key(10)));
+    assert_eq!(to("chatcmpl-9xT2Qm4LwZ81").await, format!("{}#{}", rich(), key(7)));
     assert_eq!(to("5f0c1d7e9a3b4c2d8e6f00112233445e").await, rich());
     assert_eq!(to("status:failed model:gpt-4.1").await, "/?q=status%3Afailed%20model%3Agpt-4.1");
     assert_eq!(to("rate limited").await, "/?q=rate%20limited");

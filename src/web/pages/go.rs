@@ -104,8 +104,8 @@ fn address(trace: &Trace, asked: &str) -> String {
         return base;
     }
     let has_id = |s: &&crate::model::trace::Span| s.ids.iter().any(|i| i.split_once(':').is_some_and(|(_, value)| is_asked(value)));
-    let step = trace.spans.iter().filter(has_id).min_by_key(|s| (s.kind.is_wait(), s.kind != SpanKind::Task));
-    step.map_or(base.clone(), |s| format!("{base}#{}", links::anchor(&s.id)))
+    let step = trace.spans.iter().enumerate().filter(|(_, s)| has_id(s)).min_by_key(|(_, s)| (s.kind.is_wait(), s.kind != SpanKind::Task));
+    step.map_or(base.clone(), |(i, _)| format!("{base}#{}", links::step_keys(&trace.spans)[i]))
 }
 
 /// A condition with a known key, a quoted phrase or an excluded word stands first.

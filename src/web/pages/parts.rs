@@ -32,6 +32,21 @@ impl From<Stage> for Badge {
     }
 }
 
+/// Class of the colour of a stage.
+pub fn stage_fill(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Edge => "f-edge",
+        Stage::App => "f-app",
+        Stage::Queue => "f-queue",
+        Stage::Worker => "f-worker",
+        Stage::Model => "f-model",
+        Stage::Tool => "f-tool",
+        Stage::Write => "f-write",
+        Stage::Http => "f-http",
+        Stage::Other => "f-other",
+    }
+}
+
 /// Words of a part of a breakdown.
 pub fn segment_words(kind: SegmentKind) -> &'static str {
     match kind {

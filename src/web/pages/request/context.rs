@@ -2,14 +2,18 @@
 //!
 //! Guarantees: a link to a line is made only when the line stands on the page, one to a step leads to where it is drawn.
 
-use super::View;
+use super::{
+    chosen::Chosen,
+    view::{Clock, View},
+};
 use crate::{
     model::{
         summary::Typical,
+        time::UnixNanos,
         trace::{LineRef, LogLine, SegmentKind, Span, Trace},
     },
     query::view::PathView,
-    web::{links, pages::parts::LineLink},
+    web::{format, links, pages::parts::LineLink},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -32,6 +36,8 @@ pub struct Context<'a> {
     pub log: FxHashMap<&'a LineRef, &'a LogLine>,
     /// Values of ids, longest first.
     pub ids: Vec<&'a str>,
+    /// The wishes of the reader, found in this request.
+    pub chosen: &'a Chosen,
     by_id: FxHashMap<&'a str, usize>,
     drawn: FxHashSet<usize>,
     /// Names that one source alone has.
@@ -42,7 +48,7 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// Indexes a path; `drawn` are the steps with a row of their own, `rows` the lines of the log that are shown.
-    pub fn new(view: &'a PathView, wish: &'a View, drawn: FxHashSet<usize>, rows: &[usize]) -> Self {
+    pub fn new(view: &'a PathView, wish: &'a View, chosen: &'a Chosen, drawn: FxHashSet<usize>, rows: &[usize]) -> Self {
         let trace = &view.trace;
         let by_id: FxHashMap<&str, usize> = trace.spans.iter().enumerate().map(|(i, s)| (s.id.as_str(), i)).collect();
         let mut children = vec![Vec::new(); trace.spans.len()];
@@ -51,15 +57,14 @@ impl<'a> Context<'a> {
                 children[*parent].push(i);
             }
         }
-        let first_span = trace.spans.iter().map(|s| s.start).min();
-        let first_line = view.log.iter().filter_map(|l| l.time).min();
         let mut ids: Vec<&str> = trace.ids.iter().map(|i| i.value.as_str()).filter(|v| v.len() >= MARKED_FROM).collect();
         ids.sort_by_key(|v| std::cmp::Reverse(v.len()));
         ids.dedup();
         Self {
             view,
             trace,
-            zero: trace.start.or(first_span).or(first_line).map_or(0, |t| t.0),
+            zero: zero(view),
+            chosen,
             children,
             log: view.log.iter().map(|l| (&l.line, l)).collect(),
             ids,
@@ -78,12 +83,26 @@ impl<'a> Context<'a> {
 
     /// Address of a step: its row, or, when it is grouped or folded, the page on which it has one.
     pub fn step_href(&self, id: &str) -> Option<String> {
-        let anchor = format!("#{}", links::anchor(id));
         let index = self.span(id)?;
+        let key = &self.chosen.keys[index];
         if self.drawn.contains(&index) {
-            return Some(anchor);
+            return Some(format!("#{key}"));
         }
-        Some(self.wish.href(|w| w.root = Some(id.to_owned()), &anchor))
+        Some(self.wish.href(
+            |w| {
+                w.root = Some(key.clone());
+                w.zoom = None;
+            },
+            &format!("#{key}"),
+        ))
+    }
+
+    /// An instant as the reader wants it: its distance from the begin, or the time of day in a zone.
+    pub fn when(&self, at: i64) -> String {
+        match self.wish.clock {
+            Clock::Offset => format::offset(at.saturating_sub(self.zero)),
+            Clock::Zone(east_s) => format::time_of_day(UnixNanos(at.saturating_add(i64::from(east_s) * 1_000_000_000))),
+        }
     }
 
     /// `api.log:4415`, without the folder where the name is clear without it.
@@ -125,6 +144,13 @@ impl<'a> Context<'a> {
         let sum = |b: &crate::model::trace::Breakdown| b.by_kind_ns.get(&kind).copied().unwrap_or(0);
         (sum(&self.trace.completion) - sum(&self.trace.breakdown)).max(0)
     }
+}
+
+/// The instant offsets count from: the begin of the request, else the first of its steps or lines.
+pub fn zero(view: &PathView) -> i64 {
+    let first_span = || view.trace.spans.iter().map(|s| s.start).min();
+    let first_line = || view.log.iter().filter_map(|l| l.time).min();
+    view.trace.start.or_else(first_span).or_else(first_line).map_or(0, |t| t.0)
 }
 
 fn name_of(path: &str) -> &str {

@@ -3,7 +3,7 @@
 //! Guarantees: the proof is on the page: the line as written, the joining ids marked. Raw text is bounded a line and a page; what is left
 //! out is said.
 
-use super::{View, context::Context, timeline::evidence_words};
+use super::{context::Context, timeline::evidence_words, view::View};
 use crate::{
     model::trace::{FailureClass, LineRef, Outcome, Span},
     web::{
@@ -44,8 +44,8 @@ pub struct Detail {
     pub lines: Vec<LineLink>,
     /// Lines that are not named.
     pub more_lines: String,
-    /// Only this step and what is below it.
-    pub only: Option<String>,
+    /// Where to go from here: words and address.
+    pub acts: Vec<(String, String)>,
 }
 
 /// A fact.
@@ -101,8 +101,24 @@ pub fn detail(c: &Context<'_>, view: &View, index: usize, budget: &mut Budget) -
         proofs: proofs(c, span),
         lines,
         more_lines: if more > 0 { format!("and {} more", format::count(more as u64)) } else { String::new() },
-        only: (!c.children[index].is_empty()).then(|| view.href(|v| v.root = Some(span.id.clone()), "#timeline")),
+        acts: acts(c, view, index),
     }
+}
+
+fn acts(c: &Context<'_>, view: &View, index: usize) -> Vec<(String, String)> {
+    let (span, key) = (&c.trace.spans[index], &c.chosen.keys[index]);
+    let mut out = Vec::new();
+    if !c.children[index].is_empty() {
+        out.push(("only this and below".to_owned(), view.href(|v| v.root = Some(key.clone()), "#timeline")));
+    }
+    let (from, to) = (span.start.0.saturating_sub(c.zero), span.end_or_start().0.saturating_sub(c.zero));
+    if to > from {
+        // A little of what stands around it.
+        let margin = (to - from) / 20;
+        out.push(("zoom here".to_owned(), view.href(|v| v.zoom = Some((from.saturating_sub(margin), to.saturating_add(margin))), &format!("#{key}"))));
+    }
+    out.push(("link to this step".to_owned(), view.href(|v| v.step = Some(key.clone()), &format!("#{key}"))));
+    out
 }
 
 /// A raw line as far as the budget goes.

@@ -3,7 +3,7 @@
 //! Guarantees: the sentence is the verdict's own; its links go to steps of this page; every id is there in full, to be copied, with the
 //! line that proves it.
 
-use super::{View, context::Context};
+use super::{context::Context, view::View};
 use crate::{
     model::trace::{PathId, Proof, SpanKind},
     web::{

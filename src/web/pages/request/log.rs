@@ -3,9 +3,9 @@
 //! Guarantees: a line is never dropped without being counted; long texts and raw records are folded; those that fit no step are marked.
 
 use super::{
-    View,
     context::Context,
     detail::{self, Raw},
+    view::View,
 };
 use crate::{
     model::{entry::Severity, trace::PlacedBy},
@@ -88,7 +88,7 @@ pub fn select(path: &PathView, view: &View) -> Selected {
     };
     let matching: Vec<usize> = (0..path.log.len()).filter(|i| least.is_none_or(|l| path.log[*i].severity.is_some_and(|s| s >= l))).collect();
     let count = matching.len();
-    Selected { rows: matching.into_iter().take(if view.all { usize::MAX } else { ROWS }).collect(), matching: count }
+    Selected { rows: matching.into_iter().take(if view.is_whole { usize::MAX } else { ROWS }).collect(), matching: count }
 }
 
 /// The log of a path.
@@ -102,7 +102,7 @@ pub fn log(c: &Context<'_>, view: &View, selected: &Selected) -> Log {
         rows,
         caption: caption(c, view, selected),
         levels: levels(c, view),
-        all: cut.then(|| view.href(|v| v.all = true, "#lines")),
+        all: cut.then(|| view.href(|v| v.is_whole = true, "#lines")),
         possible: shown,
         possible_title: if possible.is_empty() {
             String::new()
@@ -165,7 +165,7 @@ fn row(c: &Context<'_>, index: usize, budget: &mut detail::Budget) -> LogRow {
     let text = format::head(line.text.trim(), TEXT);
     LogRow {
         anchor: links::line_anchor(&line.line),
-        offset: line.time.map_or_else(|| format::NONE.to_owned(), |t| format::offset(t.0 - c.zero)),
+        offset: line.time.map_or_else(|| format::NONE.to_owned(), |t| c.when(t.0)),
         instant: line.time.map_or_else(|| "this line states no time".to_owned(), |t| format!("{} UTC", format::instant(t))),
         badge: line.stage.into(),
         step: span.and_then(|s| Some((s.name.clone(), c.step_href(&s.id)?))),

@@ -3,6 +3,7 @@
 //! Guarantees: every number on the page comes from the one [`PathView`] it was made from; what is left out for length is counted where it
 //! would stand. The `.json` form is the public document, unchanged.
 
+mod chosen;
 mod context;
 mod detail;
 mod head;
@@ -11,6 +12,7 @@ mod notes;
 mod panels;
 mod strip;
 mod timeline;
+mod view;
 
 use crate::{
     query::view::{Found, PathView, QueryError, Times},
@@ -19,7 +21,7 @@ use crate::{
         chrome::Chrome,
         error::Problem,
         links,
-        pages::{Pairs, document, go, html, value},
+        pages::{Pairs, document, go, html},
         waterfall::Row,
     },
 };
@@ -29,47 +31,9 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use chosen::Chosen;
 use context::Context;
-
-/// How the reader wants to see it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct View {
-    /// The id as asked.
-    pub id: String,
-    /// Scope of a weak id.
-    pub scope: Option<String>,
-    /// Only this step and what is below it.
-    pub root: Option<String>,
-    /// Equal siblings one by one, and every line.
-    pub all: bool,
-    /// Least severity of lines: `warn` or `error`.
-    pub level: Option<&'static str>,
-    /// Clocks that stand off are shifted.
-    pub shifted: bool,
-}
-
-impl View {
-    fn new(id: String, pairs: &Pairs) -> Self {
-        let text = |key| value(pairs, key).map(str::to_owned);
-        let level = ["warn", "error"].into_iter().find(|l| value(pairs, "level") == Some(l));
-        Self { id, scope: text("scope"), root: text("root"), all: value(pairs, "rows") == Some("all"), level, shifted: value(pairs, "clocks") == Some("shifted") }
-    }
-
-    /// Address of the page with one wish changed.
-    pub fn href(&self, change: impl FnOnce(&mut Self), fragment: &str) -> String {
-        let mut wish = self.clone();
-        change(&mut wish);
-        let mut pairs: Vec<String> = Vec::new();
-        let mut add = |key: &str, value: Option<&str>| pairs.extend(value.map(|v| format!("{key}={}", links::encode(v))));
-        add("scope", wish.scope.as_deref());
-        add("root", wish.root.as_deref());
-        add("rows", wish.all.then_some("all"));
-        add("level", wish.level);
-        add("clocks", wish.shifted.then_some("shifted"));
-        let query = if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) };
-        format!("{}{query}{fragment}", links::request(&wish.id, None))
-    }
-}
+pub use view::View;
 
 #[derive(Template)]
 #[template(path = "request.html")]
@@ -77,11 +41,14 @@ struct RequestPage {
     chrome: Chrome,
     title: String,
     json: String,
+    wishes: Vec<String>,
     head: head::Head,
     strip: Vec<strip::Stop>,
     panels: Vec<panels::Panel>,
     timeline: timeline::Timeline,
+    has_timeline: bool,
     log: log::Log,
+    has_log: bool,
     notes: notes::Notes,
     took: String,
 }
@@ -108,7 +75,7 @@ pub async fn page(State(shared): State<Shared>, id: Result<Path<String>, PathRej
 }
 
 async fn ask(shared: &Shared, id: String, view: &View) -> Result<Found, Problem> {
-    let (scope, times) = (view.scope.clone(), if view.shifted { Times::Shifted } else { Times::Written });
+    let (scope, times) = (view.scope.clone(), if view.is_shifted { Times::Shifted } else { Times::Written });
     shared.ask(move |answers| -> Result<Found, QueryError> { answers.path(&id, scope.as_deref(), times) }).await
 }
 
@@ -125,19 +92,24 @@ fn show(shared: &Shared, path: &PathView, view: &View) -> Result<Response, Probl
 }
 
 fn build(chrome: Chrome, path: &PathView, view: &View) -> RequestPage {
+    let chosen = Chosen::new(path, view, context::zero(path));
     let selected = log::select(path, view);
-    let laid = timeline::lay_out(path, view);
-    let drawn = laid.rows.iter().filter_map(|r| if let Row::Step { span, .. } = r { Some(*span) } else { None }).collect();
-    let context = Context::new(path, view, drawn, &selected.rows);
+    let laid = timeline::lay_out(path, view, &chosen);
+    let drawn = laid.rows.iter().filter_map(|r| if let Row::Step(step) = r { Some(step.span) } else { None }).collect();
+    let context = Context::new(path, view, &chosen, drawn, &selected.rows);
     let title = path.trace.request_id.clone().unwrap_or_else(|| view.id.clone());
+    let (has_timeline, has_log) = (view.show != view::Show::Log, view.show != view::Show::Timeline);
     RequestPage {
         chrome,
         json: links::request_json(&view.id, view.scope.as_deref()),
+        wishes: chosen.notices.clone(),
         head: head::head(&context, view),
         strip: strip::strip(&context),
         panels: panels::panels(&context),
-        timeline: timeline::timeline(&context, view, &laid),
+        timeline: if has_timeline { timeline::timeline(&context, view, &laid) } else { timeline::Timeline::default() },
+        has_timeline,
         log: log::log(&context, view, &selected),
+        has_log,
         notes: notes::notes(&context, view),
         took: crate::web::format::length(i64::try_from(path.took_us).unwrap_or(i64::MAX).saturating_mul(1_000)),
         title,

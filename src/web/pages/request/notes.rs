@@ -2,7 +2,7 @@
 //!
 //! Guarantees: every remark names its lines; absence says whether the sources could have shown it.
 
-use super::{View, context::Context};
+use super::{context::Context, view::View};
 use crate::{
     model::{
         clock_words,
@@ -86,8 +86,8 @@ pub fn notes(c: &Context<'_>, view: &View) -> Notes {
     let mut remarks: Vec<Remark> = t.skew.iter().filter_map(skew).take(MOST).collect();
     // One way to the other clocks is enough.
     if let Some(remark) = remarks.iter_mut().find(|r| r.class == "warn") {
-        let words = if view.shifted { "show times as written" } else { "show with shifted clocks" };
-        remark.otherwise = Some((view.href(|wish| wish.shifted = !view.shifted, ""), words));
+        let words = if view.is_shifted { "show times as written" } else { "show with shifted clocks" };
+        remark.otherwise = Some((view.href(|wish| wish.is_shifted = !view.is_shifted, ""), words));
     }
     remarks.extend(t.anomalies.iter().take(MOST).map(|a| {
         let (lines, more) = named(&a.lines);
