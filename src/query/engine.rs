@@ -4,6 +4,7 @@
 //! caches of what the lines say. Never writes.
 
 use crate::{
+    analyse::operations::{Lengths, Operation, typical},
     model::{
         profile::Profile,
         summary::{Preset, RequestSummary, RowFilter, RowQuery, Typical},
@@ -38,6 +39,9 @@ pub const LIMIT_MS: u64 = if cfg!(debug_assertions) { 30_000 } else { 2_000 };
 const MAX_LOG: usize = 5_000;
 /// Requests of a route that say what is typical.
 const TYPICAL_SAMPLE: usize = 400;
+/// Requests of a route whose steps say what is typical of an operation, and how long they are looked at.
+const OPERATIONS_SAMPLE: usize = 60;
+const OPERATIONS_MS: u64 = LIMIT_MS / 8;
 /// Paths made until what they were read from is forgotten.
 const FORGET_EVERY: usize = 256;
 /// From this many requests up a route has a typical time.
@@ -80,6 +84,9 @@ struct RouteTypical {
     by_kind: BTreeMap<SegmentKind, Typical>,
 }
 
+/// What is typical of the operations of a route.
+type Operations = Arc<BTreeMap<Operation, Typical>>;
+
 /// Answers questions. Cheap to share.
 pub struct Engine {
     store: Arc<Store>,
@@ -87,6 +94,7 @@ pub struct Engine {
     tables: Arc<Tables>,
     current: Mutex<Arc<Snapshot>>,
     typical: Mutex<BTreeMap<String, RouteTypical>>,
+    operations: Mutex<BTreeMap<String, (u64, Operations)>>,
     pub(super) clocks: clocks::Known,
 }
 
@@ -94,7 +102,7 @@ impl Engine {
     /// Over a store, with the conventions its lines are read by.
     pub fn new(store: Arc<Store>, row_store: Arc<RowStore>, tables: Arc<Tables>) -> Self {
         let current = Mutex::new(Arc::new(snapshot(store.reader(), row_store.reader(), &tables)));
-        Self { store, row_store, tables, current, typical: Mutex::default(), clocks: clocks::Known::default() }
+        Self { store, row_store, tables, current, typical: Mutex::default(), operations: Mutex::default(), clocks: clocks::Known::default() }
     }
 
     /// The newest committed state; what did not change stays open.
@@ -133,7 +141,11 @@ impl Engine {
         let (built, log, _) = self.build(snapshot, index, root, times)?;
         let (trace, typical) = self.finish(snapshot, built)?;
         let (typical, typical_by_kind) = typical.map_or((None, BTreeMap::new()), |t| (Some(t.total), t.by_kind));
-        Ok(PathView { trace, log, typical, typical_by_kind, took_us: begun.elapsed().as_micros() as u64 })
+        let typical_by_operation = match &trace.route {
+            Some(route) if typical.is_some() => self.operations(snapshot, route)?,
+            _ => Operations::default(),
+        };
+        Ok(PathView { trace, log, typical, typical_by_kind, typical_by_operation, took_us: begun.elapsed().as_micros() as u64 })
     }
 
     /// The path of a tree, by its lines' times or by shifted ones. What it says of clocks it says by the times of its lines.
@@ -190,16 +202,42 @@ impl Engine {
         {
             return Ok(known.clone());
         }
-        let query = RowQuery { filters: vec![RowFilter::Route(vec![route.to_owned()])], limit: TYPICAL_SAMPLE, overview: false, ..RowQuery::default() };
-        let page = snapshot.rows.list(&query).map_err(store)?;
+        let page = snapshot.rows.list(&of_route(route, TYPICAL_SAMPLE)).map_err(store)?;
         let finished: Vec<&RequestSummary> = page.rows.iter().filter(|r| r.state != State::Unfinished).collect();
-        let mut found = RouteTypical { rows, total: of(finished.iter().filter_map(|r| r.total_ns()).collect()), by_kind: BTreeMap::new() };
+        let mut found = RouteTypical { rows, total: typical(finished.iter().filter_map(|r| r.total_ns()).collect()), by_kind: BTreeMap::new() };
         let kinds: std::collections::BTreeSet<SegmentKind> = finished.iter().flat_map(|r| r.by_kind_ns.iter().map(|(k, _)| *k)).collect();
         for kind in kinds {
             let values = finished.iter().map(|r| r.by_kind_ns.iter().find(|(k, _)| *k == kind).map_or(0, |(_, ns)| *ns)).collect();
-            found.by_kind.insert(kind, of(values));
+            found.by_kind.insert(kind, typical(values));
         }
         self.typical.lock().unwrap_or_else(PoisonError::into_inner).insert(route.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    /// What is typical of the steps of a route, from its newest finished requests, as many as can be read in [`OPERATIONS_MS`]; kept like
+    /// what is typical of the route.
+    fn operations(&self, snapshot: &Snapshot, route: &str) -> Result<Operations, QueryError> {
+        let rows = snapshot.rows.count();
+        if let Some((then, known)) = self.operations.lock().unwrap_or_else(PoisonError::into_inner).get(route)
+            && (*then..*then + *then / 10 + 1).contains(&rows)
+        {
+            return Ok(known.clone());
+        }
+        let page = snapshot.rows.list(&of_route(route, OPERATIONS_SAMPLE)).map_err(store)?;
+        let limit = Limit::of_ms(OPERATIONS_MS);
+        let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), Some(limit));
+        let mut assembler = Assembler::new(&index, &snapshot.profile);
+        let mut lengths = Lengths::default();
+        for row in page.rows.iter().filter(|r| r.state != State::Unfinished) {
+            let tree = assembler.tree_of_root(&Arc::from(row.root.as_str()));
+            match tree {
+                Ok(mut tree) => lengths.add(&build::build(&mut tree, &snapshot.profile).trace),
+                Err(QueryError::Deadline { .. }) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        let found = Arc::new(lengths.typical());
+        self.operations.lock().unwrap_or_else(PoisonError::into_inner).insert(route.to_owned(), (rows, found.clone()));
         Ok(found)
     }
 
@@ -281,12 +319,6 @@ pub fn spans(learned: &Learned, profile: &Profile) -> Vec<(String, i64, i64)> {
     learned.sources.iter().filter_map(|(name, facts)| facts.span(offset(name)).map(|(a, b)| (name.clone(), a, b))).collect()
 }
 
-fn of(mut values: Vec<i64>) -> Typical {
-    values.sort_unstable();
-    let at = |q: f64| values.get(((values.len() as f64 * q).ceil() as usize).saturating_sub(1)).copied().unwrap_or(0);
-    Typical { n: values.len() as u64, p50_ns: at(0.5), p95_ns: at(0.95) }
-}
-
 fn is_slow(total_ns: Option<i64>, typical: Option<Typical>) -> bool {
     total_ns.zip(typical).is_some_and(|(total, t)| t.n >= ENOUGH && total > t.p95_ns)
 }
@@ -322,6 +354,10 @@ fn log_lines(tree: &build::Tree, built: &Built, index: &IndexLines<'_>) -> Vec<L
             }
         })
         .collect()
+}
+
+fn of_route(route: &str, limit: usize) -> RowQuery {
+    RowQuery { filters: vec![RowFilter::Route(vec![route.to_owned()])], limit, overview: false, ..RowQuery::default() }
 }
 
 /// A list query with nothing but a preset.

@@ -3,13 +3,16 @@
 //! Guarantees: answers are plain values, built before they are shown; every question has a deadline and a bound. Pages and commands
 //! know this trait alone, so they are tested against answers made by hand.
 
-use crate::model::{
-    format,
-    summary::{ListPage, RowQuery, Typical},
-    time::UnixNanos,
-    trace::{LogLine, SegmentKind, State, Trace},
+use crate::{
+    analyse::operations::Operation,
+    model::{
+        format,
+        summary::{ListPage, RowQuery, Typical},
+        time::UnixNanos,
+        trace::{LogLine, SegmentKind, State, Trace},
+    },
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Why a question has no answer. The words are for the reader.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +60,8 @@ pub struct PathView {
     pub typical: Option<Typical>,
     /// Time by segment kind of finished requests of the same route.
     pub typical_by_kind: BTreeMap<SegmentKind, Typical>,
+    /// Length of the same operation in other requests of the route, as far as a sample of them says.
+    pub typical_by_operation: Arc<BTreeMap<Operation, Typical>>,
     /// Time from the question to the built path, in microseconds.
     pub took_us: u64,
 }

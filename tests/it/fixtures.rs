@@ -222,7 +222,7 @@ pub fn log(view: &mut PathView, file: &str, number: u64, ms: i64, severity: Seve
 }
 
 pub fn view_of(trace: Trace) -> PathView {
-    PathView { trace, log: Vec::new(), typical: None, typical_by_kind: BTreeMap::new(), took_us: 2_840 }
+    PathView { trace, log: Vec::new(), typical: None, typical_by_kind: BTreeMap::new(), typical_by_operation: std::sync::Arc::default(), took_us: 2_840 }
 }
 
 fn model(requested: &str, served: &str, input: u64, output: u64, first_ms: Option<i64>, cost: f64) -> SpanModel {

@@ -210,7 +210,7 @@ async fn a_step_opens_to_its_proof() {
 #[tokio::test]
 async fn the_log_has_every_line_in_order_and_can_be_narrowed() {
     let html = get(&rich()).await.html();
-    assert_eq!(html.select(&sel(".log tbody tr")).count(), 23);
+    assert_eq!(html.select(&sel(".log tbody tr[id]")).count(), 23);
     assert_eq!(texts(&html, "#lines h2 small"), ["23 lines of 5 sources, oldest first · 1 fits no step"]);
     assert_eq!(texts(&html, ".log .unplaced .lv"), ["debug"]);
     let errors = get(&format!("{}?level=error", rich())).await.html();

@@ -97,12 +97,23 @@ impl<'a> Context<'a> {
         ))
     }
 
+    /// The reader wants prompts and answers left out.
+    pub fn hides_content(&self) -> bool {
+        self.wish.hides_content
+    }
+
     /// An instant as the reader wants it: its distance from the begin, or the time of day in a zone.
     pub fn when(&self, at: i64) -> String {
         match self.wish.clock {
             Clock::Offset => format::offset(at.saturating_sub(self.zero)),
             Clock::Zone(east_s) => format::time_of_day(UnixNanos(at.saturating_add(i64::from(east_s) * 1_000_000_000))),
         }
+    }
+
+    /// A file without its folder where the name is clear without it.
+    pub fn name<'b>(&self, file: &'b str) -> &'b str {
+        let name = name_of(file);
+        if self.names.contains(name) { name } else { file }
     }
 
     /// `api.log:4415`, without the folder where the name is clear without it.

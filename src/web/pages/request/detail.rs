@@ -3,12 +3,17 @@
 //! Guarantees: the proof is on the page: the line as written, the joining ids marked. Raw text is bounded a line and a page; what is left
 //! out is said.
 
-use super::{context::Context, timeline::evidence_words, view::View};
+use super::{
+    content,
+    context::{Context, TYPICAL_FROM},
+    timeline::evidence_words,
+    view::View,
+};
 use crate::{
     model::trace::{FailureClass, LineRef, Outcome, Span},
     web::{
-        format, links,
-        pages::parts::{self, LineLink, Piece},
+        format,
+        pages::parts::{self, LineLink},
     },
 };
 
@@ -44,8 +49,18 @@ pub struct Detail {
     pub lines: Vec<LineLink>,
     /// Lines that are not named.
     pub more_lines: String,
-    /// Where to go from here: words and address.
-    pub acts: Vec<(String, String)>,
+    /// Where to go from here.
+    pub acts: Vec<Act>,
+}
+
+/// Where to go from a step.
+pub struct Act {
+    /// Name by which a script finds it.
+    pub name: &'static str,
+    /// Words.
+    pub words: &'static str,
+    /// Address.
+    pub href: String,
 }
 
 /// A fact.
@@ -74,8 +89,8 @@ pub struct ErrorView {
 pub struct Raw {
     /// Where.
     pub line: LineLink,
-    /// The text, cut at the ids in it.
-    pub pieces: Vec<Piece>,
+    /// The text, cut at what joins, what is secret and what was said.
+    pub pieces: Vec<content::Piece>,
     /// What is left out.
     pub cut: String,
 }
@@ -105,19 +120,21 @@ pub fn detail(c: &Context<'_>, view: &View, index: usize, budget: &mut Budget) -
     }
 }
 
-fn acts(c: &Context<'_>, view: &View, index: usize) -> Vec<(String, String)> {
+fn acts(c: &Context<'_>, view: &View, index: usize) -> Vec<Act> {
     let (span, key) = (&c.trace.spans[index], &c.chosen.keys[index]);
     let mut out = Vec::new();
     if !c.children[index].is_empty() {
-        out.push(("only this and below".to_owned(), view.href(|v| v.root = Some(key.clone()), "#timeline")));
+        out.push(Act { name: "root", words: "only this and below", href: view.href(|v| v.root = Some(key.clone()), "#timeline") });
     }
     let (from, to) = (span.start.0.saturating_sub(c.zero), span.end_or_start().0.saturating_sub(c.zero));
     if to > from {
         // A little of what stands around it.
         let margin = (to - from) / 20;
-        out.push(("zoom here".to_owned(), view.href(|v| v.zoom = Some((from.saturating_sub(margin), to.saturating_add(margin))), &format!("#{key}"))));
+        let zoom = Some((from.saturating_sub(margin), to.saturating_add(margin)));
+        out.push(Act { name: "zoom", words: "zoom here", href: view.href(|v| v.zoom = zoom, &format!("#{key}")) });
     }
-    out.push(("link to this step".to_owned(), view.href(|v| v.step = Some(key.clone()), &format!("#{key}"))));
+    out.push(Act { name: "find", words: "similar steps", href: view.href(|v| v.find = Some(format::head(&span.name, 120)), "#timeline") });
+    out.push(Act { name: "link", words: "link to this step", href: view.href(|v| v.step = Some(key.clone()), &format!("#{key}")) });
     out
 }
 
@@ -127,13 +144,11 @@ pub fn raw(c: &Context<'_>, line: &LineRef, budget: &mut Budget) -> Option<Raw> 
     if text.is_empty() || budget.0 == 0 {
         return None;
     }
-    let (shown, cut) = links::cut(text, RAW_LINE_BYTES.min(budget.0));
-    budget.0 -= shown.len();
-    Some(Raw {
-        line: c.line(line),
-        pieces: parts::mark_ids(shown, &c.ids),
-        cut: if cut { format!("… {} more of this line", format::bytes((text.len() - shown.len()) as u64)) } else { String::new() },
-    })
+    let limit = RAW_LINE_BYTES.min(budget.0);
+    budget.0 -= text.len().min(limit);
+    let (pieces, left_out) = content::pieces(text, limit, &c.ids, c.hides_content());
+    let cut = if left_out > 0 { format!("… {} more of this line", format::bytes(left_out as u64)) } else { String::new() };
+    Some(Raw { line: c.line(line), pieces, cut })
 }
 
 fn facts(c: &Context<'_>, span: &Span) -> Vec<Fact> {
@@ -152,6 +167,13 @@ fn facts(c: &Context<'_>, span: &Span) -> Vec<Fact> {
     add("service", span.service.clone(), "", true);
     add("host", span.host.clone(), "", true);
     add("begin", Some(format!("{} UTC", format::instant(span.start))), "", false);
+    let usual = c.view.typical_by_operation.get(&(span.kind, span.name.clone())).filter(|t| t.n >= TYPICAL_FROM && !span.kind.is_wait());
+    add(
+        "typical here",
+        usual.map(|t| format!("median {}, p95 {}", format::length(t.p50_ns), format::length(t.p95_ns))),
+        &usual.map_or_else(String::new, |t| format!("of {} of other requests", format::counted(t.n, "such step", "such steps"))),
+        false,
+    );
     let held = if span.blocking { "the response waited for it" } else { "the response did not wait for it" };
     add("on the way", Some(held.to_owned()).filter(|_| c.trace.response_ns.is_some()), "", false);
     out
@@ -198,7 +220,7 @@ fn error(span: &Span) -> Option<ErrorView> {
     };
     Some(ErrorView {
         title: e.kind.as_deref().map_or_else(|| class.to_owned(), |k| format!("{k}, {class}")),
-        message: e.message.clone().unwrap_or_default(),
+        message: e.message.as_deref().map(|m| content::text(m, "", false)).unwrap_or_default(),
         rule: e.rule.clone().unwrap_or_default(),
     })
 }

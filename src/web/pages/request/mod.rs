@@ -4,8 +4,10 @@
 //! would stand. The `.json` form is the public document, unchanged.
 
 mod chosen;
+mod content;
 mod context;
 mod detail;
+mod every;
 mod head;
 mod log;
 mod notes;
@@ -17,7 +19,7 @@ mod view;
 use crate::{
     query::view::{Found, PathView, QueryError, Times},
     web::{
-        Shared,
+        Shared, assets,
         chrome::Chrome,
         error::Problem,
         links,
@@ -32,19 +34,32 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chosen::Chosen;
+use content::Piece;
 use context::Context;
 pub use view::View;
+
+/// Newer lines than this come behind the last line of a request before it counts as done.
+const LIVE_MS: i64 = 15 * 60 * 1_000;
 
 #[derive(Template)]
 #[template(path = "request.html")]
 struct RequestPage {
     chrome: Chrome,
+    script: &'static str,
     title: String,
+    /// Address of the request without any wish.
+    itself: String,
+    /// Begin and last line in milliseconds of Unix time.
+    start_ms: i64,
+    last_ms: i64,
+    /// Its lines may still come.
+    is_live: bool,
     json: String,
     wishes: Vec<String>,
     head: head::Head,
     strip: Vec<strip::Stop>,
     panels: Vec<panels::Panel>,
+    every: Option<every::Every>,
     timeline: timeline::Timeline,
     has_timeline: bool,
     log: log::Log,
@@ -88,7 +103,14 @@ fn twin(found: Found) -> Result<Response, Problem> {
 }
 
 fn show(shared: &Shared, path: &PathView, view: &View) -> Result<Response, Problem> {
-    html(&build(Chrome::new(shared, "requests", ""), path, view))
+    let (following, newest) = {
+        let status = shared.status.borrow();
+        (status.following, status.newest)
+    };
+    let mut page = build(Chrome::new(shared, "requests", ""), path, view);
+    let age_ms = newest.map_or(0, |t| t.0 / 1_000_000 - page.last_ms);
+    page.is_live = following && (age_ms < LIVE_MS || path.trace.spans.iter().any(|s| s.unfinished));
+    html(&page)
 }
 
 fn build(chrome: Chrome, path: &PathView, view: &View) -> RequestPage {
@@ -101,11 +123,17 @@ fn build(chrome: Chrome, path: &PathView, view: &View) -> RequestPage {
     let (has_timeline, has_log) = (view.show != view::Show::Log, view.show != view::Show::Timeline);
     RequestPage {
         chrome,
+        script: assets::href("timeline.js"),
+        itself: links::request(&view.id, view.scope.as_deref()),
+        start_ms: context.zero / 1_000_000,
+        last_ms: path.log.iter().filter_map(|l| l.time).max().map_or(context.zero, |t| t.0) / 1_000_000,
+        is_live: false,
         json: links::request_json(&view.id, view.scope.as_deref()),
         wishes: chosen.notices.clone(),
         head: head::head(&context, view),
         strip: strip::strip(&context),
         panels: panels::panels(&context),
+        every: every::every(&context, view),
         timeline: if has_timeline { timeline::timeline(&context, view, &laid) } else { timeline::Timeline::default() },
         has_timeline,
         log: log::log(&context, view, &selected),

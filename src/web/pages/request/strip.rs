@@ -3,7 +3,7 @@
 //! Guarantees: the times are parts of the breakdown to completion, so no nanosecond stands in two stops; a stage that was handed over to
 //! and not seen is a stop too, hollow, with the reason. Work beside the critical path is named as such.
 
-use super::context::Context;
+use super::{context::Context, every};
 use crate::{
     model::trace::{SegmentKind, Span, SpanKind, Stage},
     web::{format, pages::parts::Badge, waterfall},
@@ -115,7 +115,7 @@ fn stop(c: &Context<'_>, d: &Draft) -> Stop {
             (None, Stage::Worker | Stage::Other, Some(first)) => last_part(&first.name).to_owned(),
             _ => d.stage.word().to_owned(),
         },
-        time: if d.ns > 0 { format::length(d.ns) } else { format::length(busy(&spans)) },
+        time: if d.ns > 0 { format::length(d.ns) } else { format::length(every::busy_ns(&spans)) },
         remark,
         class,
         href: spans.first().and_then(|s| c.step_href(&s.id)),
@@ -127,18 +127,6 @@ fn stop(c: &Context<'_>, d: &Draft) -> Stop {
 /// `run_review` of `briefly.reviews.run_review`, when the whole would not fit.
 fn last_part(name: &str) -> &str {
     if name.chars().count() <= 16 { name } else { name.rsplit(['.', ':', '/']).next().filter(|p| !p.is_empty()).unwrap_or(name) }
-}
-
-/// Time covered by some spans.
-fn busy(spans: &[&Span]) -> i64 {
-    let mut parts: Vec<(i64, i64)> = spans.iter().map(|s| (s.start.0, s.end_or_start().0)).collect();
-    parts.sort_unstable();
-    let (mut sum, mut at) = (0, i64::MIN);
-    for (from, to) in parts {
-        sum += (to - from.max(at)).max(0);
-        at = at.max(to);
-    }
-    sum
 }
 
 fn remark(c: &Context<'_>, d: &Draft, spans: &[&Span]) -> (String, &'static str) {

@@ -11,7 +11,7 @@ use crate::web::{
 use std::fmt::Write;
 
 /// Most steps folded one by one.
-const MAX_FOLDED: usize = 200;
+pub const MAX_FOLDED: usize = 200;
 /// Longest text searched for in a page.
 const MAX_FIND_BYTES: usize = 200;
 /// Notices about an address.

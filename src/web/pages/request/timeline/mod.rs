@@ -24,7 +24,7 @@ use crate::{
 };
 pub use overview::Overview;
 pub use row::{RowView, evidence_words};
-pub use tools::{Field, Tool};
+pub use tools::{Field, Tool, fields};
 
 /// Ticks of the ruler this near to each other, to a break or to the mark of the answer lose their label.
 const CROWDED: f64 = 70.0;
@@ -66,6 +66,8 @@ pub struct Timeline {
 pub struct Answered {
     /// Place.
     pub x: Units,
+    /// Where its label begins or ends: beside a break that begins there.
+    pub label_x: Units,
     /// Its label stands to the left.
     pub left: bool,
 }
@@ -108,7 +110,7 @@ pub fn timeline(c: &Context<'_>, view: &View, laid: &waterfall::Layout) -> Timel
     let (from, to) = interval(c, laid);
     let gaps = waterfall::gaps::gaps(&c.trace.spans, &c.children, from, to);
     let map = TimeMap::new(from, to, if view.has_gaps_at_length { &[] } else { &gaps });
-    let mut rows = row::Rows::new(c, view, &map, laid.rows.len());
+    let mut rows = row::Rows::new(c, view, &map, &laid.rows);
     let answered = answered(c, &map);
     let breaks: Vec<BreakView> = map.breaks().map(break_view).collect();
     Timeline {
@@ -147,7 +149,11 @@ fn interval(c: &Context<'_>, laid: &waterfall::Layout) -> (i64, i64) {
 fn answered(c: &Context<'_>, map: &TimeMap) -> Option<Answered> {
     let at = c.trace.start?.0.checked_add(c.trace.response_ns?)?;
     // At the right edge the mark would say nothing.
-    (at > map.from() && at < map.to() - map.ns() / 100).then(|| map.at(at)).map(|x| Answered { x, left: x.0 > 880.0 })
+    (at > map.from() && at < map.to() - map.ns() / 100).then(|| map.at(at)).map(|x| Answered { x, label_x: beside(map, x), left: x.0 > 880.0 })
+}
+
+fn beside(map: &TimeMap, x: Units) -> Units {
+    map.breaks().find(|b| (b.x - x.0).abs() < CROWDED / 2.0).map_or(x, |b| Units(b.x + b.width))
 }
 
 fn break_view(b: crate::web::time_map::Break) -> BreakView {

@@ -7,7 +7,7 @@ use super::{
     super::{
         context::Context,
         detail::{self, Detail},
-        view::View,
+        view::{Folded, MAX_FOLDED, View},
     },
     bar::{self, Bar},
 };
@@ -77,6 +77,8 @@ pub struct RowView {
     pub is_match: bool,
     /// It does not match.
     pub is_dim: bool,
+    /// Begin and end in nanoseconds from the begin of the request, for scripts.
+    pub at: String,
 }
 
 /// Makes rows.
@@ -88,13 +90,20 @@ pub struct Rows<'a, 'b> {
     path: Vec<Vec<(i64, i64)>>,
     raw: detail::Budget,
     has_details: bool,
+    /// The wishes, with what is folded named step by step: what a fold or unfold of one of them starts from.
+    by_step: View,
 }
 
 impl<'a, 'b> Rows<'a, 'b> {
-    /// For a table of so many rows.
-    pub fn new(c: &'a Context<'b>, view: &'a View, map: &'a TimeMap, rows: usize) -> Self {
+    /// For the rows of a table.
+    pub fn new(c: &'a Context<'b>, view: &'a View, map: &'a TimeMap, rows: &[Row]) -> Self {
         let path = if view.shows_path { path_by_span(c) } else { vec![Vec::new(); c.trace.spans.len()] };
-        Self { c, view, map, lines: lines_by_span(c), path, raw: detail::Budget::default(), has_details: rows <= WITH_DETAILS }
+        let mut by_step = view.clone();
+        if matches!(view.fold, Folded::Levels(_)) {
+            let folded = rows.iter().filter_map(|r| if let Row::Step(s) = r { s.is_folded.then(|| c.chosen.keys[s.span].clone()) } else { None });
+            by_step.fold = Folded::Steps(folded.take(MAX_FOLDED).collect());
+        }
+        Self { c, view, map, lines: lines_by_span(c), path, raw: detail::Budget::default(), has_details: rows.len() <= WITH_DETAILS, by_step }
     }
 
     /// A row.
@@ -121,7 +130,7 @@ impl<'a, 'b> Rows<'a, 'b> {
             badge: span.kind.stage().into(),
             name: span.name.clone(),
             suffix: suffix(c, span),
-            caret: (step.below.steps > 0).then(|| self.view.toggled(key, &format!("#{key}"))),
+            caret: (step.below.steps > 0).then(|| self.by_step.toggled(key, &format!("#{key}"))),
             is_folded: step.is_folded,
             below: if step.below.steps > 0 { below(c, step.below) } else { String::new() },
             hidden: (over.steps > 0).then(|| (below(c, over), self.view.href(|v| v.root = Some(key.clone()), "#timeline"))),
@@ -137,6 +146,7 @@ impl<'a, 'b> Rows<'a, 'b> {
             is_open,
             is_match: c.chosen.matches.as_ref().is_some_and(|m| m[index]),
             is_dim: c.chosen.is_dim(index),
+            at: format!("{},{}", span.start.0.saturating_sub(c.zero), span.end_or_start().0.saturating_sub(c.zero)),
             anchor: key.clone(),
         }
     }
@@ -179,6 +189,7 @@ impl<'a, 'b> Rows<'a, 'b> {
             is_open: false,
             is_match: c.chosen.matches.is_some() && found > 0,
             is_dim: found == 0,
+            at: String::new(),
         }
     }
 }

@@ -1,0 +1,240 @@
+//! Raw lines as a page shows them: joining ids marked, secrets never shown, prompts and answers folded and read as turns.
+//!
+//! Guarantees: what is marked as a secret leaves no character of itself on a page; what people and models said is behind a disclosure that
+//! says how long it is, or is left out where the reader wishes so. Never changes what is stored.
+
+use crate::{
+    model::format,
+    recognise::sensitive::{self, Kind, Mark, Sensitive},
+    web::{links, pages::parts},
+};
+use serde_json::Value;
+use std::ops::Range;
+
+/// What stands for a secret.
+pub const SECRET: &str = "[secret]";
+/// Most turns of one conversation that are shown.
+const MAX_TURNS: usize = 60;
+/// Longest line of which what is marked is known; of a longer one only the begin is looked at.
+const MAX_LOOKED_AT: usize = 256 * 1024;
+/// Shortest content that is looked for in other texts.
+const SOUGHT_FROM: usize = 12;
+
+/// A piece of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// As written.
+    Text(String),
+    /// An id that joins.
+    Id(String),
+    /// A key, a token or a password; it is not shown.
+    Secret,
+    /// What was said.
+    Said {
+        /// How long it is, in words.
+        summary: String,
+        /// Who said what; empty when the reader wants it hidden.
+        turns: Vec<Turn>,
+    },
+}
+
+/// What one side said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// `user`, `assistant`, `system`, `tool`; empty when it is not said.
+    pub role: String,
+    /// The text.
+    pub text: String,
+}
+
+/// A line cut at what joins, what is secret and what was said, with the bytes of it that are left out. `ids` are sorted longest first.
+/// What is marked is told by the whole line, so that a value that is cut is no less hidden.
+pub fn pieces(raw: &str, limit: usize, ids: &[&str], hides_content: bool) -> (Vec<Piece>, usize) {
+    let (looked_at, is_long) = links::cut(raw, MAX_LOOKED_AT);
+    if is_long && hides_content {
+        return (vec![Piece::Said { summary: format!("[a line of {} is not shown while content is hidden]", format::bytes(raw.len() as u64)), turns: Vec::new() }], raw.len());
+    }
+    let marks = sensitive::marks(looked_at, Sensitive::builtin());
+    let (mut out, mut at, mut room) = (Vec::new(), 0, limit);
+    let plain = |range: Range<usize>, room: &mut usize, out: &mut Vec<Piece>| {
+        let (shown, _) = links::cut(&looked_at[range], *room);
+        *room -= shown.len();
+        out.extend(parts::mark_ids(shown, ids).into_iter().map(|p| if p.marked { Piece::Id(p.text) } else { Piece::Text(p.text) }));
+    };
+    for mark in &marks {
+        if mark.at.start < at {
+            continue;
+        }
+        plain(at..mark.at.start, &mut room, &mut out);
+        at = mark.at.end;
+        if room == 0 {
+            break;
+        }
+        out.push(match mark.kind {
+            Kind::Secret => Piece::Secret,
+            Kind::Content => said(looked_at, mark, &marks, hides_content, &mut room),
+        });
+    }
+    if at < looked_at.len() && room > 0 {
+        plain(at..looked_at.len(), &mut room, &mut out);
+    }
+    (out, raw.len().saturating_sub(limit))
+}
+
+/// One text in which nothing secret stands; what was said is replaced where the reader wishes so.
+pub fn text(text: &str, raw: &str, hides_content: bool) -> String {
+    let (text, raw) = (links::cut(text, MAX_LOOKED_AT).0, links::cut(raw, MAX_LOOKED_AT));
+    let mut out = masked(text, &sensitive::marks(text, Sensitive::builtin()), 0, hides_content);
+    if hides_content && raw.1 {
+        return "[not shown while content is hidden]".into();
+    }
+    let raw = raw.0;
+    if hides_content {
+        for mark in sensitive::marks(raw, Sensitive::builtin()).iter().filter(|m| m.kind == Kind::Content) {
+            let said = unescaped(&raw[mark.at.clone()]);
+            if said.chars().count() >= SOUGHT_FROM && out.contains(said.trim()) {
+                out = out.replace(said.trim(), &hidden(said.chars().count()));
+            }
+        }
+    }
+    out
+}
+
+/// A part of a record with its secrets replaced; `from` is where it begins in what the marks count from.
+fn masked(part: &str, marks: &[Mark], from: usize, hides_content: bool) -> String {
+    let (mut out, mut at) = (String::with_capacity(part.len()), 0);
+    for mark in marks.iter().filter(|m| m.at.start >= from && m.at.end <= from + part.len()) {
+        let (start, end) = (mark.at.start - from, mark.at.end - from);
+        if start < at {
+            continue;
+        }
+        match mark.kind {
+            Kind::Secret => {
+                out.push_str(&part[at..start]);
+                out.push_str(SECRET);
+            }
+            Kind::Content if hides_content => {
+                out.push_str(&part[at..start]);
+                out.push_str(&hidden(part[start..end].chars().count()));
+            }
+            Kind::Content => continue,
+        }
+        at = end;
+    }
+    out.push_str(&part[at..]);
+    out
+}
+
+fn hidden(characters: usize) -> String {
+    format!("[content hidden, {}]", format::counted(characters as u64, "character", "characters"))
+}
+
+fn said(raw: &str, mark: &Mark, marks: &[Mark], hides_content: bool, room: &mut usize) -> Piece {
+    let part = &raw[mark.at.clone()];
+    let length = part.chars().count();
+    if hides_content {
+        return Piece::Said { summary: hidden(length), turns: Vec::new() };
+    }
+    let secrets: Vec<Mark> = marks.iter().filter(|m| m.kind == Kind::Secret).cloned().collect();
+    let mut turns = turns(&masked(part, &secrets, mark.at.start, false));
+    let of = if turns.len() > 1 { format!("{}, ", format::counted(turns.len() as u64, "turn", "turns")) } else { String::new() };
+    for turn in &mut turns {
+        let (shown, is_cut) = links::cut(&turn.text, *room);
+        *room -= shown.len();
+        turn.text = if is_cut { format!("{shown}…") } else { shown.to_owned() };
+    }
+    turns.retain(|t| !t.text.is_empty() && t.text != "…");
+    Piece::Said { summary: format!("said: {of}{}", format::counted(length as u64, "character", "characters")), turns }
+}
+
+/// A conversation as its turns; any other text is one turn.
+fn turns(part: &str) -> Vec<Turn> {
+    let plain = unescaped(part);
+    let list = [part, plain.as_str()].into_iter().find_map(|t| match serde_json::from_str(t) {
+        Ok(Value::Array(list)) if !list.is_empty() => Some(list),
+        Ok(Value::Object(one)) => Some(vec![Value::Object(one)]),
+        _ => None,
+    });
+    let Some(list) = list else { return vec![Turn { role: String::new(), text: plain }] };
+    let mut out: Vec<Turn> = list.iter().take(MAX_TURNS).map(turn).collect();
+    if list.len() > MAX_TURNS {
+        out.push(Turn { role: String::new(), text: format!("… and {} further turns", format::count((list.len() - MAX_TURNS) as u64)) });
+    }
+    out
+}
+
+fn turn(value: &Value) -> Turn {
+    let of = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let role = ["role", "type", "sender", "author"].into_iter().map(of).find(|r| !r.is_empty()).unwrap_or_default();
+    let body = ["content", "text", "parts", "message", "value"].into_iter().find_map(|key| value.get(key)).map(flat).filter(|t| !t.is_empty());
+    Turn { role, text: body.unwrap_or_else(|| flat(value)) }
+}
+
+/// Text of a value: parts of one message come one below the other.
+fn flat(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts.iter().map(flat).filter(|p| !p.is_empty()).collect::<Vec<_>>().join("\n"),
+        Value::Object(_) => ["text", "content"].into_iter().find_map(|key| value.get(key)).map_or_else(|| value.to_string(), flat),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+/// The text a JSON string stands for; anything else is what it is.
+fn unescaped(part: &str) -> String {
+    if !part.contains('\\') {
+        return part.to_owned();
+    }
+    serde_json::from_str::<String>(&format!("\"{part}\"")).unwrap_or_else(|_| part.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(role: &str, text: &str) -> Turn {
+        Turn { role: role.into(), text: text.into() }
+    }
+
+    #[test]
+    fn a_conversation_is_read_as_turns_and_its_secrets_are_not_there() {
+        let raw = r#"{"request_id":"req_12345","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":[{"type":"text","text":"My key is sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD"}]}],"n":1}"#;
+        let got = pieces(raw, 4_096, &["req_12345"], false).0;
+        assert!(got.contains(&Piece::Id("req_12345".into())));
+        let said = got.iter().find_map(|p| if let Piece::Said { turns, .. } = p { Some(turns) } else { None }).unwrap();
+        assert_eq!(said, &[of("system", "Be brief."), of("user", "My key is [secret]")]);
+        assert!(!format!("{got:?}").contains("sk-proj"));
+    }
+
+    #[test]
+    fn hidden_content_leaves_its_length_alone() {
+        let raw = r#"{"prompt":"Summarise the contract of Jane Doe","level":"info"}"#;
+        let got = pieces(raw, 4_096, &[], true).0;
+        assert!(got.contains(&Piece::Said { summary: "[content hidden, 34 characters]".into(), turns: vec![] }), "{got:?}");
+        assert!(!format!("{got:?}").contains("Jane"));
+        assert_eq!(text("asked: Summarise the contract of Jane Doe", raw, true), "asked: [content hidden, 34 characters]");
+        assert_eq!(text("asked: Summarise the contract of Jane Doe", raw, false), "asked: Summarise the contract of Jane Doe");
+        assert!(!text(raw, raw, true).contains("Jane"), "{}", text(raw, raw, true));
+    }
+
+    #[test]
+    fn what_is_cut_is_no_less_hidden() {
+        let raw = format!(r#"{{"a":"{}","prompt":"Jane Doe {}"}}"#, "x".repeat(100), "y".repeat(5_000));
+        for limit in [0, 50, 120, 130, 4_096] {
+            let (got, left) = pieces(&raw, limit, &[], true);
+            assert!(!format!("{got:?}").contains("Jane"), "{limit}: {got:?}");
+            assert_eq!(left, raw.len().saturating_sub(limit));
+        }
+        let long = format!(r#"{{"prompt":"{}"}}"#, "Jane ".repeat(100_000));
+        assert!(!format!("{:?}", pieces(&long, 4_096, &[], true)).contains("Jane"));
+        assert!(!text(&long, &long, true).contains("Jane"));
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let raw = r#"{"password":"hunter2hunter2","msg":"x"}"#;
+        assert_eq!(pieces(raw, 4_096, &[], false).0, [Piece::Text("{\"password\":\"".into()), Piece::Secret, Piece::Text("\",\"msg\":\"x\"}".into())]);
+        assert_eq!(text(raw, raw, false), r#"{"password":"[secret]","msg":"x"}"#);
+    }
+}
