@@ -71,9 +71,9 @@ pub enum Command {
     /// Show every id field, the role it plays, and the numbers that decided.
     #[command(after_help = "Example:\n  throughline roles --json")]
     Roles(DataArgs),
-    /// Write paths or lines as newline-delimited JSON.
+    /// Write requests in the form of another tool, or paths or lines as newline-delimited JSON.
     #[command(
-        after_help = "Examples:\n  throughline export --format path-ndjson > paths.ndjson\n  throughline export --format path-ndjson 'status:failed since:1h'\n  throughline export --format lines-ndjson > lines.ndjson"
+        after_help = "Examples:\n  throughline export --format md req_01JDC9V6Q8Z4M2K7T3W5XH0B1N --hide-content > ticket.md\n  throughline export --format perfetto 'status:failed since:1h' > trace.json\n  throughline export --format otlp > spans.jsonl\n  throughline export --format path-ndjson > paths.ndjson\n  throughline export --format lines-ndjson > lines.ndjson"
     )]
     Export(ExportArgs),
     /// Show what is indexed and how much disk it takes.
@@ -205,6 +205,14 @@ pub enum ExportFormat {
     PathNdjson,
     /// Every stored line with its place and its raw text.
     LinesNdjson,
+    /// A ticket to paste, in Markdown; several with a rule between them.
+    Md,
+    /// Trace events for ui.perfetto.dev: one JSON document.
+    Perfetto,
+    /// OpenTelemetry spans in OTLP's JSON form, one object a line.
+    Otlp,
+    /// The lines of the requests, each once, with their place and their raw text.
+    Ndjson,
 }
 
 /// Arguments of `export`.
@@ -213,9 +221,15 @@ pub struct ExportArgs {
     /// What to write.
     #[arg(long, value_enum)]
     pub format: ExportFormat,
-    /// Only what matches; everything without it.
-    #[arg(value_name = "QUERY", allow_hyphen_values = true)]
+    /// An id of a request (for md, perfetto, otlp and ndjson) or a query; everything without it.
+    #[arg(value_name = "ID|QUERY", allow_hyphen_values = true)]
     pub query: Option<String>,
+    /// What makes a short id unique: `queue=mail`.
+    #[arg(long)]
+    pub scope: Option<String>,
+    /// Hide what people and models said, and secrets. In md, perfetto and otlp secrets are always hidden; ndjson without it is the exact text.
+    #[arg(long)]
+    pub hide_content: bool,
     /// Shift the times of hosts whose clocks stand off, by the least that makes all hand-overs fit.
     #[arg(long)]
     pub apply_skew: bool,

@@ -12,7 +12,11 @@ pub mod terminal;
 use crate::{
     app::{pipeline::Pipeline, reading::Reading, terminal::Terminal},
     cli::{Cli, Command, DataArgs, ExplainArgs, ExportArgs, ExportFormat, IndexArgs, SearchArgs, ServeArgs, ShowArgs},
-    commands::{self, Out, explain::Explainer},
+    commands::{
+        self, Out,
+        explain::Explainer,
+        export::{Asked, Form},
+    },
     model::{
         checkpoint::{Checkpoint, FileState},
         format,
@@ -409,20 +413,41 @@ fn roles(args: &DataArgs) -> Result<()> {
     with_out(|out| commands::roles::run(out, snapshot.learned.roles(), args.json))
 }
 
+/// The form of whole requests that is asked for; none for paths and lines.
+fn form(args: &ExportArgs) -> Result<Option<Form>> {
+    let form = match args.format {
+        ExportFormat::Md => Form::Markdown,
+        ExportFormat::Perfetto => Form::Perfetto,
+        ExportFormat::Otlp => Form::Otlp,
+        ExportFormat::Ndjson => Form::Ndjson,
+        ExportFormat::PathNdjson | ExportFormat::LinesNdjson => {
+            let given = [("--hide-content", args.hide_content), ("--scope", args.scope.is_some())].into_iter().find(|(_, given)| *given);
+            return given.map_or(Ok(None), |(flag, _)| Err(Usage(format!("{flag} goes with --format md, perfetto, otlp or ndjson")).into()));
+        }
+    };
+    if args.scope.is_some() && args.query.as_ref().is_none_or(|q| q.trim().is_empty()) {
+        return Err(Usage("--scope makes a short id unique, and no id is given".into()).into());
+    }
+    Ok(Some(form))
+}
+
 fn export(args: &ExportArgs) -> Result<()> {
+    let form = form(args)?;
     let (mut engine, dir) = engine(&args.data)?;
     let query = args.query.clone().unwrap_or_default();
-    if args.format == ExportFormat::PathNdjson {
+    if args.format != ExportFormat::LinesNdjson {
         let (made, behind) = rows::made(engine, &dir, &engine_at)?;
         anyhow::ensure!(behind.is_none(), "nothing was exported, since requests would be missing; try again when the list is made");
         engine = made;
     }
     let snapshot = engine.snapshot()?;
     let mut notices = Vec::new();
+    let asked = Asked { text: &query, scope: args.scope.as_deref(), times: times(args.apply_skew), hide_content: args.hide_content };
     with_out(|out| {
-        notices = match args.format {
-            ExportFormat::PathNdjson => commands::export::paths(out, &engine, &snapshot, &query, times(args.apply_skew))?,
-            ExportFormat::LinesNdjson => commands::export::lines(out, &engine, &snapshot, &query)?,
+        notices = match (form, args.format) {
+            (Some(form), _) => commands::export::requests(out, &engine, &snapshot, &asked, form)?,
+            (None, ExportFormat::LinesNdjson) => commands::export::lines(out, &engine, &snapshot, &query)?,
+            (None, _) => commands::export::paths(out, &engine, &snapshot, &query, asked.times)?,
         };
         Ok(())
     })?;

@@ -5,6 +5,7 @@
 
 use crate::model::time::UnixNanos;
 use chrono::{DateTime, Utc};
+use std::fmt;
 
 /// Stands where a value is not known.
 pub const NONE: &str = "–";
@@ -207,6 +208,34 @@ pub fn head(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {
         Some((cut, _)) => format!("{}…", &text[..cut]),
         None => text.to_owned(),
+    }
+}
+
+/// Characters that change how their surroundings are shown: controls, direction marks, invisible ones. The joiners that emoji and Indic
+/// scripts are written with are none.
+pub fn steers(c: char) -> bool {
+    matches!(
+        c,
+        '\u{0}'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200b}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+/// What stands for a character that steers: `␀` for the controls that have a picture of their own, else `⟦U+202E⟧`.
+pub fn mark(dest: &mut impl fmt::Write, c: char) -> fmt::Result {
+    match c {
+        '\u{0}'..='\u{1f}' => dest.write_char(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
+        '\u{7f}' => dest.write_char('␡'),
+        _ => write!(dest, "⟦U+{:04X}⟧", u32::from(c)),
     }
 }
 

@@ -11,7 +11,11 @@ use crate::model::{
     time::UnixNanos,
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 /// `file:line`: the path as shown and the 1-based number of the record's first physical line.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -415,6 +419,30 @@ pub struct Trace {
     pub marks: Vec<String>,
     /// Oddities.
     pub anomalies: Vec<Anomaly>,
+}
+
+impl Trace {
+    /// Where the time after the response went: what the completion has more than the response.
+    pub fn after_response(&self) -> Breakdown {
+        let answered_ns = self.start.map_or(i64::MAX, |s| s.0.saturating_add(self.breakdown.total_ns));
+        let segments = self.completion.segments.iter().filter(|s| s.start.0 >= answered_ns).cloned().collect();
+        let more = |(kind, ns): (&SegmentKind, &i64)| Some((*kind, ns - self.breakdown.by_kind_ns.get(kind).copied().unwrap_or(0))).filter(|(_, ns)| *ns > 0);
+        Breakdown { total_ns: (self.completion.total_ns - self.breakdown.total_ns).max(0), segments, by_kind_ns: self.completion.by_kind_ns.iter().filter_map(more).collect() }
+    }
+
+    /// The steps as a tree is read, each with its depth. A step whose parent is not there stands at the top; one in a circle is left out.
+    pub fn in_tree_order(&self) -> Vec<(&Span, usize)> {
+        let known: BTreeSet<&str> = self.spans.iter().map(|s| s.id.as_str()).collect();
+        let mut children: BTreeMap<Option<&str>, Vec<&Span>> = BTreeMap::new();
+        self.spans.iter().for_each(|s| children.entry(s.parent.as_deref().filter(|p| known.contains(p))).or_default().push(s));
+        let mut out = Vec::with_capacity(self.spans.len());
+        let mut open: Vec<(&Span, usize)> = children.get(&None).into_iter().flatten().rev().map(|s| (*s, 0)).collect();
+        while let Some((span, depth)) = open.pop() {
+            out.push((span, depth));
+            open.extend(children.get(&Some(span.id.as_str())).into_iter().flatten().rev().map(|s| (*s, depth + 1)));
+        }
+        out
+    }
 }
 
 /// Why a line without an id of its own is a line of the path.

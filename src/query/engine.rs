@@ -16,7 +16,7 @@ use crate::{
         clocks,
         lines::{self, IndexLines, Limit, Lineages, store},
         resolve::{self, Choice, Meaning},
-        view::{Answers, Behind, ChoiceView, Found, ListView, PathView, QueryError, Times, UnknownView},
+        view::{Answers, Behind, ChoiceView, Exact, Found, ListView, PathView, QueryError, Shown, Times, UnknownView, Whole},
     },
     recognise::Tables,
     reconstruct::{
@@ -27,6 +27,7 @@ use crate::{
     },
     store::{LineReader, RowReader, RowStore, Store},
 };
+use rustc_hash::FxHashSet;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -166,6 +167,24 @@ impl Engine {
 
     /// The documents of many requests, one after the other: what they have in common is read once. Without a deadline.
     pub fn documents<E: From<QueryError>>(&self, snapshot: &Snapshot, roots: &[String], times: Times, mut each: impl FnMut(&Trace) -> Result<(), E>) -> Result<(), E> {
+        self.each_built(snapshot, roots, times, |_, built, _| each(&self.finish(snapshot, built)?.0))
+    }
+
+    /// The same with their lines and records.
+    pub fn wholes<E: From<QueryError>>(&self, snapshot: &Snapshot, roots: &[String], times: Times, mut each: impl FnMut(&Whole) -> Result<(), E>) -> Result<(), E> {
+        self.each_built(snapshot, roots, times, |tree, built, index| {
+            let (log, records) = (log_lines(tree, &built, index), records(tree, index));
+            each(&Whole { trace: self.finish(snapshot, built)?.0, log, records })
+        })
+    }
+
+    fn each_built<E: From<QueryError>>(
+        &self,
+        snapshot: &Snapshot,
+        roots: &[String],
+        times: Times,
+        mut each: impl FnMut(&Tree, Built, &IndexLines<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), None);
         let mut assembler = Assembler::new(&index, &snapshot.profile);
         let coverage = coverage(snapshot);
@@ -173,13 +192,23 @@ impl Engine {
             let mut tree = assembler.tree_of_root(&Arc::from(root.as_str()))?;
             tree.coverage.clone_from(&coverage);
             let built = self.built(snapshot, &mut tree, times)?;
-            each(&self.finish(snapshot, built)?.0)?;
+            each(&tree, built, &index)?;
             if n % FORGET_EVERY == FORGET_EVERY - 1 {
                 assembler.forget();
                 index.forget();
             }
         }
         Ok(())
+    }
+
+    /// What a text means as a whole id, and nothing else. Without a deadline.
+    pub fn exact(&self, snapshot: &Snapshot, text: &str, scope: Option<&str>) -> Result<Exact, QueryError> {
+        let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), None);
+        Ok(match resolve::exact(&index, &mut Assembler::new(&index, &snapshot.profile), text, scope)? {
+            Some(Meaning::One(choice)) => Exact::One(choice.root.to_string()),
+            Some(Meaning::Many { choices, more }) => Exact::Several { choices: self.choices(snapshot, &index, &choices)?, more },
+            Some(Meaning::Nothing { .. }) | None => Exact::NoId,
+        })
     }
 
     /// The document with what its route is used to.
@@ -275,6 +304,17 @@ impl Answers for Engine {
         })
     }
 
+    fn records(&self, text: &str, scope: Option<&str>, times: Times) -> Result<Option<Vec<Shown>>, QueryError> {
+        let snapshot = self.snapshot()?;
+        let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), Some(Limit::of_ms(LIMIT_MS)));
+        let mut assembler = Assembler::new(&index, &snapshot.profile);
+        let Meaning::One(choice) = resolve::resolve(&index, &mut assembler, text, scope)? else { return Ok(None) };
+        let mut tree = assembler.tree_of_root(&choice.root)?;
+        // Shifted clocks put lines into another order.
+        self.built(&snapshot, &mut tree, times)?;
+        Ok(Some(records(&tree, &index)))
+    }
+
     fn list(&self, search: &str, query: RowQuery) -> Result<ListView, QueryError> {
         let snapshot = self.snapshot()?;
         let mut view = crate::query::search::list(self, &snapshot, search, query)?;
@@ -327,6 +367,14 @@ fn mark_slow(trace: &mut Trace, typical: Option<Typical>) {
     if is_slow(trace.completion_ns.or(trace.response_ns), typical) {
         trace.marks.insert(0, "slow".into());
     }
+}
+
+/// The records of a tree in the order of its lines, those that repeat others last.
+fn records(tree: &Tree, index: &IndexLines<'_>) -> Vec<Shown> {
+    let mut seen: FxHashSet<(u64, u64)> = FxHashSet::default();
+    let own = tree.items.iter().filter_map(|item| index.loaded(item.entry.at.file.0, item.entry.at.start));
+    let all = own.chain(index.at_lines(&tree.repeated)).filter(|l| seen.insert((l.stored.file.0, l.stored.start)));
+    all.map(|l| Shown { file: l.shown.clone(), record: l.stored.clone() }).collect()
 }
 
 fn log_lines(tree: &build::Tree, built: &Built, index: &IndexLines<'_>) -> Vec<LogLine> {

@@ -9,6 +9,7 @@ use crate::{
         entry::{Entry, FileId},
         profile::Profile,
         record::Record,
+        trace::LineRef,
     },
     query::{
         assemble::{LineSource, Place},
@@ -18,7 +19,7 @@ use crate::{
     recognise::{Reader, Tables},
     store::{LineReader, StoreError, StoredRecord},
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Instant};
 
 /// What a lineage is called.
@@ -118,6 +119,17 @@ impl<'a> IndexLines<'a> {
     /// A record read before.
     pub fn loaded(&self, file: u64, start: u64) -> Option<Rc<Loaded>> {
         self.loaded.borrow().get(&(file, start)).cloned()
+    }
+
+    /// Records read before, by their lines.
+    pub fn at_lines(&self, lines: &[LineRef]) -> Vec<Rc<Loaded>> {
+        if lines.is_empty() {
+            return Vec::new();
+        }
+        let wanted: FxHashSet<(&str, u64)> = lines.iter().map(|l| (&*l.file, l.line)).collect();
+        let mut found: Vec<Rc<Loaded>> = self.loaded.borrow().values().filter(|l| wanted.contains(&(&*l.shown, l.stored.line))).cloned().collect();
+        found.sort_by_key(|l| (l.stored.file, l.stored.start));
+        found
     }
 
     /// Records that carry a term, read.

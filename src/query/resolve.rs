@@ -19,6 +19,9 @@ const MIN_PREFIX: usize = 4;
 /// Shortest end of an id that is looked up.
 const MIN_TAIL: usize = 8;
 
+/// Longest text that is looked up, in bytes.
+const MAX_TEXT: usize = 16 * 1024;
+
 /// Finds terms; beside [`LineSource`].
 pub trait TermSource: LineSource {
     /// Terms that begin with a text, in order, at most `limit`.
@@ -60,23 +63,11 @@ pub enum Meaning {
 /// Resolves a text, with an explicit scope for weak ids (`queue=mail`).
 pub fn resolve<S: TermSource>(source: &S, assembler: &mut Assembler<'_, S>, text: &str, scope: Option<&str>) -> Result<Meaning, S::Error> {
     let text = clean(text);
-    if text.is_empty() || text.len() > 16 * 1024 {
+    if text.is_empty() || text.len() > MAX_TEXT {
         return Ok(Meaning::Nothing { near: Vec::new() });
     }
-    let exact = id::canonical(text).into_owned();
-    if let Some(scope) = scope {
-        let term = format!("{exact}\u{1f}{scope}");
-        if let Some(found) = of_term(source, assembler, &term)? {
-            return Ok(found);
-        }
-    }
-    if let Some(found) = of_term(source, assembler, &exact)? {
+    if let Some(found) = exact(source, assembler, text, scope)? {
         return Ok(found);
-    }
-    // A weak id: the same digits in several scopes.
-    let scoped = source.prefixed(&format!("{exact}\u{1f}"), MAX_CHOICES);
-    if !scoped.is_empty() {
-        return of_terms(source, assembler, &scoped);
     }
     let mined = mine(text);
     if !mined.is_empty() && (mined.len() > 1 || mined[0] != text) {
@@ -106,6 +97,27 @@ pub fn resolve<S: TermSource>(source: &S, assembler: &mut Assembler<'_, S>, text
     }
     let head: String = text.chars().take(text.chars().count().saturating_sub(4).clamp(3, 8)).collect();
     Ok(Meaning::Nothing { near: if text.len() <= 64 && text.len() >= MIN_PREFIX { prefixes(source, &head).into_iter().take(8).collect() } else { Vec::new() } })
+}
+
+/// What a text means as it stands: an id of the index, whole.
+pub fn exact<S: TermSource>(source: &S, assembler: &mut Assembler<'_, S>, text: &str, scope: Option<&str>) -> Result<Option<Meaning>, S::Error> {
+    let text = clean(text);
+    if text.is_empty() || text.len() > MAX_TEXT {
+        return Ok(None);
+    }
+    let exact = id::canonical(text).into_owned();
+    if let Some(scope) = scope {
+        let term = format!("{exact}\u{1f}{scope}");
+        if let Some(found) = of_term(source, assembler, &term)? {
+            return Ok(Some(found));
+        }
+    }
+    if let Some(found) = of_term(source, assembler, &exact)? {
+        return Ok(Some(found));
+    }
+    // A weak id: the same digits in several scopes.
+    let scoped = source.prefixed(&format!("{exact}\u{1f}"), MAX_CHOICES);
+    if scoped.is_empty() { Ok(None) } else { of_terms(source, assembler, &scoped).map(Some) }
 }
 
 /// Terms whose spelling begins with the text: as written, in lower case, and without dashes.

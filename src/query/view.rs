@@ -11,6 +11,7 @@ use crate::{
         time::UnixNanos,
         trace::{LogLine, SegmentKind, State, Trace},
     },
+    store::StoredRecord,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -66,6 +67,26 @@ pub struct PathView {
     pub took_us: u64,
 }
 
+/// A record with the path of its file as shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// Path as shown.
+    pub file: Arc<str>,
+    /// As stored.
+    pub record: StoredRecord,
+}
+
+/// One request with all that an export may write of it.
+#[derive(Debug, Clone)]
+pub struct Whole {
+    /// The document.
+    pub trace: Trace,
+    /// Merged log in order (as long as that of a [`PathView`]).
+    pub log: Vec<LogLine>,
+    /// Its records, each once, in the order of its lines.
+    pub records: Vec<Shown>,
+}
+
 /// One of several requests an id may mean.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChoiceView {
@@ -114,6 +135,22 @@ pub enum Found {
     Unknown(Box<UnknownView>),
 }
 
+/// What a text means as a whole id.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Exact {
+    /// The root of one request.
+    One(String),
+    /// Several requests carry it.
+    Several {
+        /// The first of them.
+        choices: Vec<ChoiceView>,
+        /// There may be others.
+        more: bool,
+    },
+    /// No id of the index.
+    NoId,
+}
+
 /// A part of a query that could not be used as written.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Notice {
@@ -160,6 +197,8 @@ pub struct ListView {
 pub trait Answers: Send + Sync {
     /// Any id (request, task, job, trace, call, provider id), its first characters, or a pasted line → request.
     fn path(&self, text: &str, scope: Option<&str>, times: Times) -> Result<Found, QueryError>;
+    /// The records of the request that an id means, each once, in the order of its lines; none when it means no request or several.
+    fn records(&self, text: &str, scope: Option<&str>, times: Times) -> Result<Option<Vec<Shown>>, QueryError>;
     /// Rows. `search` is the text of the search box; its conditions are added to those of `query`.
     fn list(&self, search: &str, query: RowQuery) -> Result<ListView, QueryError>;
     /// Requests in the index.

@@ -3,6 +3,7 @@
 //! Guarantees: whatever a log line, a file name or an id holds, it is shown as text and cannot move, hide or reorder what stands around
 //! it. `askama.toml` names [`Visible`] as the escaper of every template, so no page can forget it. It never drops a character.
 
+use crate::model::format::{self, steers};
 use askama::filters::Escaper;
 use std::fmt::{self, Write};
 
@@ -15,14 +16,14 @@ impl Escaper for Visible {
         let mut plain = 0;
         for (at, c) in text.char_indices() {
             let entity = entity(c);
-            if entity.is_none() && !steers(c) {
+            if entity.is_none() && (matches!(c, '\n' | '\t') || !steers(c)) {
                 continue;
             }
             dest.write_str(&text[plain..at])?;
             plain = at + c.len_utf8();
             match entity {
                 Some(entity) => dest.write_str(entity)?,
-                None => mark(&mut dest, c)?,
+                None => format::mark(&mut dest, c)?,
             }
         }
         dest.write_str(&text[plain..])
@@ -38,35 +39,6 @@ fn entity(c: char) -> Option<&'static str> {
         '\'' => "&#39;",
         _ => return None,
     })
-}
-
-/// Characters that change how their surroundings are shown: controls, direction marks, invisible ones. Newline and tab stay; so do the
-/// joiners that emoji and Indic scripts are written with.
-fn steers(c: char) -> bool {
-    match c {
-        '\n' | '\t' => false,
-        '\u{0}'..='\u{1f}'
-        | '\u{7f}'..='\u{9f}'
-        | '\u{61c}'
-        | '\u{200b}'
-        | '\u{200e}'
-        | '\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}' => true,
-        _ => false,
-    }
-}
-
-/// `␀` for the controls that have a picture of their own, else `⟦U+202E⟧`.
-fn mark(dest: &mut impl Write, c: char) -> fmt::Result {
-    match c {
-        '\u{0}'..='\u{1f}' => dest.write_char(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
-        '\u{7f}' => dest.write_char('␡'),
-        _ => write!(dest, "⟦U+{:04X}⟧", u32::from(c)),
-    }
 }
 
 #[cfg(test)]

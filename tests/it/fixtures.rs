@@ -27,7 +27,8 @@ use throughline::{
             Serving, Skew, SourceCount, Span, SpanError, SpanKind, SpanModel, Stage, State, Tokens, Trace, Verdict, VerdictPart,
         },
     },
-    query::view::{Answers, ChoiceView, Found, ListView, Notice, PathView, QueryError, UnknownView},
+    query::view::{Answers, ChoiceView, Found, ListView, Notice, PathView, QueryError, Shown, UnknownView},
+    store::StoredRecord,
 };
 
 pub const MS: i64 = 1_000_000;

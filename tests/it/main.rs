@@ -12,6 +12,7 @@ mod customs;
 mod docs;
 mod emitters;
 mod episodes;
+mod export;
 mod fixtures;
 mod handover;
 mod house;

@@ -133,6 +133,20 @@ fn a_task_in_the_dead_letters_ran_from_its_own_queue() {
 }
 
 #[test]
+fn a_path_in_the_terminal_keeps_to_its_width() {
+    for width in ["60", "100", "160"] {
+        for id in ["req_01M7QDEYA7CFRCCH4EH6WVA5R8", "req_01M7QDR9APRHT2H0HF90CN64CK", "req_01M7QEWF9ZMR6S11Q9RWH59TF2", "req_01M7QGFP4Z7RT7ZZGYQE2G9KB0"] {
+            let out = indexed().command(&["show", "--data", "d", id]).env("COLUMNS", width).output().unwrap();
+            let shown = String::from_utf8(out.stdout).unwrap().replace(concat!(env!("CARGO_MANIFEST_DIR"), "/"), "");
+            let wide: Vec<&str> = shown.lines().filter(|row| row.chars().count() > width.parse().unwrap()).collect();
+            // An id and the words of where it is proved are never cut.
+            assert!(wide.iter().all(|row| row.starts_with("  call ") || row.starts_with("            ")), "{width}: {wide:#?}");
+            assert!(shown.contains('▏') || shown.contains('█'), "{shown}");
+        }
+    }
+}
+
+#[test]
 fn a_path_in_the_terminal_looks_as_it_did() {
     for (name, id) in [("dead_letter", "req_01M7QDEYA7CFRCCH4EH6WVA5R8"), ("fallback", "req_01M7QDR9APRHT2H0HF90CN64CK"), ("client_left", "req_01M7QEWF9ZMR6S11Q9RWH59TF2")] {
         let shown = indexed().ok(&["show", "--data", "d", id]).replace(concat!(env!("CARGO_MANIFEST_DIR"), "/"), "");

@@ -8,6 +8,7 @@ mod content;
 mod context;
 mod detail;
 mod every;
+mod exports;
 mod head;
 mod log;
 mod notes;
@@ -68,13 +69,16 @@ struct RequestPage {
     took: String,
 }
 
-/// `/r/{id}` and `/r/{id}.json`.
+/// `/r/{id}` and `/r/{id}.json`; the other endings are those of `exports`.
 pub async fn page(State(shared): State<Shared>, id: Result<Path<String>, PathRejection>, Query(pairs): Query<Pairs>) -> Result<Response, Problem> {
     let Path(id) = id.map_err(|_| Problem::BadAddress)?;
     if id.len() > links::ID_MAX_BYTES {
         return Err(Problem::TooLong { bytes: id.len(), limit: links::ID_MAX_BYTES });
     }
     let view = View::new(id, &pairs);
+    if let Some(response) = exports::answer(&shared, &view, &pairs).await? {
+        return Ok(response);
+    }
     if let Some(stem) = view.id.strip_suffix(".json").map(str::to_owned) {
         let found = ask(&shared, stem.clone(), &view).await?;
         // An id may itself end in `.json`.

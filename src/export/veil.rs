@@ -1,0 +1,313 @@
+//! Hides what is nobody's business: secrets always, what people and models said when asked.
+//!
+//! Guarantees: what is marked in a line is hidden there, and its text is hidden too where it stands in texts, errors and names that were made from lines; what
+//! takes its place says what it was. A content of a few characters is looked for in its own line alone: elsewhere it would hide ordinary words.
+//! Never hides less than `recognise::sensitive` marks in the text at hand.
+
+use crate::{
+    model::trace::LogLine,
+    recognise::sensitive::{self, Kind, Sensitive},
+};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::ops::Range;
+
+/// Bytes by which a value is found.
+const HEAD: usize = 6;
+/// From so many bytes on a value is looked for inside names and inside words too.
+const LONG: usize = 24;
+/// Members of a message that say what it is, not what was said.
+const FRAME: [&str; 4] = ["role", "type", "id", "name"];
+
+/// What is to be hidden in one request.
+#[derive(Debug, Default)]
+pub struct Veil {
+    hide_content: bool,
+    values: Vec<(String, Kind)>,
+    by_head: FxHashMap<[u8; HEAD], Vec<usize>>,
+}
+
+/// A part of a text that is hidden.
+type Part = (Range<usize>, Kind);
+
+impl Veil {
+    /// From the raw lines of a request.
+    pub fn of<'a>(raws: impl IntoIterator<Item = &'a str>, hide_content: bool) -> Self {
+        let mut veil = Self { hide_content, ..Self::default() };
+        let mut seen: FxHashSet<String> = FxHashSet::default();
+        for raw in raws {
+            for (text, kind) in veil.values_of(raw) {
+                if text.len() >= HEAD && seen.insert(text.clone()) {
+                    veil.values.push((text, kind));
+                }
+            }
+        }
+        // The longest of those that begin alike is hidden.
+        veil.values.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
+        for (at, (text, _)) in veil.values.iter().enumerate() {
+            if let Some(head) = text.as_bytes().first_chunk::<HEAD>() {
+                veil.by_head.entry(*head).or_default().push(at);
+            }
+        }
+        veil
+    }
+
+    /// From the lines of a page.
+    pub fn of_log(log: &[LogLine], hide_content: bool) -> Self {
+        Self::of(log.iter().map(|l| l.raw.as_str()), hide_content)
+    }
+
+    /// A text that people wrote: of a line, of an error.
+    pub fn prose(&self, text: &str) -> String {
+        let mut parts = self.marks(text);
+        parts.extend(self.known(text, 0));
+        cover(text, parts)
+    }
+
+    /// A name or a sentence made of names: a content hides there only when it is too long to be a word by chance.
+    pub fn name(&self, text: &str) -> String {
+        let mut parts: Vec<Part> = self.marks(text).into_iter().filter(|(_, kind)| *kind == Kind::Secret).collect();
+        parts.extend(self.known(text, LONG));
+        cover(text, parts)
+    }
+
+    /// The text of a line.
+    pub fn line(&self, line: &LogLine) -> String {
+        // A line without a text of its own shows the head of its record, where a value may be cut.
+        if !line.text.is_empty() && line.raw.starts_with(&line.text) {
+            let hidden = self.record(&line.raw);
+            return if line.raw.len() == line.text.len() { hidden } else { hidden.chars().take(line.text.chars().count()).collect() };
+        }
+        let mut parts = self.marks(&line.text);
+        parts.extend(self.known(&line.text, 0));
+        for (value, kind) in self.values_of(&line.raw) {
+            if value.chars().count() > 1 || value == line.text {
+                let found = line.text.match_indices(&value).map(|(at, _)| at..at + value.len());
+                parts.extend(found.filter(|at| stands_alone(&line.text, at)).map(|at| (at, kind)));
+            }
+        }
+        cover(&line.text, parts)
+    }
+
+    /// A record as it was written.
+    pub fn record(&self, raw: &str) -> String {
+        let mut parts = self.marks(raw);
+        parts.extend(self.known(raw, 0));
+        cover(raw, parts)
+    }
+
+    fn hides(&self, kind: Kind) -> bool {
+        kind == Kind::Secret || self.hide_content
+    }
+
+    fn marks(&self, text: &str) -> Vec<Part> {
+        sensitive::marks(text, Sensitive::builtin()).into_iter().filter(|m| self.hides(m.kind)).map(|m| (m.at, m.kind)).collect()
+    }
+
+    /// What is marked in a line, in each spelling it may have elsewhere.
+    fn values_of(&self, raw: &str) -> Vec<(String, Kind)> {
+        let mut out = Vec::new();
+        let mut add = |text: &str| {
+            for (at, kind) in self.marks(text) {
+                let mut spellings = Vec::new();
+                spell(&text[at], &mut spellings);
+                out.extend(spellings.into_iter().filter(|s| !s.trim().is_empty()).map(|s| (s, kind)));
+            }
+        };
+        add(raw);
+        // A record inside a text of the record has its own members.
+        if raw.contains("\\\"")
+            && let Ok(record) = serde_json::from_str(raw)
+        {
+            let mut texts = Vec::new();
+            leaves(&record, &[], &mut texts);
+            texts.iter().filter(|t| t.starts_with(['{', '['])).for_each(|t| add(t));
+        }
+        out
+    }
+
+    /// Where known values stand. Contents shorter than `least` bytes are passed over.
+    fn known(&self, text: &str, least: usize) -> Vec<Part> {
+        let (bytes, mut out, mut at) = (text.as_bytes(), Vec::new(), 0);
+        if self.values.is_empty() {
+            return out;
+        }
+        while at + HEAD <= bytes.len() {
+            let candidates = bytes[at..].first_chunk::<HEAD>().and_then(|head| self.by_head.get(head));
+            let fits = |i: &&usize| {
+                let (value, kind) = &self.values[**i];
+                let long_enough = *kind == Kind::Secret || value.len() >= least;
+                long_enough && bytes[at..].starts_with(value.as_bytes()) && stands_alone(text, &(at..at + value.len()))
+            };
+            match candidates.and_then(|c| c.iter().find(fits)) {
+                Some(i) => {
+                    let (value, kind) = &self.values[*i];
+                    out.push((at..at + value.len(), *kind));
+                    at += value.len();
+                }
+                None => at += 1,
+            }
+        }
+        out
+    }
+}
+
+/// A short value is not a part of a word.
+fn stands_alone(text: &str, at: &Range<usize>) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let joins = |outer: Option<char>, inner: Option<char>| outer.is_some_and(is_word) && inner.is_some_and(is_word);
+    let Some(value) = text.get(at.clone()) else { return false };
+    value.len() >= LONG || !(joins(text[..at.start].chars().next_back(), value.chars().next()) || joins(text[at.end..].chars().next(), value.chars().next_back()))
+}
+
+/// A marked part as written, without its escapes, and the texts in it when it is an object or a list; each also as a record inside a record has it.
+fn spell(slice: &str, out: &mut Vec<String>) {
+    let once = unescaped(slice);
+    let twice = once.as_deref().and_then(unescaped);
+    for form in [Some(slice), once.as_deref(), twice.as_deref()].into_iter().flatten() {
+        out.push(form.trim().to_owned());
+        if form.starts_with(['[', '{'])
+            && let Ok(value) = serde_json::from_str::<serde_json::Value>(form)
+        {
+            leaves(&value, &FRAME, out);
+        }
+    }
+    for depth in [0, 1] {
+        let escaped: Vec<String> = out.iter().filter(|t| depth == 0 || t.contains('\\')).map(|t| escaped(t)).collect();
+        out.extend(escaped);
+    }
+    out.sort_unstable();
+    out.dedup();
+}
+
+fn unescaped(text: &str) -> Option<String> {
+    if !text.contains('\\') {
+        return None;
+    }
+    serde_json::from_str(&format!("\"{text}\"")).ok()
+}
+
+fn escaped(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// Texts of a value, but those of some members.
+fn leaves(value: &serde_json::Value, but: &[&str], out: &mut Vec<String>) {
+    match value {
+        serde_json::Value::String(text) => out.push(text.trim().to_owned()),
+        serde_json::Value::Array(list) => list.iter().for_each(|v| leaves(v, but, out)),
+        serde_json::Value::Object(map) => map.iter().filter(|(key, _)| !but.contains(&key.as_str())).for_each(|(_, v)| leaves(v, but, out)),
+        _ => {}
+    }
+}
+
+/// The text with its parts hidden; of parts that touch one remains.
+fn cover(text: &str, mut parts: Vec<Part>) -> String {
+    if parts.is_empty() {
+        return text.to_owned();
+    }
+    parts.sort_by_key(|(at, kind)| (at.start, std::cmp::Reverse(at.end), *kind));
+    let mut merged: Vec<Part> = Vec::with_capacity(parts.len());
+    for (at, kind) in parts {
+        match merged.last_mut() {
+            Some((last, _)) if at.start < last.end => last.end = last.end.max(at.end),
+            _ => merged.push((at, kind)),
+        }
+    }
+    let (mut out, mut from) = (String::with_capacity(text.len()), 0);
+    for (at, kind) in merged {
+        out.push_str(&text[from..at.start]);
+        out.push_str(&stand_in(&text[at.clone()], kind));
+        from = at.end;
+    }
+    out.push_str(&text[from..]);
+    out
+}
+
+/// What stands for a hidden part; for an object or a list a text, so that the record around it stays one.
+fn stand_in(hidden: &str, kind: Kind) -> String {
+    let words = match kind {
+        Kind::Secret => "[secret hidden]".to_owned(),
+        Kind::Content => {
+            let count = unescaped(hidden).map_or_else(|| hidden.chars().count(), |text| text.chars().count());
+            format!("[content hidden, {count} characters]")
+        }
+    };
+    match hidden.find('"') {
+        Some(at) if hidden.starts_with(['[', '{']) => {
+            let quote = if hidden[..at].ends_with('\\') { "\\\"" } else { "\"" };
+            format!("{quote}{words}{quote}")
+        }
+        _ => words,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{entry::At, trace::LineRef};
+
+    fn line(text: &str, raw: &str) -> LogLine {
+        LogLine {
+            at: At::default(),
+            line: LineRef { file: "a.log".into(), line: 1 },
+            time: None,
+            severity: None,
+            stage: None,
+            service: "api".into(),
+            text: text.into(),
+            raw: raw.into(),
+            span: None,
+            unplaced: false,
+            placed_by: None,
+        }
+    }
+
+    const CHAT: &str = r#"{"msg":"asking: Where is \"my\" order?","messages":[{"role":"user","content":"Where is \"my\" order?"}],"api_key":"k-123-secret"}"#;
+
+    #[test]
+    fn content_is_hidden_in_the_record_in_its_text_and_in_what_others_say() {
+        let veil = Veil::of([CHAT], true);
+        assert_eq!(veil.record(CHAT), r#"{"msg":"asking: [content hidden, 20 characters]","messages":"[content hidden, 52 characters]","api_key":"[secret hidden]"}"#);
+        assert!(serde_json::from_str::<serde_json::Value>(&veil.record(CHAT)).is_ok());
+        assert_eq!(veil.line(&line("asking: Where is \"my\" order?", CHAT)), "asking: [content hidden, 20 characters]");
+        assert_eq!(veil.prose("the user said: Where is \"my\" order?"), "the user said: [content hidden, 20 characters]");
+        assert_eq!(veil.prose("role user"), "role user");
+    }
+
+    #[test]
+    fn without_the_wish_secrets_alone_are_hidden() {
+        let veil = Veil::of([CHAT], false);
+        assert_eq!(veil.line(&line("asking: Where is \"my\" order?", CHAT)), "asking: Where is \"my\" order?");
+        assert_eq!(veil.prose("401 for k-123-secret"), "401 for [secret hidden]");
+        assert_eq!(veil.name("key k-123-secret"), "key [secret hidden]");
+        assert_eq!(veil.prose("used sk-proj-Abc123def456ghi789jkl012"), "used [secret hidden]");
+    }
+
+    #[test]
+    fn a_short_content_hides_no_ordinary_word_but_its_own_line() {
+        let raw = r#"{"msg":"sent hey to this","prompt":"hey"}"#;
+        let veil = Veil::of([raw, r#"{"prompt":"summarise"}"#], true);
+        assert_eq!(veil.line(&line("sent hey to this", raw)), "sent [content hidden, 3 characters] to this");
+        assert_eq!(veil.name("POST /summarise"), "POST /summarise");
+        assert_eq!(veil.prose("hey"), "hey");
+        assert_eq!(veil.prose("resummarised"), "resummarised");
+    }
+
+    #[test]
+    fn a_record_shown_by_its_head_is_hidden_before_it_is_cut() {
+        let raw = format!(r#"{{"prompt":"{}"}}"#, "secret plan ".repeat(40));
+        let head: String = raw.chars().take(240).collect();
+        assert_eq!(Veil::of([raw.as_str()], true).line(&line(&head, &raw)), r#"{"prompt":"[content hidden, 480 characters]"}"#);
+    }
+
+    #[test]
+    fn a_record_inside_a_text_stays_one() {
+        let raw = r#"{"msg":"{\"messages\":[{\"role\":\"user\",\"content\":\"hello there\"}],\"n\":1}"}"#;
+        let hidden = Veil::of([raw], true).record(raw);
+        assert!(!hidden.contains("hello there"), "{hidden}");
+        let outer: serde_json::Value = serde_json::from_str(&hidden).unwrap();
+        let inner: serde_json::Value = serde_json::from_str(outer["msg"].as_str().unwrap()).unwrap();
+        assert_eq!(inner["n"], 1);
+    }
+}

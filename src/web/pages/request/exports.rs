@@ -1,0 +1,110 @@
+//! `/r/{id}.md`, `.ndjson`, `.perfetto.json`, `.otlp.json`: one request in the forms of other tools.
+//!
+//! Guarantees: made from the same [`PathView`] as the page, with its `scope` and `clocks`; `content=hidden` hides what people and models said. An id may itself end
+//! so: an ending counts only where the rest is an id. Never a markup type, and the name of a file holds nothing but letters, digits, `-`, `_` and its ending.
+
+use super::{View, twin};
+use crate::{
+    export::{self, markdown, ndjson, otlp, perfetto},
+    query::view::{Answers, Found, PathView, QueryError, Shown, Times},
+    web::{
+        Shared,
+        error::Problem,
+        pages::{Pairs, value},
+    },
+};
+use axum::{
+    http::header,
+    response::{IntoResponse, Response},
+};
+
+/// A form by its ending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Markdown,
+    Ndjson,
+    Perfetto,
+    Otlp,
+}
+
+const FORMS: [Form; 4] = [Form::Markdown, Form::Ndjson, Form::Perfetto, Form::Otlp];
+
+impl Form {
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Markdown => "md",
+            Self::Ndjson => "ndjson",
+            Self::Perfetto => "perfetto.json",
+            Self::Otlp => "otlp.json",
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Markdown => "text/markdown; charset=utf-8",
+            Self::Ndjson => "application/x-ndjson",
+            Self::Perfetto | Self::Otlp => "application/json",
+        }
+    }
+}
+
+/// The form an address asks for and the id before it.
+fn asked(id: &str) -> Option<(&str, Form)> {
+    FORMS.iter().find_map(|form| Some((id.strip_suffix(form.ending())?.strip_suffix('.')?, *form))).filter(|(stem, _)| !stem.is_empty())
+}
+
+/// A body, or what the id means instead.
+enum Made {
+    Body(String),
+    Other(Found),
+}
+
+/// The answer, when the address asks for a form of a request that is there.
+pub(super) async fn answer(shared: &Shared, view: &View, pairs: &Pairs) -> Result<Option<Response>, Problem> {
+    let Some((stem, form)) = asked(&view.id) else { return Ok(None) };
+    let (id, scope, hide_content) = (stem.to_owned(), view.scope.clone(), value(pairs, "content") == Some("hidden"));
+    let times = if view.is_shifted { Times::Shifted } else { Times::Written };
+    let made = shared.ask(move |answers| make(answers, &id, scope.as_deref(), times, form, hide_content)).await?;
+    Ok(match made {
+        Made::Body(body) => Some(file(form, stem, body)),
+        Made::Other(Found::Unknown(_)) => None,
+        Made::Other(found) => Some(twin(found)?),
+    })
+}
+
+fn make(answers: &dyn Answers, id: &str, scope: Option<&str>, times: Times, form: Form, hide_content: bool) -> Result<Made, QueryError> {
+    let found = answers.path(id, scope, times)?;
+    let Found::Path(path) = &found else { return Ok(Made::Other(found)) };
+    let records = if form == Form::Ndjson { answers.records(id, scope, times)?.unwrap_or_default() } else { Vec::new() };
+    Ok(Made::Body(body(path, &records, form, hide_content)))
+}
+
+fn body(path: &PathView, records: &[Shown], form: Form, hide_content: bool) -> String {
+    match form {
+        Form::Markdown => markdown::ticket(&path.trace, &path.log, hide_content),
+        Form::Ndjson => ndjson::request(records.iter().map(|r| (&*r.file, &r.record)), hide_content),
+        Form::Perfetto => perfetto::document(&path.trace, &path.log, hide_content),
+        Form::Otlp => format!("{}\n", otlp::document(&path.trace, &path.log, hide_content)),
+    }
+}
+
+fn file(form: Form, id: &str, body: String) -> Response {
+    let way = if form == Form::Markdown { "inline" } else { "attachment" };
+    let disposition = format!("{way}; filename=\"{}\"", export::file_name(id, form.ending()));
+    ([(header::CONTENT_TYPE, form.content_type().to_owned()), (header::CONTENT_DISPOSITION, disposition)], body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_ending_names_the_form() {
+        assert_eq!(asked("req_1.md"), Some(("req_1", Form::Markdown)));
+        assert_eq!(asked("a.b.otlp.json"), Some(("a.b", Form::Otlp)));
+        assert_eq!(asked("req_1.perfetto.json"), Some(("req_1", Form::Perfetto)));
+        for id in ["req_1", "req_1.json", ".md", "readme-md", "md"] {
+            assert_eq!(asked(id), None, "{id}");
+        }
+    }
+}
