@@ -379,6 +379,23 @@ fn a_single_line_whose_length_reaches_out_of_its_request_is_no_visit_of_that_len
 }
 
 #[test]
+fn in_a_log_of_whole_seconds_a_failed_call_with_a_status_is_no_visit_beside_the_requests_own() {
+    let mut lines = vec![
+        of_request(0, "request received", json!({"method": "POST", "path": "/v1/answers"})),
+        of_request(0, "model call started", json!({"attempt": 1})),
+        of_request(0, "model call failed", json!({"attempt": 1, "status_code": 408, "error_type": "Timeout", "duration_ms": 8_022.5})),
+        of_request(0, "request completed", json!({"status": 200, "duration_ms": 11_956.7})),
+    ];
+    // By what the seconds cut off, the call seems to begin before the request.
+    for (line, second) in lines.iter_mut().zip([20, 20, 28, 32]) {
+        line["time"] = json!(format!("2026-11-23T09:00:{second}Z"));
+    }
+    let path = paths(&lines).remove(0);
+    let visits: Vec<_> = path["spans"].as_array().unwrap().iter().filter(|s| s["kind"] == "app").map(|s| (&s["start"], &s["outcome"])).collect();
+    assert_eq!((&path["response_ns"], visits), (&json!(11_956_700_000_i64), vec![(&json!("2026-11-23T09:00:20.043300000Z"), &json!("ok"))]));
+}
+
+#[test]
 fn an_error_that_holds_a_calls_id_tells_who_made_it_only_as_the_call_ends() {
     let task = || json!({"service": "worker", "task_id": id(2, 0)});
     let gateway = |at, message: &str| said(at, message, &json!({"service": "gateway", "call_id": "gw_FOaCFCJbAl9", "model": "gpt-4o", "latencyMs": 900}));
