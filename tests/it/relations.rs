@@ -173,7 +173,7 @@ fn one_session_for_all_requests_only_loses_lines_that_name_no_work() {
     let ids = |doc: &Value| list(doc, "ids").iter().map(named).collect::<BTreeSet<_>>();
     let held = |doc: &Value| -> BTreeSet<String> { ["lines", "unplaced"].into_iter().flat_map(|part| texts(list(doc, part))).map(str::to_owned).collect() };
     let of = |logs: &Logs| -> BTreeMap<BTreeSet<String>, BTreeSet<String>> { documents(logs).iter().map(|doc| (ids(doc), held(doc))).collect() };
-    let (found, expected) = (of(&of_one(&logs, &["sessionId", "userId"])), of(&changed(&logs, &|_, _| {})));
+    let (found, expected) = (of(&of_one(&logs, &["sessionId"])), of(&changed(&logs, &|_, _| {})));
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     assert!(found.iter().all(|(ids, lines)| lines.is_subset(&expected[ids])));
     let lost: Vec<Value> = expected.iter().flat_map(|(ids, lines)| lines.difference(&found[ids])).map(|line| serde_json::from_str(text_at(&logs, line)).unwrap()).collect();
