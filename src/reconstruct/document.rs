@@ -363,7 +363,7 @@ fn missing(b: &Builder<'_>) -> Vec<Missing> {
         .filter_map(|key| {
             let unit = b.tree.units.get(key)?;
             let id = format!("{}:{}", roles::kind_word(unit.kind, &unit.label), unit.value);
-            let handed = b.tree.items.iter().filter(|i| i.reference(key).is_some()).filter_map(|i| i.time_ns).max()?;
+            let handed = b.naming(key).iter().filter_map(|i| b.tree.items[*i].time_ns).max()?;
             let covering: Vec<&str> = b.tree.coverage.iter().filter(|(_, from, to)| *from <= handed && handed <= *to).map(|(name, _, _)| name.as_str()).collect();
             let (reason, text) = if covering.is_empty() {
                 ("outside_coverage", "cannot know: no source covers the time after the hand-over".to_owned())

@@ -136,12 +136,14 @@ fn is_among(tree: &Tree, profile: &Profile, index: usize) -> bool {
 /// A line with a status inside the interval of another closing line of the same visit ends a step (a call that failed, retried), unless
 /// it is a record of a request of its own.
 fn drop_inner(tree: &Tree, profile: &Profile, closing: &mut Vec<usize>) {
-    let interval = |i: usize| stated(&tree.items[i], profile).map(|s| (s.start, s.end));
+    let interval = |i: usize| stated(&tree.items[i], profile).map(|s| (s.start, s.end, tree.items[i].quantum_ns));
     let all = closing.clone();
     closing.retain(|&i| {
         let own_request = tree.items[i].entry.http.as_ref().is_some_and(|h| h.method.is_some() || h.path.is_some());
-        let Some((start, end)) = interval(i).filter(|_| !own_request) else { return true };
-        !all.iter().any(|&j| j != i && interval(j).is_some_and(|(s, e)| s <= start && end <= e && e - s > end - start))
+        let Some((start, end, quantum)) = interval(i).filter(|_| !own_request) else { return true };
+        // What a coarse clock cuts off may put the begin of a step before that of its visit.
+        let inside = |(s, e, q): (i64, i64, i64)| s.saturating_sub(q.max(quantum)) <= start && end <= e.saturating_add(q.max(quantum)) && e - s > end - start;
+        !all.iter().any(|&j| j != i && interval(j).is_some_and(inside))
     });
 }
 

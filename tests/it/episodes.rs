@@ -169,6 +169,20 @@ fn a_workers_line_is_of_the_request_that_queued_its_job_and_not_of_the_newest() 
 }
 
 #[test]
+fn a_number_that_stands_in_a_path_as_well_is_still_what_its_request_is_counted_by() {
+    // The seventh request of the process asks for the seventh report.
+    let request = |at: u64, n: u64| {
+        let id = n.to_string();
+        vec![
+            counted(at, &id, "request received", json!({"method": "GET", "path": format!("/v1/reports/{n}")})),
+            counted(at + 40, &id, "report loaded", json!({})),
+            counted(at + 50, &id, "request completed", json!({"method": "GET", "path": format!("/v1/reports/{n}"), "status": 200, "duration_ms": 50})),
+        ]
+    };
+    assert_eq!(apart([request(0, 7), request(1_000, 8)].concat()), vec![vec![1, 2, 3], vec![4, 5, 6]]);
+}
+
+#[test]
 fn a_request_that_spans_a_rotation_is_whole() {
     let bench = Bench::new();
     let begin = counted(0, "req-1", "request received", json!({"method": "GET", "path": "/v1/report"}));

@@ -19,6 +19,7 @@ mod house;
 mod oracles;
 mod order;
 mod pages;
+mod relations;
 mod samples;
 mod search;
 mod stacks;
