@@ -112,7 +112,7 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, common: &Common, out
     for value in values {
         let value = clean(&value);
         let group = id.id.kind == KindRule::Is(IdKind::Group) && value.bytes().any(|b| b.is_ascii_digit());
-        if !acceptable(value, id.id.says_id || group) {
+        if !acceptable(value, id.id.says_id || group) || names_another(line, id, value) {
             continue;
         }
         let by_plural = leaf.kind == Kind::Array && id.id.listed && !id.id.says_id && matches!(id.id.kind, KindRule::Is(_));
@@ -128,12 +128,45 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, common: &Common, out
     }
 }
 
+/// An object's `id` is the id of what the object is named after: `job: {id, task_id}`. A number in it under another word for work is that of
+/// its type or its row, unless it is a run's.
+fn names_another(line: &Line<'_, '_>, id: &IdLeaf, value: &str) -> bool {
+    let is_work = |id: &IdLeaf| id.id.kind == KindRule::Is(IdKind::Task) && id.id.relation == IdRelation::Own;
+    let is_its_id = |id: &IdLeaf| line.names.key(line.leaves[id.leaf as usize].path).eq_ignore_ascii_case("id");
+    if !is_work(id) || is_its_id(id) || line.plan.runs.contains(&id.leaf) || is_strong(value, true) {
+        return false;
+    }
+    beside(line, id).any(|other| is_work(other) && is_its_id(other))
+}
+
+/// What is executed, where the execution stands beside it (`workflowId` with `executionId`).
+fn is_executed(line: &Line<'_, '_>, id: &IdLeaf) -> bool {
+    let says = |id: &IdLeaf, word: &str| id.id.label.to_ascii_lowercase().contains(word);
+    let is_execution = |other: &IdLeaf| other.id.kind == KindRule::Is(IdKind::Task) && other.id.relation == IdRelation::Own && says(other, "execution");
+    id.id.relation == IdRelation::Own && says(id, "workflow") && !says(id, "execution") && beside(line, id).any(is_execution)
+}
+
+/// The other ids of its object.
+fn beside<'l>(line: &Line<'_, 'l>, id: &'l IdLeaf) -> impl Iterator<Item = &'l IdLeaf> {
+    let leaves = line.leaves;
+    line.plan.ids.iter().filter(move |other| other.leaf != id.leaf && leaves[other.leaf as usize].object == leaves[id.leaf as usize].object)
+}
+
+/// `message: {id: "msg_…"}` on a line that counts tokens is what a model answered, not what stood in a queue.
+fn is_answer(line: &Line<'_, '_>, id: &IdLeaf, value: &str, common: &Common) -> bool {
+    let has = |role: Role| !line.plan.of(role).is_empty();
+    let is_message = id.id.label.to_ascii_lowercase().contains("message") && kind_by_value(value, common) == Some(IdKind::Call);
+    is_message && (has(Role::InputTokens) || has(Role::FinishReason)) && !has(Role::Queue) && !has(Role::JobName)
+}
+
 fn kind_of(line: &Line<'_, '_>, id: &IdLeaf, value: &str, common: &Common, out: &Ids) -> Option<IdKind> {
     Some(match id.id.kind {
         // The call that a line about a tool names is the tool's; so is one whose value says so.
         KindRule::Is(IdKind::Call) if kind_by_value(value, common) == Some(IdKind::Tool) || (line.text(Role::Tool).is_some() && line.text(Role::ModelRequested).is_none()) => {
             IdKind::Tool
         }
+        KindRule::Is(IdKind::Task) if is_answer(line, id, value, common) => IdKind::Call,
+        KindRule::Is(IdKind::Task) if is_executed(line, id) => IdKind::Group,
         KindRule::Is(kind) => kind,
         KindRule::AsOwn | KindRule::Named if id.beside.is_some() => IdKind::Task,
         KindRule::AsOwn => own_prefix(value, common).or_else(|| out.own_kind()).unwrap_or(if is_hex16(value) { IdKind::Span } else { IdKind::Task }),
