@@ -404,6 +404,19 @@ fn a_length_in_a_text_with_holes_is_the_lines_own_where_nothing_else_is_a_field(
 }
 
 #[test]
+fn a_key_of_many_kilobytes_means_nothing_and_costs_nothing() {
+    let mut reader = Reader::new(Tables::builtin());
+    for (long, value) in [("k_ms.".repeat(13_107), "5"), (format!("{}_id", "x".repeat(65_530)), "\"req_8c2a2787fedeb496ab\""), ("duration_ms.".repeat(5_000), "7")] {
+        let line = format!(r#"{{"{long}":{value},"msg":"x","request_id":"req_8c2a2787fedeb496aa","duration_ms":{{"{long}":9}}}}"#);
+        let begun = std::time::Instant::now();
+        let e = read_bytes(&mut reader, line.as_bytes()).remove(0);
+        assert!(begun.elapsed() < std::time::Duration::from_millis(200), "{:?}", begun.elapsed());
+        assert_eq!((e.body.as_deref(), e.duration), (Some("x"), None));
+        assert_eq!(&*e.ids[0].value, "req_8c2a2787fedeb496aa");
+    }
+}
+
+#[test]
 fn hostile_lines_become_entries() {
     let deep = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
     let arrays = format!("{{\"a\":{}", "[".repeat(10_000));
