@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn a_string_with_bare_quotes_ends_where_the_next_member_begins() {
         for (text, end) in
-            [(r#"no" to T-17","context":{}}"#, Some(11)), (r#"no" to, "T-17"}"#, Some(13)), (r#"no" and "yes", "maybe" } said"#, None), (r#"a","b" to it"#, None), (r#"no"#, None)]
+            [(r#"no" to T-17","context":{}}"#, Some(11)), (r#"no" to, "T-17"}"#, Some(13)), (r#"no" and "yes", "maybe" } said"#, None), (r#"a","b" to it"#, None), ("no", None)]
         {
             assert_eq!(unescaped_end(text, 0), end, "{text}");
         }

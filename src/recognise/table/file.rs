@@ -21,7 +21,7 @@ const KINDS: [&str; 7] = ["request", "trace", "span", "task", "call", "tool", "g
 
 /// The line on which byte `at` of a text stands.
 pub fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1
+    text.as_bytes()[..at.min(text.len())].split(|b| *b == b'\n').count()
 }
 
 /// The first fault of a table, with its line.
