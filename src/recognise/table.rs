@@ -447,11 +447,12 @@ mod tests {
         for (body, want) in [
             ("templates = [\"Task {nme} done\"]", "line 3: unknown hole in \"Task {nme} done\""),
             ("templates = [\"ran {duration:parsecs}\"]", "line 3: unknown hole in \"ran {duration:parsecs}\""),
-            ("[roles]\na = \"time\"", "nothing in [when] says which lines it is for"),
-            ("[when]\nhas = [\"a\"]\nnot = [\"a\"]", "[when] asks for \"a\" and for a line without it"),
-            ("[when]\nnumber = [\"a\"]\nstring = [\"a\"]", "[when] asks for \"a\" to be a number and a string"),
-            ("[when]\nhas = [\"a\"]\nweight = 2147483647", "[when] weight 2147483647 is not between -100 and 100"),
-            ("batches = [[]]", "a batch without keys"),
+            ("[roles]\na = \"time\"", "line 1: nothing in [when] says which lines it is for"),
+            ("[when]\nhas = [\"a\"]\nnot = [\"a\"]", "line 3: [when] asks for \"a\" and for a line without it"),
+            ("[when]\nnumber = [\"a\"]\nstring = [\"a\"]", "line 3: [when] asks for \"a\" to be a number and a string"),
+            ("[when]\nhas = [\"a\"]\nweight = 2147483647", "line 3: [when] weight 2147483647 is not between -100 and 100"),
+            ("[when]\nhas = [\"a\"]\nweight = -2147483648", "line 3: [when] weight -2147483648 is not between -100 and 100"),
+            ("batches = [[]]", "line 3: a batch without keys"),
         ] {
             assert_eq!(said(body), format!("mine.toml: {want}"));
         }

@@ -319,7 +319,7 @@ fn ids_beyond_doubles_keep_their_digits() {
 }
 
 #[test]
-fn another_number_beside_the_id_of_a_job_is_not_the_job_s() {
+fn a_number_beside_the_name_of_a_job_s_type_is_the_type_s() {
     let task = |value: &str| (IdKind::Task, IdRelation::Own, value.to_owned());
     assert_eq!(
         ids_of(r#"{"msg":"x","meta":{"job":{"id":"5","job_queue_id":1,"task_id":2,"task_identifier":"send"}}}"#),
@@ -329,6 +329,7 @@ fn another_number_beside_the_id_of_a_job_is_not_the_job_s() {
     let uuid = "16bf0f20-76ef-4abe-b695-5cbee0d3f2be";
     assert_eq!(ids_of(&format!(r#"{{"msg":"x","job":{{"id":"5","message_id":"{uuid}"}}}}"#)), [task(uuid), task("5")]);
     assert_eq!(ids_of(r#"{"msg":"x","task_id":2,"job_id":5}"#), [task("2"), task("5")]);
+    assert_eq!(ids_of(r#"{"msg":"x","task":{"id":"5","job_id":9}}"#), [task("5"), task("9")]);
 }
 
 #[test]

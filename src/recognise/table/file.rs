@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 
 /// What a signature adds or takes off is small: it only tells signatures of about the same number of conditions apart.
-const MAX_WEIGHT: i32 = 100;
+const MAX_WEIGHT: u32 = 100;
 /// Holes that a template may have.
 const HOLES: [&str; 12] = ["task", "parent_task", "request", "call", "name", "queue", "worker", "duration", "delay", "attempt", "outcome", "error"];
 /// Kinds of ids.
@@ -49,27 +49,28 @@ pub(super) fn check(raw: &ConventionFile, text: &str) -> Result<(), String> {
     if let Some(word) = raw.templates.iter().find(|word| holes(word.get_ref()).any(|hole| !is_hole(hole))) {
         return fail(word, "unknown hole in");
     }
-    signature(raw)
+    signature(raw).map_err(|(table, what)| format!("line {}: {what}", line_of(text, text.find(table).unwrap_or(0))))
 }
 
-/// A signature that fits no line, or that is missing where something is said of lines.
-fn signature(raw: &ConventionFile) -> Result<(), String> {
+/// A signature that fits no line, or that is missing where something is said of lines; and the word at which the table says so.
+fn signature(raw: &ConventionFile) -> Result<(), (&'static str, String)> {
+    let fail = |what: String| Err(("[when]", what));
     let when = &raw.when;
     let needed = || [&when.has, &when.number, &when.string, &when.capital].into_iter().flatten().chain(when.starts.keys());
     if let Some(path) = needed().find(|path| when.not.contains(path)) {
-        return Err(format!("[when] asks for {path:?} and for a line without it"));
+        return fail(format!("[when] asks for {path:?} and for a line without it"));
     }
     if let Some(path) = when.number.iter().find(|path| when.string.contains(path)) {
-        return Err(format!("[when] asks for {path:?} to be a number and a string"));
+        return fail(format!("[when] asks for {path:?} to be a number and a string"));
     }
-    if when.weight.abs() > MAX_WEIGHT {
-        return Err(format!("[when] weight {} is not between -{MAX_WEIGHT} and {MAX_WEIGHT}", when.weight));
+    if when.weight.unsigned_abs() > MAX_WEIGHT {
+        return fail(format!("[when] weight {} is not between -{MAX_WEIGHT} and {MAX_WEIGHT}", when.weight));
     }
     let says = !raw.roles.is_empty() || !raw.ids.is_empty() || !raw.units.path.is_empty() || raw.inner.is_some();
     if says && when.is_empty() {
-        return Err("nothing in [when] says which lines it is for".to_owned());
+        return fail("nothing in [when] says which lines it is for".to_owned());
     }
-    if raw.batches.iter().any(Vec::is_empty) { Err("a batch without keys".to_owned()) } else { Ok(()) }
+    if raw.batches.iter().any(Vec::is_empty) { Err(("batches", "a batch without keys".to_owned())) } else { Ok(()) }
 }
 
 fn is_id(words: &str) -> bool {
