@@ -15,7 +15,7 @@ use crate::{
         clocks,
         lines::{self, IndexLines, Limit, Lineages, store},
         resolve::{self, Choice, Meaning},
-        view::{Answers, Behind, ChoiceView, Found, ListView, PathView, QueryError, Times, UnknownView},
+        view::{Answers, Behind, ChoiceView, Found, LinesQuery, LinesView, ListView, PathView, QueryError, Times, UnknownView},
     },
     recognise::Tables,
     reconstruct::{
@@ -250,6 +250,10 @@ impl Answers for Engine {
             }
         }
         Ok(view)
+    }
+
+    fn lines(&self, query: LinesQuery) -> Result<LinesView, QueryError> {
+        crate::query::listing::lines(self, &*self.snapshot()?, &query)
     }
 
     fn requests(&self) -> u64 {
