@@ -15,6 +15,7 @@ mod episodes;
 mod fixtures;
 mod handover;
 mod house;
+mod lines_page;
 mod oracles;
 mod order;
 mod pages;
