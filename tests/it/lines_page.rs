@@ -150,6 +150,9 @@ async fn an_empty_page_says_why() {
     let html = get("/lines?q=none%20level:warn").await.html();
     assert_eq!(texts(&html, ".empty h2"), ["No line matches"]);
     assert_eq!((texts(&html, ".empty a")[0].as_str(), hrefs(&html, ".empty a")[0].as_str()), ("Without none", "/lines?q=level%3Awarn"));
+    let late = get("/lines?q=some%20none").await.html();
+    assert_eq!((texts(&late, ".empty h2"), texts(&late, ".pages > span")), (vec!["None found yet".to_owned()], vec!["none found yet".to_owned()]));
+    assert_eq!(hrefs(&late, ".empty a"), ["/lines?q=some%20none&after=50.a.50"]);
     let reading = ask(site(Demo::new(), Status { backlog_bytes: 1 << 30, ..fixtures::status() }), "/lines").await.html();
     assert_eq!(texts(&reading, ".note"), ["Reading goes on: 1.00 GiB of logs are not in these lines yet."]);
 }

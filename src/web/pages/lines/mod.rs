@@ -96,6 +96,8 @@ enum Empty {
     NoMatch { understood: Vec<String>, total: String, hint: Option<Hint>, all: String },
     /// Nothing stands behind the last line.
     NoMore,
+    /// None of the lines that the time was enough for; others are left.
+    NoneYet { next: String },
 }
 
 /// The condition whose removal gives most.
@@ -243,6 +245,7 @@ fn reading(answer: &LinesView, status: &Status) -> Option<String> {
 fn position(answer: &LinesView, later: bool) -> String {
     let (rows, matched) = (answer.rows.len() as u64, overview::matched_words(answer));
     match (later, answer.next.is_some()) {
+        (_, true) if rows == 0 => "none found yet".to_owned(),
         (false, false) => matched,
         (false, true) => format!("1–{} of {matched}", format::count(rows)),
         (true, _) => format!("{} more of {matched}", format::count(rows)),
@@ -250,6 +253,9 @@ fn position(answer: &LinesView, later: bool) -> String {
 }
 
 fn empty(address: &LinesAddress, later: bool, answer: &LinesView, status: &Status) -> Empty {
+    if let Some(next) = answer.next.as_deref() {
+        return Empty::NoneYet { next: LinesAddress { live: false, ..address.clone() }.href(Some(next)) };
+    }
     if later {
         return Empty::NoMore;
     }
