@@ -16,7 +16,7 @@ use crate::{
         clocks,
         lines::{self, IndexLines, Limit, Lineages, store},
         resolve::{self, Choice, Meaning},
-        view::{Answers, Behind, ChoiceView, Exact, Found, ListView, PathView, QueryError, Shown, Times, UnknownView, Whole},
+        view::{Answers, Behind, ChoiceView, Exact, Found, LinesQuery, LinesView, ListView, PathView, QueryError, Shown, Times, UnknownView, Whole},
     },
     recognise::Tables,
     reconstruct::{
@@ -328,6 +328,10 @@ impl Answers for Engine {
             }
         }
         Ok(view)
+    }
+
+    fn lines(&self, query: LinesQuery) -> Result<LinesView, QueryError> {
+        crate::query::listing::lines(self, &*self.snapshot()?, &query)
     }
 
     fn requests(&self) -> u64 {

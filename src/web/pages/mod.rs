@@ -4,6 +4,7 @@
 
 pub mod go;
 pub mod health;
+pub mod lines;
 pub mod list;
 mod parts;
 pub mod request;
