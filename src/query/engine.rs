@@ -260,7 +260,7 @@ impl Engine {
         for row in page.rows.iter().filter(|r| r.state != State::Unfinished) {
             let tree = assembler.tree_of_root(&Arc::from(row.root.as_str()));
             match tree {
-                Ok(mut tree) => lengths.add(&build::build(&mut tree, &snapshot.profile).trace),
+                Ok(tree) => lengths.add(&build::build(&tree, &snapshot.profile).trace),
                 Err(QueryError::Deadline { .. }) => break,
                 Err(error) => return Err(error),
             }
