@@ -17,6 +17,7 @@ mod serve;
 pub mod time_map;
 pub mod waterfall;
 
+pub use pages::request::single;
 pub use serve::serve;
 
 use crate::model::format;

@@ -7,6 +7,7 @@ use super::{
     view::{Clock, View},
 };
 use crate::{
+    export::veil::Veil,
     model::{
         summary::Typical,
         time::UnixNanos,
@@ -38,6 +39,7 @@ pub struct Context<'a> {
     pub ids: Vec<&'a str>,
     /// The wishes of the reader, found in this request.
     pub chosen: &'a Chosen,
+    veil: &'a Veil,
     by_id: FxHashMap<&'a str, usize>,
     drawn: FxHashSet<usize>,
     /// Names that one source alone has.
@@ -48,7 +50,7 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// Indexes a path; `drawn` are the steps with a row of their own, `rows` the lines of the log that are shown.
-    pub fn new(view: &'a PathView, wish: &'a View, chosen: &'a Chosen, drawn: FxHashSet<usize>, rows: &[usize]) -> Self {
+    pub fn new(view: &'a PathView, wish: &'a View, chosen: &'a Chosen, veil: &'a Veil, drawn: FxHashSet<usize>, rows: &[usize]) -> Self {
         let trace = &view.trace;
         let by_id: FxHashMap<&str, usize> = trace.spans.iter().enumerate().map(|(i, s)| (s.id.as_str(), i)).collect();
         let mut children = vec![Vec::new(); trace.spans.len()];
@@ -65,6 +67,7 @@ impl<'a> Context<'a> {
             trace,
             zero: zero(view),
             chosen,
+            veil,
             children,
             log: view.log.iter().map(|l| (&l.line, l)).collect(),
             ids,
@@ -97,9 +100,9 @@ impl<'a> Context<'a> {
         ))
     }
 
-    /// The reader wants prompts and answers left out.
-    pub fn hides_content(&self) -> bool {
-        self.wish.hides_content
+    /// What hides what was said, where the reader wants it left out.
+    pub fn hiding(&self) -> Option<&Veil> {
+        self.wish.hides_content.then_some(self.veil)
     }
 
     /// An instant as the reader wants it: its distance from the begin, or the time of day in a zone.
