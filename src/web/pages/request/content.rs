@@ -8,7 +8,7 @@ use crate::{
     model::format,
     query::view::PathView,
     recognise::sensitive::{self, Kind, Mark, Sensitive},
-    web::{links, pages::parts},
+    web::{links, pages::parts::{self, Ids}},
 };
 use serde_json::Value;
 use std::ops::Range;
@@ -47,9 +47,9 @@ pub struct Turn {
     pub text: String,
 }
 
-/// A line cut at what joins, what is secret and what was said, with the bytes of it that are left out. `ids` are sorted longest first.
+/// A line cut at what joins, what is secret and what was said, with the bytes of it that are left out.
 /// What is marked is told by the whole line, so that a value that is cut is no less hidden.
-pub fn pieces(raw: &str, limit: usize, ids: &[&str], hiding: Option<&Veil>) -> (Vec<Piece>, usize) {
+pub fn pieces(raw: &str, limit: usize, ids: &Ids<'_>, hiding: Option<&Veil>) -> (Vec<Piece>, usize) {
     let (looked_at, is_long) = links::cut(raw, MAX_LOOKED_AT);
     if let Some(veil) = hiding {
         if is_long {
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn a_conversation_is_read_as_turns_and_its_secrets_are_not_there() {
         let raw = r#"{"request_id":"req_12345","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":[{"type":"text","text":"My key is sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD"}]}],"n":1}"#;
-        let got = pieces(raw, 4_096, &["req_12345"], None).0;
+        let got = pieces(raw, 4_096, &Ids::new(["req_12345"]), None).0;
         assert!(got.contains(&Piece::Id("req_12345".into())));
         let said = got.iter().find_map(|p| if let Piece::Said { turns, .. } = p { Some(turns) } else { None }).unwrap();
         assert_eq!(said, &[of("system", "Be brief."), of("user", "My key is [secret]")]);
@@ -202,17 +202,17 @@ mod tests {
         let raw = format!(r#"{{"a":"{}","prompt":"Summarise the contract of Jane Doe {}"}}"#, "x".repeat(100), "y".repeat(5_000));
         let veil = Veil::of([raw.as_str()], true);
         for limit in [0, 50, 120, 130, 4_096] {
-            let got = format!("{:?}", pieces(&raw, limit, &[], Some(&veil)));
+            let got = format!("{:?}", pieces(&raw, limit, &Ids::default(), Some(&veil)));
             assert!(!got.contains("Jane"), "{limit}: {got}");
         }
         let long = format!(r#"{{"prompt":"{}"}}"#, "Jane ".repeat(100_000));
-        assert!(!format!("{:?}", pieces(&long, 4_096, &[], Some(&veil))).contains("Jane"));
+        assert!(!format!("{:?}", pieces(&long, 4_096, &Ids::default(), Some(&veil))).contains("Jane"));
     }
 
     #[test]
     fn a_line_that_is_cut_says_how_much_of_it_is_missing() {
         let raw = format!(r#"{{"a":"{}","prompt":"{}"}}"#, "x".repeat(100), "y".repeat(5_000));
-        let (got, left) = pieces(&raw, 200, &[], None);
+        let (got, left) = pieces(&raw, 200, &Ids::default(), None);
         assert_eq!(left, raw.len() - 200);
         assert!(matches!(&got[..], [Piece::Text(_), Piece::Said { summary, turns }] if summary == "said: 5,000 characters" && turns[0].text.len() < 100), "{got:?}");
     }
@@ -220,6 +220,6 @@ mod tests {
     #[test]
     fn a_secret_is_never_shown() {
         let raw = r#"{"password":"hunter2hunter2","msg":"x"}"#;
-        assert_eq!(pieces(raw, 4_096, &[], None).0, [Piece::Text("{\"password\":\"".into()), Piece::Secret, Piece::Text("\",\"msg\":\"x\"}".into())]);
+        assert_eq!(pieces(raw, 4_096, &Ids::default(), None).0, [Piece::Text("{\"password\":\"".into()), Piece::Secret, Piece::Text("\",\"msg\":\"x\"}".into())]);
     }
 }

@@ -14,14 +14,15 @@ use crate::{
         trace::{LineRef, LogLine, SegmentKind, Span, Trace},
     },
     query::view::PathView,
-    web::{format, links, pages::parts::LineLink},
+    web::{
+        format, links,
+        pages::parts::{Ids, LineLink},
+    },
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Fewest finished requests that make something typical.
 pub const TYPICAL_FROM: u64 = 20;
-/// Shortest id that is marked in a raw line.
-const MARKED_FROM: usize = 4;
 
 /// The path with its indexes.
 pub struct Context<'a> {
@@ -35,8 +36,8 @@ pub struct Context<'a> {
     pub children: Vec<Vec<usize>>,
     /// Lines of the log by reference.
     pub log: FxHashMap<&'a LineRef, &'a LogLine>,
-    /// Values of ids, longest first.
-    pub ids: Vec<&'a str>,
+    /// Values of its ids, to be marked in raw lines.
+    pub ids: Ids<'a>,
     /// The wishes of the reader, found in this request.
     pub chosen: &'a Chosen,
     veil: &'a Veil,
@@ -59,9 +60,6 @@ impl<'a> Context<'a> {
                 children[*parent].push(i);
             }
         }
-        let mut ids: Vec<&str> = trace.ids.iter().map(|i| i.value.as_str()).filter(|v| v.len() >= MARKED_FROM).collect();
-        ids.sort_by_key(|v| std::cmp::Reverse(v.len()));
-        ids.dedup();
         Self {
             view,
             trace,
@@ -70,7 +68,7 @@ impl<'a> Context<'a> {
             veil,
             children,
             log: view.log.iter().map(|l| (&l.line, l)).collect(),
-            ids,
+            ids: Ids::new(trace.ids.iter().map(|i| i.value.as_str())),
             by_id,
             drawn,
             names: unique_names(trace.sources.iter().map(|s| s.file.as_str())),
