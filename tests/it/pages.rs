@@ -20,32 +20,32 @@ use throughline::{
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-struct Got {
-    status: StatusCode,
-    headers: HeaderMap,
-    text: String,
+pub struct Got {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
 }
 
 impl Got {
-    fn html(&self) -> Html {
+    pub fn html(&self) -> Html {
         Html::parse_document(&self.text)
     }
-    fn json(&self) -> serde_json::Value {
+    pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.text).unwrap()
     }
-    fn location(&self) -> &str {
+    pub fn location(&self) -> &str {
         self.headers["location"].to_str().unwrap()
     }
 }
 
-fn site(answers: Arc<dyn Answers>, status: Status) -> Router {
+pub fn site(answers: Arc<dyn Answers>, status: Status) -> Router {
     let (sender, status) = watch::channel(status);
     // The channel must outlive the test.
     std::mem::forget(sender);
     web::router(State { answers, status, hosts: vec!["logs.example".into()], listen_port: 7171, version: "0.0.0" })
 }
 
-fn demo() -> Router {
+pub fn demo() -> Router {
     site(Demo::new(), fixtures::status())
 }
 
@@ -56,11 +56,11 @@ async fn send(router: Router, request: Request<Body>) -> Got {
     Got { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
 }
 
-async fn ask(router: Router, uri: &str) -> Got {
+pub async fn ask(router: Router, uri: &str) -> Got {
     send(router, Request::builder().uri(uri).header("host", "127.0.0.1:7171").body(Body::empty()).unwrap()).await
 }
 
-async fn get(uri: &str) -> Got {
+pub async fn get(uri: &str) -> Got {
     ask(demo(), uri).await
 }
 
@@ -78,19 +78,19 @@ fn at(number: usize) -> String {
     format!("[id=\"{}\"]", key(number))
 }
 
-fn sel(css: &str) -> Selector {
+pub fn sel(css: &str) -> Selector {
     Selector::parse(css).unwrap()
 }
 
-fn text(element: ElementRef<'_>) -> String {
+pub fn text(element: ElementRef<'_>) -> String {
     element.text().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn texts(html: &Html, css: &str) -> Vec<String> {
+pub fn texts(html: &Html, css: &str) -> Vec<String> {
     html.select(&sel(css)).map(text).collect()
 }
 
-fn encoded(id: &str) -> String {
+pub fn encoded(id: &str) -> String {
     web::links::encode(id)
 }
 
@@ -450,7 +450,7 @@ async fn sources_show_where_every_byte_went_and_what_is_not_read() {
 }
 
 /// No element, attribute, address or script may come from data, whatever it holds.
-fn assert_inert(name: &str, page: &str) {
+pub fn assert_inert(name: &str, page: &str) {
     let html = Html::parse_document(page);
     assert_eq!(html.select(&sel("script")).filter(|s| s.attr("src").is_none_or(|src| !src.starts_with("/static/app."))).count(), 0, "{name}: a script of its own");
     for css in ["img", "iframe", "object", "embed", "style", "base", "foreignObject", "[style]", "b b"] {

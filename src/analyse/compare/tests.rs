@@ -150,11 +150,7 @@ fn a_second_attempt_is_a_part_of_its_own_and_stands_in_one_side_alone() {
     let c = compare(&once, &twice);
     assert_eq!(
         told(&c),
-        [
-            ("model_call".into(), at("gpt-4.1", 25), at("gpt-4.1", 30), 5),
-            ("retry_wait".into(), None, at("retry wait", 5), 5),
-            ("model_call 2".into(), None, at("gpt-4.1", 30), 30),
-        ]
+        [("model_call".into(), at("gpt-4.1", 25), at("gpt-4.1", 30), 5), ("retry_wait".into(), None, at("retry wait", 5), 5), ("model_call 2".into(), None, at("gpt-4.1", 30), 30),]
     );
     assert_eq!((c.rows[0].b.as_ref().unwrap().failed, c.largest), (1, Some(2)));
 }
@@ -188,10 +184,7 @@ fn what_medians_leave_is_a_row_of_its_own() {
     let by_kind = BTreeMap::from([(SegmentKind::App, usual(25, 30)), (SegmentKind::QueueWait, usual(25, 0)), (SegmentKind::ModelCall, usual(25, 50))]);
     let Against::Usual(u) = against_usual(&one, Some(usual(25, 100)), &by_kind) else { panic!() };
     let rows: Vec<_> = u.rows.iter().map(|r| (r.kind, r.path_ns, r.p50_ns, r.difference_ns)).collect();
-    assert_eq!(
-        rows,
-        [(Some(SegmentKind::App), 40, 30, 10), (Some(SegmentKind::QueueWait), 600, 0, 600), (Some(SegmentKind::ModelCall), 0, 50, -50), (None, 0, 20, -20)]
-    );
+    assert_eq!(rows, [(Some(SegmentKind::App), 40, 30, 10), (Some(SegmentKind::QueueWait), 600, 0, 600), (Some(SegmentKind::ModelCall), 0, 50, -50), (None, 0, 20, -20)]);
     assert_eq!((u.difference_ns(), u.largest), (540, Some(1)));
 }
 

@@ -56,6 +56,7 @@ struct RequestPage {
     /// Its lines may still come.
     is_live: bool,
     json: String,
+    compare: String,
     wishes: Vec<String>,
     head: head::Head,
     strip: Vec<strip::Stop>,
@@ -133,6 +134,7 @@ fn build(chrome: Chrome, path: &PathView, view: &View) -> RequestPage {
         last_ms: path.log.iter().filter_map(|l| l.time).max().map_or(context.zero, |t| t.0) / 1_000_000,
         is_live: false,
         json: links::request_json(&view.id, view.scope.as_deref()),
+        compare: links::compare("", (&view.id, view.scope.as_deref()), (links::TYPICAL, None)),
         wishes: chosen.notices.clone(),
         head: head::head(&context, view),
         strip: strip::strip(&context),
