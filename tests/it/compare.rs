@@ -120,7 +120,8 @@ async fn both_bars_are_drawn_on_one_scale() {
     let html = pair(&format!("/compare?a={FAST}&b={SLOW}")).await.html();
     let bar = |n: usize| {
         let svg = html.select(&sel(".pair svg.stack")).nth(n).unwrap();
-        let parts = svg.select(&sel("rect")).map(|r| (r.attr("class").unwrap().to_owned(), r.attr("width").unwrap().trim_end_matches('%').parse::<f64>().unwrap()));
+        let rect = sel("rect");
+        let parts = svg.select(&rect).map(|r| (r.attr("class").unwrap().to_owned(), r.attr("width").unwrap().trim_end_matches('%').parse::<f64>().unwrap()));
         parts.collect::<Vec<_>>()
     };
     let (a, b) = (bar(0), bar(1));
@@ -162,10 +163,10 @@ async fn a_request_is_held_against_medians_that_do_not_add_up() {
     let html = got.html();
     assert_eq!(
         texts(&html, ".compared h1"),
-        ["A took 12.0 s longer than the median of POST /tickets/{id}/reply, 2.91 s; 6.02 s of it (50.1 %) in queue wait. It is above the 95th percentile, 8.02 s."]
+        ["A took 12.0 s longer than the median of POST /tickets/{id}/reply, 2.91 s; 6.02 s of it (50.1 %) is queue wait. It is above the 95th percentile, 8.02 s."]
     );
     let rows: Vec<Vec<String>> = html.select(&sel(".aligned tbody tr")).map(|r| r.select(&sel("th, td.num")).map(text).collect()).collect();
-    assert_eq!(rows.first().unwrap()[0], "Qqueue wait ◆ largest part ✕ above the 95th percentile");
+    assert_eq!(rows.first().unwrap()[0], "Qqueue wait ◆ largest part ▲ above p95");
     let left = rows.last().unwrap();
     assert_eq!((left[0].as_str(), left[1].as_str()), ("medians do not add up", "–"));
     assert!(texts(&html, ".parted .foot")[0].starts_with("Medians do not add up"));
@@ -237,7 +238,7 @@ async fn the_same_request_twice_is_said_and_not_compared() {
 async fn different_routes_are_compared_with_a_word_of_it() {
     let got = pair(&format!("/compare?a={FAST}&b={}", fixtures::FAILED)).await;
     assert_eq!(texts(&got.html(), ".note"), ["The two took different routes. Their parts are compared by stage and order all the same."]);
-    assert_eq!(texts(&got.html(), ".who .differs th"), ["models ≠ differs", "prompts ≠ differs", "configuration ≠ differs", "route ≠ differs"]);
+    assert_eq!(texts(&got.html(), ".who .differs th"), ["models ≠ differs", "prompts ≠ differs", "configuration ≠ differs", "route ≠ differs", "state ≠ differs"]);
     assert!(texts(&got.html(), ".aligned th .bad").contains(&"✕ 1 failed in B".to_owned()));
 }
 

@@ -84,16 +84,17 @@ pub fn of_two(traces: [&Trace; 2]) -> Facts {
 pub fn of_usual(trace: &Trace, typical: Option<Typical>) -> Facts {
     let other = |text: Option<String>| cell(text.unwrap_or_default());
     let median = typical.map(|t| format!("median {}, 95th percentile {}", format::length(t.p50_ns), format::length(t.p95_ns)));
-    let requests = typical.map(|t| format::counted(t.n, "finished request", "finished requests"));
     let route = cell(trace.route.clone().unwrap_or_default());
-    let mut rows = vec![fact("route", [route.clone(), route], false), fact("state", [state(trace), other(requests)], false)];
-    rows.extend(plain().into_iter().map(|(name, of)| {
+    let mut rows = vec![fact("route", [route.clone(), route], false), fact("state", [state(trace), other(None)], false)];
+    // Of what is spent, only times are known of the others.
+    rows.extend(plain().into_iter().take(3).map(|(name, of)| {
         let usual = if name == "to completion" { median.clone() } else { None };
         fact(name, [cell(of(trace)), other(usual)], false)
     }));
     rows.retain(|f| f.cells.iter().any(|c| !c.text.is_empty()));
     rows.iter_mut().for_each(name_what_is_absent);
-    let usual = Who { letter: 'B', id: "what is usual on its route".into(), scope: String::new(), href: None };
+    let of = typical.map(|t| format!(", of {}", format::counted(t.n, "finished request", "finished requests"))).unwrap_or_default();
+    let usual = Who { letter: 'B', id: format!("what is usual on its route{of}"), scope: String::new(), href: None };
     Facts { who: [who('A', trace), usual], rows }
 }
 

@@ -46,8 +46,8 @@ pub struct Line {
     pub other: String,
     /// It stands in one side alone: shape and words.
     pub only: Option<(&'static str, &'static str)>,
-    /// Steps that failed, in words.
-    pub failed: String,
+    /// What is wrong with it, with its shape.
+    pub trouble: String,
     /// It contributes most.
     pub largest: bool,
     /// A and B.
@@ -129,10 +129,10 @@ fn line(row: &Row, steps: &[Steps<'_>; 2], longest_ns: i64) -> Line {
         },
         other: row.b.as_ref().filter(|b| row.a.is_some() && b.name != name).map(|b| format::head(&b.name, 80)).unwrap_or_default(),
         only,
-        failed: failed(sides),
+        trouble: failed(sides),
         largest: false,
         cells: [time(sides[0], &steps[0]), time(sides[1], &steps[1])],
-        difference: difference(row.difference_ns),
+        difference: if sides.iter().flatten().all(|s| s.path_ns == 0) { format::NONE.into() } else { difference(row.difference_ns) },
         share: String::new(),
         bars: sides.map(|s| s.map(|s| bars::small(&s.by_kind_ns, longest_ns)).unwrap_or_default()),
     }
@@ -145,7 +145,7 @@ fn difference(ns: i64) -> String {
 fn failed(sides: [Option<&Side>; 2]) -> String {
     let words = sides.iter().zip(super::LETTERS).filter_map(|(side, letter)| {
         let n = side.map(|s| s.failed).filter(|n| *n > 0)?;
-        Some(format!("{} failed in {letter}", format::count(n)))
+        Some(format!("✕ {} failed in {letter}", format::count(n)))
     });
     words.collect::<Vec<_>>().join(", ")
 }
@@ -157,10 +157,13 @@ fn time(side: Option<&Side>, steps: &Steps<'_>) -> Time {
         notes.push(format!("{} steps", format::count(side.steps)));
     }
     // A step with others below it is longer than its own time; several side by side are longer than the path.
-    if side.duration_ns > side.path_ns {
-        notes.push(format!("{} long", format::length(side.duration_ns)));
+    let (path, long) = (format::length_above_zero(side.path_ns), format::length(side.duration_ns));
+    if side.path_ns == 0 {
+        notes.push(format!("beside the path, {long} long"));
+    } else if side.duration_ns > side.path_ns && long != path {
+        notes.push(format!("{long} long"));
     }
-    Time { text: format::length(side.path_ns), href: steps.href(Some(side)), note: notes.join(", ") }
+    Time { text: path, href: steps.href(Some(side)), note: notes.join(", ") }
 }
 
 fn summed(rest: &[&Row], whole_ns: i64) -> Line {
@@ -205,7 +208,7 @@ fn usual_line(row: &UsualRow, longest_ns: i64) -> Line {
     Line {
         badge: row.kind.map(|kind| kind.stage().into()),
         name: row.kind.map_or("medians do not add up", parts::segment_words).to_owned(),
-        failed: if row.kind.is_some() && above { "above the 95th percentile".into() } else { String::new() },
+        trouble: if row.kind.is_some() && above { "▲ above p95".into() } else { String::new() },
         cells: [
             plain(if row.kind.is_some() { format::length_above_zero(row.path_ns) } else { format::NONE.into() }, String::new()),
             plain(format::length(row.p50_ns), if row.kind.is_some() { p95 } else { String::new() }),

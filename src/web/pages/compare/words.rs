@@ -56,18 +56,18 @@ pub fn of_two(c: &Comparison, hrefs: [String; 2], step: Option<String>) -> Vec<P
     let (than, totals) = (if whole > 0 { "longer" } else { "less" }, format!(" ({} against {})", format::length(c.b_total_ns), format::length(c.a_total_ns)));
     let mut out = vec![link("B", b), say(" took "), figure(format!("{} {than}", format::length(whole.saturating_abs()))), say(" than "), link("A", a), say(totals)];
     if let Some(row) = largest {
-        out.extend(of_it(row.difference_ns, whole, link(phrase(row), step)));
+        out.extend(of_it(row.difference_ns, whole, "", link(phrase(row), step)));
     }
     out.push(say("."));
     out
 }
 
 /// `; 5.9 s of it (95.0 %) waiting in queue reviews`; a part that alone is more than the whole says so.
-fn of_it(part: i64, whole: i64, words: Piece) -> Vec<Piece> {
+fn of_it(part: i64, whole: i64, verb: &str, words: Piece) -> Vec<Piece> {
     let size = part.saturating_abs();
     if size <= whole.saturating_abs() {
         let share = format::share(size, whole.saturating_abs());
-        return vec![say("; "), figure(format::length(size)), say(format!(" of it ({share}) ")), words];
+        return vec![say("; "), figure(format::length(size)), say(format!(" of it ({share}) {verb}")), words];
     }
     let made_up = format::length(size - whole.saturating_abs());
     vec![say(": "), figure(more_or_less(part)), say(" "), words, say(format!(", of which other parts made up {made_up}"))]
@@ -89,7 +89,7 @@ fn phrase(row: &Row) -> String {
     let attempt = row.attempt.map(|n| format!(", attempt {n}")).unwrap_or_default();
     let words = match row.what {
         What::Time(SegmentKind::Unaccounted) => "that no line accounts for".to_owned(),
-        What::Time(kind) => format!("of {}", parts::segment_words(kind)),
+        What::Time(kind) => format!("of {}", kind_of_time(kind)),
         What::Steps(SpanKind::QueueWait) => match &side.queue {
             Some(queue) => format!("waiting in queue {}", short(queue)),
             None => name.replacen("wait for", "waiting for", 1),
@@ -108,6 +108,12 @@ fn phrase(row: &Row) -> String {
     format!("{words}{attempt}")
 }
 
+/// `queue wait`, `model time`.
+fn kind_of_time(kind: SegmentKind) -> String {
+    let words = parts::segment_words(kind);
+    if words.ends_with("wait") || words.ends_with("delay") { words.to_owned() } else { format!("{words} time") }
+}
+
 /// One request beside the medians of its route.
 pub fn of_usual(trace: &Trace, u: &Usual, href: String) -> Vec<Piece> {
     let whole = u.difference_ns();
@@ -121,11 +127,11 @@ pub fn of_usual(trace: &Trace, u: &Usual, href: String) -> Vec<Piece> {
         out.extend([say(" took "), figure(format!("{} {than}", format::length(whole.saturating_abs()))), say(format!(" than {median}"))]);
     }
     if let Some((row, kind)) = u.largest.map(|i| &u.rows[i]).and_then(|r| Some((r, r.kind?))) {
-        let words = say(if kind == SegmentKind::Unaccounted { "that no line accounts for".to_owned() } else { format!("in {}", parts::segment_words(kind)) });
+        let words = say(kind_of_time(kind));
         if whole == 0 {
             out.extend([say("; the largest difference is "), figure(more_or_less(row.difference_ns)), say(" "), words]);
         } else {
-            out.extend(of_it(row.difference_ns, whole, words));
+            out.extend(of_it(row.difference_ns, whole, "is ", words));
         }
     }
     let p95 = format::length(u.typical.p95_ns);
