@@ -157,10 +157,9 @@ fn time(side: Option<&Side>, steps: &Steps<'_>) -> Time {
         notes.push(format!("{} steps", format::count(side.steps)));
     }
     // A step with others below it is longer than its own time; several side by side are longer than the path.
-    let (path, long) = (format::length_above_zero(side.path_ns), format::length(side.duration_ns));
-    if side.path_ns == 0 {
-        notes.push(format!("beside the path, {long} long"));
-    } else if side.duration_ns > side.path_ns && long != path {
+    let path = if side.path_ns > 0 { format::length(side.path_ns) } else { "off the path".to_owned() };
+    let long = format::length(side.duration_ns);
+    if side.duration_ns > side.path_ns && long != path {
         notes.push(format!("{long} long"));
     }
     Time { text: path, href: steps.href(Some(side)), note: notes.join(", ") }
