@@ -179,7 +179,8 @@ fn kept(store: &Store) -> Status {
     };
     let sources: Vec<SourceStatus> = reader.checkpoint().files.iter().map(source).collect();
     let newest = sources.iter().filter_map(|s| s.coverage.map(|c| c.1)).max();
-    Status { read_bytes: sources.iter().map(|s| s.counters.bytes()).sum(), sources, newest, ..Status::default() }
+    let (generation, lines) = (reader.generation(), reader.doc_count());
+    Status { read_bytes: sources.iter().map(|s| s.counters.bytes()).sum(), sources, generation, lines, newest, ..Status::default() }
 }
 
 /// A thread whose end by an error, a panic included, is told and ends the other.

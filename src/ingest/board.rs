@@ -76,11 +76,15 @@ impl Board {
         }
     }
 
-    /// A commit stands.
-    pub fn committed(&self, checkpoint: &Checkpoint, learned: Arc<Learned>) {
-        let mut shared = self.lock();
-        shared.learned = learned;
-        shared.spooled = checkpoint.files.iter().filter(|f| f.kind == FileKind::Spool && f.state == FileState::Done).cloned().collect();
+    /// A commit stands, and is told at once: who follows lines waits for it.
+    pub fn committed(&self, checkpoint: &Checkpoint, learned: Arc<Learned>, generation: u64) {
+        {
+            let mut shared = self.lock();
+            shared.learned = learned;
+            shared.spooled = checkpoint.files.iter().filter(|f| f.kind == FileKind::Spool && f.state == FileState::Done).cloned().collect();
+        }
+        let lines = checkpoint.files.iter().map(|f| f.counters.ok + f.counters.unparsed).sum();
+        self.status.send_modify(|status| (status.generation, status.lines) = (generation, lines));
     }
 
     /// Segments of standard input that were committed to their end since this was asked.
@@ -113,7 +117,8 @@ impl Board {
         let (following, newest) = (self.follow, newest.map(UnixNanos));
         self.status.send_modify(|status| {
             let (paused, list_behind) = (status.paused.take(), status.list_behind.take());
-            *status = Status { sources: list, skipped, backlog_bytes, read_bytes, following, newest, paused, list_behind };
+            let (generation, lines) = (status.generation, status.lines);
+            *status = Status { sources: list, skipped, backlog_bytes, read_bytes, following, generation, lines, newest, paused, list_behind };
         });
     }
 }

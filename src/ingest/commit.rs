@@ -127,7 +127,7 @@ impl Committer {
         }
         let misread = read_under.iter().any(|(source, under)| recognise::customs_id(source, known.customs.get(source), &self.tables) != *under);
         let learned = Arc::new(self.learned.clone());
-        self.board.committed(&checkpoint, learned.clone());
+        self.board.committed(&checkpoint, learned.clone(), generation);
         self.board.resumed();
         let _ = self.committed.send(Event::Committed(Committed { generation, positions: positions(&checkpoint), touched, learned, misread, catching_up }));
         Ok(())

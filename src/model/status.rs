@@ -22,6 +22,10 @@ pub struct Status {
     pub read_bytes: u64,
     /// Following, or read once.
     pub following: bool,
+    /// Counts commits of lines; 0: none yet.
+    pub generation: u64,
+    /// Records in the index, by the last commit.
+    pub lines: u64,
     /// Newest time seen in any line.
     pub newest: Option<UnixNanos>,
     /// Reading is paused, and why (disk full, error).

@@ -16,7 +16,7 @@ use crate::{
         clocks,
         lines::{self, IndexLines, Limit, Lineages, store},
         resolve::{self, Choice, Meaning},
-        view::{Answers, Behind, ChoiceView, Exact, Found, ListView, PathView, QueryError, Shown, Times, UnknownView, Whole},
+        view::{Answers, Behind, ChoiceView, Exact, Found, LinesQuery, LinesView, ListView, PathView, QueryError, Shown, Times, UnknownView, Whole},
     },
     recognise::Tables,
     reconstruct::{
@@ -260,7 +260,7 @@ impl Engine {
         for row in page.rows.iter().filter(|r| r.state != State::Unfinished) {
             let tree = assembler.tree_of_root(&Arc::from(row.root.as_str()));
             match tree {
-                Ok(mut tree) => lengths.add(&build::build(&mut tree, &snapshot.profile).trace),
+                Ok(tree) => lengths.add(&build::build(&tree, &snapshot.profile).trace),
                 Err(QueryError::Deadline { .. }) => break,
                 Err(error) => return Err(error),
             }
@@ -328,6 +328,10 @@ impl Answers for Engine {
             }
         }
         Ok(view)
+    }
+
+    fn lines(&self, query: LinesQuery) -> Result<LinesView, QueryError> {
+        crate::query::listing::lines(self, &*self.snapshot()?, &query)
     }
 
     fn requests(&self) -> u64 {

@@ -104,16 +104,16 @@ pub fn each_record<E: From<QueryError>>(engine: &Engine, snapshot: &Snapshot, te
 }
 
 /// Records that the index leaves, and what is checked on each.
-struct Sought<'a> {
-    wanted: Conditions<'a>,
-    bounds: (Option<i64>, Option<i64>),
-    records: RecordSet,
+pub(super) struct Sought<'a> {
+    pub(super) wanted: Conditions<'a>,
+    pub(super) bounds: (Option<i64>, Option<i64>),
+    pub(super) records: RecordSet,
     /// The time was not over before the index had looked at all.
-    complete: bool,
+    pub(super) complete: bool,
 }
 
 impl<'a> Sought<'a> {
-    fn new(engine: &Engine, snapshot: &Snapshot, parsed: &'a Parsed, limit: Option<Limit>) -> Result<Self, QueryError> {
+    pub(super) fn new(engine: &Engine, snapshot: &Snapshot, parsed: &'a Parsed, limit: Option<Limit>) -> Result<Self, QueryError> {
         let (wanted, bounds) = (Conditions::wanted(parsed), bounds(snapshot, parsed));
         let mut query = LineQuery { must: wanted.clauses(&snapshot.reader).map_err(store)?, ..LineQuery::default() };
         query.must.extend(written_between(snapshot, bounds));

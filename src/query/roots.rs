@@ -12,7 +12,7 @@ use crate::{
         view::QueryError,
     },
     reconstruct::item::Item,
-    store::{LineQuery, Mark, RecordPlace, RecordSet},
+    store::{LineQuery, Mark, Order, RecordPlace, RecordSet},
 };
 use rustc_hash::FxHashSet;
 use std::{collections::BTreeSet, sync::Arc};
@@ -101,10 +101,11 @@ fn follow(engine: &Engine, snapshot: &Snapshot, open: &mut RecordSet, limit: Opt
     Ok(true)
 }
 
-/// Walks over a set, newest first, while records may be taken out of it.
+/// Walks over a set while records may be taken out of it.
 pub struct Walk {
     page: std::vec::IntoIter<RecordPlace>,
     mark: Option<Mark>,
+    order: Order,
     size: usize,
     over: bool,
     /// Records given so far.
@@ -112,14 +113,19 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// In pages that suit the limit.
+    /// Newest first, in pages that suit the limit.
     pub fn new(limit: Option<Limit>) -> Self {
         Self::by(if limit.is_some() { PAGE } else { LONG_PAGE })
     }
 
-    /// In pages of a size.
+    /// Newest first, in pages of a size.
     pub fn by(size: usize) -> Self {
-        Self { page: Vec::new().into_iter(), mark: None, size, over: false, seen: 0 }
+        Self::behind(None, Order::newest_first(), size)
+    }
+
+    /// From a mark on, in an order of its own.
+    pub fn behind(mark: Option<Mark>, order: Order, size: usize) -> Self {
+        Self { page: Vec::new().into_iter(), mark, order, size, over: false, seen: 0 }
     }
 
     /// The next record that is still in the set.
@@ -132,7 +138,7 @@ impl Walk {
             if self.over {
                 return None;
             }
-            let (page, mark) = snapshot.reader.page(set, self.mark, self.size, true);
+            let (page, mark) = snapshot.reader.page(set, self.mark, self.size, &self.order);
             (self.page, self.mark, self.over) = (page.into_iter(), mark, mark.is_none());
             // Who asks for more than a small first page asks for many.
             self.size = self.size.max(PAGE);

@@ -164,6 +164,23 @@ pub fn parse(text: &str) -> Parsed {
     parsed
 }
 
+/// The conditions of a query as typed, with where they stand; `true`: it asks of requests and says nothing of lines.
+pub fn conditions(text: &str) -> Vec<(usize, &str, bool)> {
+    let of_requests = |token: &Token<'_>| {
+        let mut alone = Parsed::default();
+        if let Body::Pair(key, values) = &token.body {
+            apply::pair(&mut alone, key, values, token);
+        }
+        alone.preset.is_some() || (!alone.rows.is_empty() && alone.sources.is_empty())
+    };
+    Tokens::new(head(text, MAX_BYTES)).map(|token| (token.at, token.raw, of_requests(&token))).collect()
+}
+
+/// The query without what asks of requests.
+pub fn about_lines(text: &str) -> String {
+    conditions(text).into_iter().filter(|(_, _, of_requests)| !of_requests).map(|(_, raw, _)| raw).collect::<Vec<_>>().join(" ")
+}
+
 /// A request has one state, one route and one deciding error, a line one level: two values of such a key cannot both hold, so they are
 /// alternatives even when the key is written twice.
 fn merged(tokens: Tokens<'_>) -> Vec<Token<'_>> {

@@ -6,10 +6,11 @@
 use crate::{
     analyse::operations::Operation,
     model::{
+        entry::Severity,
         format,
         summary::{ListPage, RowQuery, Typical},
         time::UnixNanos,
-        trace::{LogLine, SegmentKind, State, Trace},
+        trace::{LineRef, LogLine, SegmentKind, State, Trace},
     },
     store::StoredRecord,
 };
@@ -193,6 +194,144 @@ pub struct ListView {
     pub drop_hint: Option<(String, u64)>,
 }
 
+/// A question for lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinesQuery {
+    /// Text of the query.
+    pub text: String,
+    /// The oldest come first.
+    pub oldest_first: bool,
+    /// Go on behind this line: [`LineRow::cursor`].
+    pub after: Option<String>,
+    /// Only lines about as new as this one or newer: what came in since, late ones with it.
+    pub newer: Option<String>,
+    /// Records of a page.
+    pub limit: usize,
+    /// With counts, filters and the lines over time.
+    pub overview: bool,
+}
+
+/// The request that a line leads to.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct RequestRef {
+    /// Id to open.
+    pub id: String,
+    /// Scope to add when the id is weak.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+}
+
+/// A line.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LineRow {
+    /// `file:line`.
+    pub line: LineRef,
+    /// Which of the events of its record it is.
+    pub sub: u32,
+    /// Names the record, for going on behind it.
+    pub cursor: String,
+    /// Its time, zone applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<UnixNanos>,
+    /// Severity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// Service it names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Name of its log.
+    pub source: String,
+    /// Human text, or the head of the record; at most [`TEXT_MAX_BYTES`] of it.
+    pub body: String,
+    /// Its record as written; at most [`TEXT_MAX_BYTES`] of it.
+    pub raw: String,
+    /// Length of the record in bytes.
+    pub raw_bytes: u64,
+    /// The request it leads to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestRef>,
+}
+
+/// Most bytes of a line's text, and of its record, that an answer carries.
+pub const TEXT_MAX_BYTES: usize = 16 * 1024;
+
+/// What is looked for in the text of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sought {
+    /// As typed.
+    pub text: String,
+    /// A word ends behind it.
+    pub whole: bool,
+    /// It is one word or several that begin and end with one; else it may stand anywhere.
+    pub word: bool,
+}
+
+/// A value lines can be narrowed by.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LineFacet {
+    /// Value.
+    pub value: String,
+    /// Lines that have it beside all other conditions. `None`: not counted.
+    pub count: Option<u64>,
+    /// It is one of the values asked for.
+    pub chosen: bool,
+}
+
+/// Lines of a piece of time.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LineBar {
+    /// Begin.
+    pub from: UnixNanos,
+    /// Its last nanosecond.
+    pub to: UnixNanos,
+    /// All lines.
+    pub count: u64,
+    /// Of them error or fatal.
+    pub errors: u64,
+    /// Of them warn.
+    pub warnings: u64,
+}
+
+/// What stands around the lines of a page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinesOverview {
+    /// Severities, the worst first.
+    pub levels: Vec<LineFacet>,
+    /// Logs, the longest first.
+    pub sources: Vec<LineFacet>,
+    /// Lines over time, bars side by side.
+    pub bars: Vec<LineBar>,
+    /// Lines that lie before or behind the bars: so few that the others would not be seen beside them.
+    pub outside: u64,
+    /// Facets and bars are of all lines that match.
+    pub complete: bool,
+}
+
+/// Lines with how their query was understood.
+#[derive(Debug, Clone, Default)]
+pub struct LinesView {
+    /// The lines.
+    pub rows: Vec<LineRow>,
+    /// How many match; 0 without an overview.
+    pub matched: u64,
+    /// That is all of them; else a lower bound.
+    pub exact: bool,
+    /// Lines in the index.
+    pub total: u64,
+    /// Where the next page goes on.
+    pub next: Option<String>,
+    /// What stands around them, when it was asked for.
+    pub overview: LinesOverview,
+    /// Parts that could not be used, and bounds that bit.
+    pub notices: Vec<Notice>,
+    /// The conditions in words.
+    pub understood: Vec<String>,
+    /// Words to mark.
+    pub sought: Vec<Sought>,
+    /// When nothing matched: the condition whose removal gives most, with that number.
+    pub drop_hint: Option<(String, u64)>,
+}
+
 /// What may be asked.
 pub trait Answers: Send + Sync {
     /// Any id (request, task, job, trace, call, provider id), its first characters, or a pasted line → request.
@@ -201,6 +340,8 @@ pub trait Answers: Send + Sync {
     fn records(&self, text: &str, scope: Option<&str>, times: Times) -> Result<Option<Vec<Shown>>, QueryError>;
     /// Rows. `search` is the text of the search box; its conditions are added to those of `query`.
     fn list(&self, search: &str, query: RowQuery) -> Result<ListView, QueryError>;
+    /// Lines.
+    fn lines(&self, query: LinesQuery) -> Result<LinesView, QueryError>;
     /// Requests in the index.
     fn requests(&self) -> u64;
 }

@@ -54,9 +54,50 @@ fn unicode(text: &str) -> (char, usize) {
     ('\u{fffd}', 4)
 }
 
+/// Longest key that is looked for behind a string that holds bare quotes.
+const MAX_KEY: usize = 128;
+
+/// Where a string really ends whose logger does not escape quotes: at the first quote from `from` on that the next member or the end of the
+/// object follows.
+pub fn unescaped_end(text: &str, from: usize) -> Option<usize> {
+    let b = text.as_bytes();
+    let mut at = from;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', b.get(at..)?)?;
+        if b[at] == b'\\' {
+            at += 2;
+        } else if ends_value(b[at + 1..].trim_ascii_start()) {
+            return Some(at);
+        } else {
+            at += 1;
+        }
+    }
+}
+
+fn ends_value(rest: &[u8]) -> bool {
+    match rest.first() {
+        Some(b'}') => matches!(rest[1..].trim_ascii_start().first(), None | Some(b',' | b'}' | b']')),
+        Some(b',') => {
+            let Some(key) = rest[1..].trim_ascii_start().strip_prefix(b"\"") else { return false };
+            let end = key.iter().take(MAX_KEY).position(|c| matches!(c, b'"' | b'\\')).filter(|end| *end > 0 && key[*end] == b'"');
+            end.is_some_and(|end| key[end + 1..].trim_ascii_start().first() == Some(&b':'))
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_string_with_bare_quotes_ends_where_the_next_member_begins() {
+        for (text, end) in
+            [(r#"no" to T-17","context":{}}"#, Some(11)), (r#"no" to, "T-17"}"#, Some(13)), (r#"no" and "yes", "maybe" } said"#, None), (r#"a","b" to it"#, None), ("no", None)]
+        {
+            assert_eq!(unescaped_end(text, 0), end, "{text}");
+        }
+    }
 
     #[test]
     fn escapes_are_resolved_and_lone_surrogates_replaced() {

@@ -22,7 +22,7 @@ use crate::{
         values::{Line, scalar},
     },
 };
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _};
 
 /// Fills all facets.
 pub fn fill(line: &Line<'_, '_>, common: &Common, entry: &mut Entry) {
@@ -41,12 +41,12 @@ pub fn fill(line: &Line<'_, '_>, common: &Common, entry: &mut Entry) {
     fallback(line, entry);
 }
 
-/// The best length; when that is a number without a unit, the others may tell it.
+/// The best length. When that is a number without a unit, the others may tell it; when it was rounded, one of them may be the same in full.
 fn duration(line: &Line<'_, '_>) -> Option<Length> {
     let mut lengths = line.lengths(Role::Duration);
     let best = lengths.next()?;
     let told = |other: Length| twins::settled(best, other.ns?, other.quantum_ns);
-    if best.ns.is_some() { Some(best) } else { lengths.find_map(told).or(Some(best)) }
+    if best.ns.is_some() { lengths.find(|other| twins::is_finer(best, *other)).or(Some(best)) } else { lengths.find_map(told).or(Some(best)) }
 }
 
 fn attempt(line: &Line<'_, '_>) -> Option<Attempt> {
@@ -130,6 +130,12 @@ fn why_ended(answers: &Leaf<'_>) -> Option<Box<str>> {
     serde_json::from_str::<Box<str>>(reason.get()).ok().filter(|t| !t.is_empty() && !t.contains(' '))
 }
 
+/// One word, or a name that is written like one: `Google AI Studio`.
+fn provider(line: &Line<'_, '_>) -> Option<Box<str>> {
+    let is_proper = |name: &str| name.len() <= 40 && name.split(' ').count() <= 4 && name.split(' ').all(|word| word.starts_with(|c: char| c.is_ascii_uppercase()));
+    line.word(Role::Provider).or_else(|| line.name(Role::Provider).filter(|name| is_proper(name)))
+}
+
 fn model(line: &Line<'_, '_>, common: &Common, entry: &mut Entry) {
     let reason = line.candidates(Role::FinishReason).find_map(|(_, leaf)| match leaf.kind {
         Kind::Array => scan::elements(leaf.raw, 1).first().filter(|(k, _)| *k == Kind::Str).map(|(_, t)| (*t).into()),
@@ -142,7 +148,7 @@ fn model(line: &Line<'_, '_>, common: &Common, entry: &mut Entry) {
         requested: line.name(Role::ModelRequested),
         served: line.name(Role::ModelServed),
         group: line.name(Role::ModelGroup),
-        provider: line.word(Role::Provider),
+        provider: provider(line),
         operation: line.word(Role::ModelOperation),
         input_tokens: line.count(Role::InputTokens).filter(|_| in_tokens),
         output_tokens: line.count(Role::OutputTokens).filter(|_| in_tokens),
@@ -238,10 +244,16 @@ fn rows_in_text(body: &str) -> Option<Write> {
     fits.then(|| Write { system: None, operation: Some(operation.into()), target: Some(target.trim_end_matches([',', '.', ':']).into()), rows: count.parse().ok() })
 }
 
+/// `Created` beside 201 is the text of a status, and no error's.
+fn status_text<'a>(line: &Line<'a, '_>, entry: &Entry) -> Option<Cow<'a, str>> {
+    let is_fine = entry.http.as_ref().and_then(|http| http.status).is_some_and(|status| (100..400).contains(&status));
+    line.text(Role::StatusText).filter(|_| !is_fine)
+}
+
 fn fail(line: &Line<'_, '_>, entry: &mut Entry) {
     let mut out = Failure {
         kind: line.word(Role::ErrorKind),
-        message: line.text(Role::ErrorMessage).map(|t| t.trim().into()),
+        message: line.text(Role::ErrorMessage).or_else(|| status_text(line, entry)).map(|t| t.trim().into()),
         code: line.word(Role::ErrorCode),
         retryable: line.flag(Role::Retryable),
         has_stack: false,
@@ -332,7 +344,8 @@ pub fn template(entry: &mut Entry, holes: &[(&str, &str)], service: &str, found:
             }
             "duration" if entry.duration.is_none() => {
                 entry.duration = length();
-                entry.reading.duration_in_text = true;
+                // In a text the program's own format is its field; beside members it repeats or rounds one.
+                entry.reading.duration_in_text = entry.reading.json;
             }
             "attempt" if entry.attempt.is_none() => {
                 entry.attempt = value.parse().ok().map(|number: u32| Attempt { raw: (*value).into(), number: number.max(1) });

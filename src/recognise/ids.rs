@@ -8,6 +8,7 @@ use crate::{
     recognise::{
         escapes,
         meaning::KindRule,
+        names::words,
         plan::IdLeaf,
         role::Role,
         scan::{self, Kind, Leaf},
@@ -112,7 +113,7 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, common: &Common, out
     for value in values {
         let value = clean(&value);
         let group = id.id.kind == KindRule::Is(IdKind::Group) && value.bytes().any(|b| b.is_ascii_digit());
-        if !acceptable(value, id.id.says_id || group) {
+        if !acceptable(value, id.id.says_id || group) || numbers_a_name(line, id, value) {
             continue;
         }
         let by_plural = leaf.kind == Kind::Array && id.id.listed && !id.id.says_id && matches!(id.id.kind, KindRule::Is(_));
@@ -128,12 +129,54 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, common: &Common, out
     }
 }
 
+/// `job: {id: 5, task_id: 2, task_identifier: "send"}`: an object's `id` is the id of what it is named after, and a number beside a name of the
+/// same noun numbers what is named, so it is the same for all jobs of that name.
+fn numbers_a_name(line: &Line<'_, '_>, id: &IdLeaf, value: &str) -> bool {
+    let key = |leaf: &Leaf<'_>| line.names.key(leaf.path);
+    let leaf = &line.leaves[id.leaf as usize];
+    let is_work = |id: &IdLeaf| id.id.kind == KindRule::Is(IdKind::Task) && id.id.relation == IdRelation::Own;
+    if !is_work(id) || key(leaf).eq_ignore_ascii_case("id") || line.plan.runs.contains(&id.leaf) || is_strong(value, true) {
+        return false;
+    }
+    let has_its_id = beside(line, id).any(|other| is_work(other) && key(&line.leaves[other.leaf as usize]).eq_ignore_ascii_case("id"));
+    let noun_of = |key: &str| words(key).split_last().map(|(last, noun)| (last.clone(), noun.concat()));
+    let Some((_, noun)) = noun_of(key(leaf)).filter(|_| has_its_id) else { return false };
+    let is_name = |other: &Leaf<'_>| noun_of(key(other)).is_some_and(|(last, of)| of == noun && matches!(&*last, "name" | "identifier" | "type" | "class"));
+    line.leaves.iter().any(|other| other.object == leaf.object && other.kind == Kind::Str && is_name(other))
+}
+
+/// What is executed, where the execution stands beside it (`workflowId` with `executionId`).
+fn is_executed(line: &Line<'_, '_>, id: &IdLeaf) -> bool {
+    let is_execution = |other: &IdLeaf| other.id.kind == KindRule::Is(IdKind::Task) && other.id.relation == IdRelation::Own && says(other, b"execution");
+    id.id.relation == IdRelation::Own && says(id, b"workflow") && !says(id, b"execution") && beside(line, id).any(is_execution)
+}
+
+/// Its label has the word in it, in whatever case.
+fn says(id: &IdLeaf, word: &[u8]) -> bool {
+    id.id.label.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+}
+
+/// The other ids of its object.
+fn beside<'l>(line: &Line<'_, 'l>, id: &'l IdLeaf) -> impl Iterator<Item = &'l IdLeaf> {
+    let leaves = line.leaves;
+    line.plan.ids.iter().filter(move |other| other.leaf != id.leaf && leaves[other.leaf as usize].object == leaves[id.leaf as usize].object)
+}
+
+/// `message: {id: "msg_…"}` on a line that counts tokens is what a model answered, not what stood in a queue.
+fn is_answer(line: &Line<'_, '_>, id: &IdLeaf, value: &str, common: &Common) -> bool {
+    let has = |role: Role| !line.plan.of(role).is_empty();
+    let counts_tokens = (has(Role::InputTokens) || has(Role::FinishReason)) && !has(Role::Queue) && !has(Role::JobName);
+    counts_tokens && says(id, b"message") && kind_by_value(value, common) == Some(IdKind::Call)
+}
+
 fn kind_of(line: &Line<'_, '_>, id: &IdLeaf, value: &str, common: &Common, out: &Ids) -> Option<IdKind> {
     Some(match id.id.kind {
         // The call that a line about a tool names is the tool's; so is one whose value says so.
         KindRule::Is(IdKind::Call) if kind_by_value(value, common) == Some(IdKind::Tool) || (line.text(Role::Tool).is_some() && line.text(Role::ModelRequested).is_none()) => {
             IdKind::Tool
         }
+        KindRule::Is(IdKind::Task) if is_answer(line, id, value, common) => IdKind::Call,
+        KindRule::Is(IdKind::Task) if is_executed(line, id) => IdKind::Group,
         KindRule::Is(kind) => kind,
         KindRule::AsOwn | KindRule::Named if id.beside.is_some() => IdKind::Task,
         KindRule::AsOwn => own_prefix(value, common).or_else(|| out.own_kind()).unwrap_or(if is_hex16(value) { IdKind::Span } else { IdKind::Task }),

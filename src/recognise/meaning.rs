@@ -282,6 +282,9 @@ fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
         if parts.len() == 1 && last.len() == 1 && common.id_word("bare_group", tail) {
             return Some(IdUse { kind: KindRule::Is(IdKind::Group), relation: IdRelation::Own, label, listed: false, says_id: false, queue: None, in_run: false });
         }
+        if let Some(form) = form_of_id(parts, &label, common) {
+            return Some(form);
+        }
         if !common.id_word("bare", tail) {
             // `dispatched: 3f2a…`: it says that something was handed over, not what. Whether it is work its own lines tell.
             let is_handed = last.iter().all(|w| relation_of(w, common) == Some(IdRelation::Child));
@@ -321,6 +324,19 @@ fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
         return None;
     }
     Some(IdUse { kind, relation, label, listed: plural, says_id, queue: foreign.map(String::into_boxed_str), in_run: false })
+}
+
+/// `trace_id: {w3c, datadog}`: one id, written as each of several systems writes it.
+fn form_of_id(parts: &[&str], label: &str, common: &Common) -> Option<IdUse> {
+    let parent = parts.len().checked_sub(2).map(|at| words(parts[at]))?;
+    let (suffix, _) = parent.split_last().filter(|(_, noun)| !noun.is_empty())?;
+    let is_one_word = words(parts[parts.len() - 1]).len() == 1;
+    if !is_one_word || !common.id_word("suffix", suffix) || suffix == "ids" {
+        return None;
+    }
+    let whole = id(&parts[..parts.len() - 1], common)?;
+    let is_path = matches!(whole.kind, KindRule::Is(IdKind::Request | IdKind::Trace | IdKind::Span));
+    is_path.then(|| IdUse { label: label.into(), says_id: false, ..whole })
 }
 
 /// `toolCalls: […]`, `jobs: […]`: a list named by the plural of what it lists.
@@ -425,6 +441,12 @@ mod tests {
             ("original_request_id", Some((Is(IdKind::Request), RetryOf))),
             ("requestid", Some((Is(IdKind::Request), Own))),
             ("order.id", Some((Is(IdKind::Group), Own))),
+            ("job_queue_id", Some((Is(IdKind::Group), Own))),
+            ("trace_id.w3c", Some((Is(IdKind::Trace), Own))),
+            ("meta.request_id.value", Some((Is(IdKind::Request), Own))),
+            ("session_id.value", None),
+            ("trace_ids.w3c", None),
+            ("trace_id.was_sampled", None),
             ("request_count", None),
             ("trace_enabled", None),
             ("name", None),

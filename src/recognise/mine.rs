@@ -215,6 +215,8 @@ fn label_before(text: &str, start: usize, common: &Common) -> Option<(IdKind, Id
     let bracket = head.ends_with(['[', '(']);
     for _ in 0..if bracket { 2 } else { 3 } {
         let trimmed = head.trim_end_matches([' ', '=', ':', '\'', '"', '[', '(', '#', '`', '<', '\t']);
+        // `Aborted request(s) x`
+        let trimmed = trimmed.strip_suffix("(s)").unwrap_or(trimmed);
         if head.len() - trimmed.len() > 4 {
             return None;
         }

@@ -15,6 +15,10 @@ use std::{
 pub const ROOT: u32 = 0;
 /// More paths than this, and the memory is given back before the next line.
 const MAX_NAMES: usize = 20_000;
+/// A longer key is data that was written as a key: it means nothing and is not kept.
+const MAX_KEY_BYTES: usize = 256;
+/// What stands for all such keys of an object.
+const LONG_KEY: &str = "(longer than 256 bytes)";
 
 #[derive(Debug)]
 struct Name {
@@ -48,6 +52,7 @@ impl Names {
 
     /// The member `key` of the object at `parent`.
     pub fn child(&mut self, parent: u32, key: &str) -> u32 {
+        let key = if key.len() > MAX_KEY_BYTES { LONG_KEY } else { key };
         let mut hasher = rustc_hash::FxHasher::default();
         (parent, key).hash(&mut hasher);
         let hash = hasher.finish();

@@ -229,7 +229,7 @@ impl Plan {
                 }
             }
         }
-        for (leaf, role, depth) in thrown::roles(leaves, &paths).into_iter().filter(|(leaf, ..)| !ignored.contains(leaf)) {
+        for (leaf, role, depth) in thrown::roles(leaves, &paths).into_iter().chain(thrown::coded(leaves, &paths)).filter(|(leaf, ..)| !ignored.contains(leaf)) {
             by_role[role as usize].push(Candidate { leaf, unit: None, from_zero: false, rank: AFTER_NAMES + depth });
             unclaimed.retain(|other| *other != leaf);
         }

@@ -218,7 +218,7 @@ impl Reader {
         let mut scan = Scan::default();
         scan.leaves.reserve(48);
         scan.object(text, &mut self.names, ROOT);
-        if scan.broke && depth == 0 && self.written_into(text, source, out) {
+        if (scan.broke || scan.mended) && depth == 0 && self.written_into(text, source, out) {
             return true;
         }
         if scan.leaves.is_empty() && !scan.clean {

@@ -137,6 +137,8 @@ roles! {
     ErrorKind = "error_kind",
     /// Text of the error.
     ErrorMessage = "error_message",
+    /// The text of a status: an error's unless all went well.
+    StatusText = "status_text",
     /// An error as one string: class, text, or both.
     Error = "error",
     /// Why, on lines that warn.

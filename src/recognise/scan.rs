@@ -5,7 +5,7 @@
 //! text behind the object, a missing end): what it had to forgive is told by [`Scan::clean`]. It never interprets a value.
 
 use crate::recognise::{
-    escapes::unescape,
+    escapes::{unescape, unescaped_end},
     names::{Names, ROOT},
 };
 use std::borrow::Cow;
@@ -85,6 +85,8 @@ pub struct Scan<'a> {
     pub clean: bool,
     /// The text ended or turned into something else inside the object. A value that may be cut there is not among the leaves.
     pub broke: bool,
+    /// A string held quotes that were not escaped.
+    pub mended: bool,
     /// The batch, when the object is an envelope of one.
     pub batch: Option<Batch<'a>>,
     objects: u16,
@@ -143,6 +145,7 @@ impl<'a> Pass<'a, '_> {
                     self.space();
                 }
                 Some(b'"') if first => {}
+                Some(_) if !first && self.mend(object) => continue,
                 next => {
                     let ends_whole = next.is_none() && self.out.leaves.last().is_some_and(|l| l.kind == Kind::Str);
                     if !first && !ends_whole {
@@ -171,6 +174,19 @@ impl<'a> Pass<'a, '_> {
                 return;
             }
         }
+    }
+
+    /// The string before goes on: its logger does not escape quotes (`"message":"said "no" to it"`).
+    fn mend(&mut self, object: u16) -> bool {
+        let (text, from) = (self.text, self.at);
+        let Some(leaf) = self.out.leaves.last_mut().filter(|l| l.kind == Kind::Str && l.object == object) else { return false };
+        let start = (leaf.raw.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
+        let is_before = text.get(start.wrapping_add(leaf.raw.len())..from).is_some_and(|between| between.trim_end() == "\"");
+        let Some(end) = unescaped_end(text, from).filter(|_| is_before) else { return false };
+        leaf.raw = &text[start..end];
+        leaf.escaped = leaf.raw.contains('\\');
+        (self.at, self.ok, self.out.mended) = (end + 1, false, true);
+        true
     }
 
     /// Gives up: the rest of the line is not looked at.

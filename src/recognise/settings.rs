@@ -4,11 +4,12 @@
 
 use crate::{
     model::id::{IdKind, IdRelation},
-    recognise::{length::Unit, meaning::is_length, role::Role},
+    recognise::{length::Unit, meaning::is_length, role::Role, table::line_of},
 };
 use globset::{Glob, GlobMatcher};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use toml::Spanned;
 
 /// What a key is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -91,14 +92,14 @@ impl Settings {
     /// From the text of a file. `conventions`: the known names.
     pub fn read(text: &str, conventions: &[&str]) -> Result<Self, String> {
         let file: File = toml::from_str(text).map_err(|e| super::table::toml_words(text, &e))?;
-        let keys = sayings(file.keys)?;
+        let keys = sayings(text, file.keys)?;
         let mut sources = Vec::new();
         for (pattern, raw) in file.source {
             let name = Glob::new(&pattern).map_err(|e| format!("source {pattern:?}: {}", e.kind()))?.compile_matcher();
-            if let Some(unknown) = raw.convention.as_ref().filter(|c| !conventions.contains(&c.as_str())) {
-                return Err(format!("source {pattern:?}: unknown convention {unknown:?}"));
+            if let Some(unknown) = raw.convention.as_ref().filter(|c| !conventions.contains(&c.get_ref().as_str())) {
+                return Err(format!("source {pattern:?}: unknown convention {:?} (line {})", unknown.get_ref(), line_of(text, unknown.span().start)));
             }
-            sources.push(OfSource { name, convention: raw.convention, keys: sayings(raw.keys).map_err(|e| format!("source {pattern:?}: {e}"))? });
+            sources.push(OfSource { name, convention: raw.convention.map(Spanned::into_inner), keys: sayings(text, raw.keys)? });
         }
         // A name goes over a pattern, a longer pattern over a shorter one.
         sources.sort_by_key(|s| (!s.name.glob().glob().contains(['*', '?', '[', '{']), s.name.glob().glob().len()));
@@ -116,15 +117,19 @@ impl Settings {
     }
 }
 
-fn sayings(raw: BTreeMap<String, String>) -> Result<BTreeMap<String, Saying>, String> {
-    raw.into_iter().map(|(key, words)| Saying::read(&words).map(|s| (key.clone(), s)).map_err(|e| format!("key {key:?}: {e}"))).collect()
+fn sayings(text: &str, raw: BTreeMap<String, Spanned<String>>) -> Result<BTreeMap<String, Saying>, String> {
+    let said = |(key, words): (String, Spanned<String>)| match Saying::read(words.get_ref()) {
+        Ok(saying) => Ok((key, saying)),
+        Err(what) => Err(format!("key {key:?}: {what} (line {})", line_of(text, words.span().start))),
+    };
+    raw.into_iter().map(said).collect()
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
-    keys: BTreeMap<String, String>,
+    keys: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
     source: BTreeMap<String, RawSource>,
 }
@@ -133,9 +138,9 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct RawSource {
     #[serde(default)]
-    convention: Option<String>,
+    convention: Option<Spanned<String>>,
     #[serde(default)]
-    keys: BTreeMap<String, String>,
+    keys: BTreeMap<String, Spanned<String>>,
 }
 
 #[cfg(test)]
@@ -165,10 +170,10 @@ mod tests {
     #[test]
     fn what_cannot_be_understood_is_refused() {
         for (text, want) in [
-            ("[keys]\na = \"tiem\"\n", "key \"a\": unknown role \"tiem\""),
-            ("[keys]\na = \"duration fortnight\"\n", "key \"a\": unknown unit \"fortnight\""),
-            ("[keys]\na = \"time ms\"\n", "key \"a\": \"time\" is no length and has no unit"),
-            ("[source.x]\nconvention = \"none\"\n", "source \"x\": unknown convention \"none\""),
+            ("[keys]\na = \"tiem\"\n", "key \"a\": unknown role \"tiem\" (line 2)"),
+            ("[keys]\na = \"duration fortnight\"\n", "key \"a\": unknown unit \"fortnight\" (line 2)"),
+            ("[keys]\na = \"time ms\"\n", "key \"a\": \"time\" is no length and has no unit (line 2)"),
+            ("[source.x]\nconvention = \"none\"\n", "source \"x\": unknown convention \"none\" (line 2)"),
             ("[kyes]\n", "line 1: unknown field `kyes`, expected `keys` or `source`"),
             ("[keys]\na = \"x\"\na = \"y\"\n", "line 3: duplicate key"),
         ] {

@@ -3,6 +3,10 @@
 //! Guarantees: a table that does not load says which file, which entry and why; the built-in ones load (a test reads them all). Code
 //! never names a convention: everything that is peculiar to one stands in its file.
 
+mod file;
+
+pub use file::line_of;
+
 use crate::recognise::{
     length::Unit,
     names::fold,
@@ -10,12 +14,14 @@ use crate::recognise::{
     settings::Settings,
     spelling::{self, Folded, Spellings},
 };
+use file::{CommonFile, ConventionFile};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
     sync::{Arc, OnceLock},
 };
+use toml::Spanned;
 
 #[derive(rust_embed::RustEmbed)]
 #[folder = "src/recognise/formats"]
@@ -273,9 +279,14 @@ impl Tables {
                 tables.common = common(raw).map_err(fail)?;
             } else {
                 let raw: ConventionFile = toml::from_str(&text).map_err(|e| fail(toml_words(&text, &e)))?;
+                file::check(&raw, &text).map_err(fail)?;
                 if is_own {
-                    tables.forget(&raw.name);
-                    tables.own.push((file.clone(), raw.name.clone()));
+                    let name = raw.name.get_ref();
+                    if let Some((other, _)) = tables.own.iter().find(|(_, own)| own == name) {
+                        return Err(fail(format!("{name:?} is the name of {other} too")));
+                    }
+                    tables.forget(name);
+                    tables.own.push((file.clone(), name.clone()));
                 }
                 tables.add(raw, &mut sets).map_err(fail)?;
             }
@@ -294,34 +305,31 @@ impl Tables {
     }
 
     fn add(&mut self, raw: ConventionFile, sets: &mut Sets) -> Result<(), String> {
-        let name = interned(&raw.name);
+        let name = interned(raw.name.get_ref());
         for text in &raw.templates {
-            self.templates.push(template(name, text)?);
+            self.templates.push(template(name, text.get_ref())?);
         }
         for path in &raw.batches {
             if let Some((first, rest)) = path.split_first() {
                 sets.batches.insert(fold(first), rest.into());
             }
         }
-        self.samples.extend(raw.sample.into_iter().map(|s| (raw.name.clone(), s)));
+        self.samples.extend(raw.sample.into_iter().map(|s| (name.to_owned(), s)));
         if raw.when.is_empty() {
             return Ok(());
         }
-        let mut roles = FxHashMap::default();
-        for (path, word) in raw.roles {
-            roles.insert(path, Role::of_word(&word).ok_or_else(|| format!("unknown role {word:?}"))?);
-        }
+        let words = |said: BTreeMap<String, Spanned<String>>| said.into_iter().map(|(path, word)| (path, word.into_inner()));
         let mut convention = Convention {
             name,
             when: raw.when,
-            roles,
-            ids: raw.ids.into_iter().collect(),
+            roles: raw.roles.into_iter().filter_map(|(path, word)| Some((path, Role::of_word(word.get_ref())?))).collect(),
+            ids: words(raw.ids).collect(),
             wrappers: raw.wrappers.into_iter().collect(),
-            unit_integer: raw.units.integer,
-            unit_float: raw.units.float,
-            units: raw.units.path.into_iter().collect(),
-            scale: raw.severity.scale,
-            default_severity: raw.severity.default,
+            unit_integer: raw.units.integer.map(Spanned::into_inner),
+            unit_float: raw.units.float.map(Spanned::into_inner),
+            units: words(raw.units.path).collect(),
+            scale: raw.severity.scale.map(Spanned::into_inner),
+            default_severity: raw.severity.default.map(Spanned::into_inner),
             attempt_from_zero: raw.attempt.from_zero,
             attempt_counted: raw.attempt.counted_with,
             inner: raw.inner,
@@ -362,7 +370,7 @@ fn interned(name: &str) -> &'static str {
 pub fn toml_words(text: &str, error: &toml::de::Error) -> String {
     let what = error.message().lines().collect::<Vec<_>>().join(", ");
     match error.span() {
-        Some(span) => format!("line {}: {what}", text[..span.start.min(text.len())].matches('\n').count() + 1),
+        Some(span) => format!("line {}: {what}", line_of(text, span.start)),
         None => what,
     }
 }
@@ -411,87 +419,6 @@ fn common(raw: CommonFile) -> Result<Common, String> {
     Ok(out)
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CommonFile {
-    wrappers: Vec<String>,
-    namespaces: Vec<String>,
-    opaque: Vec<String>,
-    ids_only: Vec<String>,
-    model_providers: Vec<String>,
-    roles: BTreeMap<String, Vec<String>>,
-    place: PlaceFile,
-    ids: BTreeMap<String, Vec<String>>,
-    name_units: BTreeMap<String, String>,
-    lengths: LengthsFile,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PlaceFile {
-    top: Vec<String>,
-    near: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LengthsFile {
-    nouns: Vec<String>,
-    qualifiers: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ConventionFile {
-    name: String,
-    #[expect(dead_code, reason = "for whoever reads the file")]
-    about: String,
-    #[serde(default)]
-    when: When,
-    #[serde(default)]
-    roles: BTreeMap<String, String>,
-    #[serde(default)]
-    ids: BTreeMap<String, String>,
-    #[serde(default)]
-    wrappers: Vec<String>,
-    #[serde(default)]
-    units: UnitsFile,
-    #[serde(default)]
-    severity: SeverityFile,
-    #[serde(default)]
-    attempt: AttemptFile,
-    #[serde(default)]
-    inner: Option<String>,
-    #[serde(default)]
-    batches: Vec<Vec<String>>,
-    #[serde(default)]
-    templates: Vec<String>,
-    #[serde(default)]
-    sample: Vec<Sample>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct UnitsFile {
-    integer: Option<String>,
-    float: Option<String>,
-    path: BTreeMap<String, String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct SeverityFile {
-    scale: Option<String>,
-    default: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct AttemptFile {
-    from_zero: bool,
-    counted_with: Vec<String>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -504,8 +431,34 @@ mod tests {
 
     #[test]
     fn a_table_with_a_mistake_says_where() {
-        let error = Tables::with(&[("mine".into(), "name = \"mine\"\nabout = \"x\"\n[when]\nhas = [\"a\"]\n[roles]\na = \"tiem\"\n".into())]).err();
-        assert_eq!(error.map(|e| e.to_string()), Some("mine.toml: unknown role \"tiem\"".into()));
+        let said = |body: &str| Tables::with(&[("mine".into(), format!("name = \"mine\"\nabout = \"x\"\n{body}\n"))]).err().map(|e| e.to_string()).unwrap_or_default();
+        let when = "[when]\nhas = [\"a\"]\n";
+        for (body, want) in [
+            ("[roles]\na = \"tiem\"", "line 6: unknown role \"tiem\""),
+            ("[ids]\na = \"quest\"", "line 6: unknown id \"quest\""),
+            ("[units.path]\na = \"parsecs\"", "line 6: unknown unit \"parsecs\""),
+            ("[units]\ninteger = \"ms\"\nfloat = \"fortnights\"", "line 7: unknown unit \"fortnights\""),
+            ("[severity]\nscale = \"kelvin\"", "line 6: unknown scale \"kelvin\""),
+            ("[severity]\ndefault = \"loud\"", "line 6: unknown severity \"loud\""),
+            ("[severity]\nscale = 3", "line 6: invalid type: integer `3`, expected a string"),
+        ] {
+            assert_eq!(said(&format!("{when}{body}")), format!("mine.toml: {want}"));
+        }
+        for (body, want) in [
+            ("templates = [\"Task {nme} done\"]", "line 3: unknown hole in \"Task {nme} done\""),
+            ("templates = [\"ran {duration:parsecs}\"]", "line 3: unknown hole in \"ran {duration:parsecs}\""),
+            ("[roles]\na = \"time\"", "line 1: nothing in [when] says which lines it is for"),
+            ("[when]\nhas = [\"a\"]\nnot = [\"a\"]", "line 3: [when] asks for \"a\" and for a line without it"),
+            ("[when]\nnumber = [\"a\"]\nstring = [\"a\"]", "line 3: [when] asks for \"a\" to be a number and a string"),
+            ("[when]\nhas = [\"a\"]\nweight = 2147483647", "line 3: [when] weight 2147483647 is not between -100 and 100"),
+            ("[when]\nhas = [\"a\"]\nweight = -2147483648", "line 3: [when] weight -2147483648 is not between -100 and 100"),
+            ("batches = [[]]", "line 3: a batch without keys"),
+        ] {
+            assert_eq!(said(body), format!("mine.toml: {want}"));
+        }
+        let two = |name: &str| (name.to_owned(), format!("name = \"one\"\nabout = \"x\"\n{when}"));
+        let error = Tables::with(&[two("first"), two("second")]).err().map(|e| e.to_string());
+        assert_eq!(error.as_deref(), Some("second.toml: \"one\" is the name of first.toml too"));
         let error = Tables::with(&[("mine.toml".into(), "name = \"mine\n".into())]).err().map(|e| e.to_string());
         let error = error.unwrap();
         assert!(error.starts_with("mine.toml: line 1: ") && error.lines().count() == 1, "{error}");

@@ -319,6 +319,105 @@ fn ids_beyond_doubles_keep_their_digits() {
 }
 
 #[test]
+fn a_number_beside_the_name_of_a_job_s_type_is_the_type_s() {
+    let task = |value: &str| (IdKind::Task, IdRelation::Own, value.to_owned());
+    assert_eq!(
+        ids_of(r#"{"msg":"x","meta":{"job":{"id":"5","job_queue_id":1,"task_id":2,"task_identifier":"send"}}}"#),
+        [(IdKind::Group, IdRelation::Own, "1".to_owned()), task("5")]
+    );
+    assert_eq!(ids_of(r#"{"msg":"x","job":{"id":"5","run_id":"9"}}"#), [task("5"), task("9")]);
+    let uuid = "16bf0f20-76ef-4abe-b695-5cbee0d3f2be";
+    assert_eq!(ids_of(&format!(r#"{{"msg":"x","job":{{"id":"5","message_id":"{uuid}"}}}}"#)), [task(uuid), task("5")]);
+    assert_eq!(ids_of(r#"{"msg":"x","task_id":2,"job_id":5}"#), [task("2"), task("5")]);
+    assert_eq!(ids_of(r#"{"msg":"x","task":{"id":"5","job_id":9}}"#), [task("5"), task("9")]);
+}
+
+#[test]
+fn beside_its_execution_a_workflow_is_what_is_executed() {
+    let ids = ids_of(r#"{"msg":"x","metadata":{"executionId":"4812","jobId":"231","workflowId":"q7Xk2bVnPz0aTlRs"}}"#);
+    let of = |kind: IdKind| ids.iter().filter(|id| id.0 == kind).map(|id| id.2.as_str()).collect::<Vec<_>>();
+    assert_eq!((of(IdKind::Task), of(IdKind::Group)), (vec!["231", "4812"], vec!["q7Xk2bVnPz0aTlRs"]));
+    assert_eq!(ids_of(r#"{"msg":"x","workflow_id":"wf-17"}"#).into_iter().map(|id| id.0).collect::<Vec<_>>(), [IdKind::Task]);
+}
+
+#[test]
+fn the_message_of_a_model_is_its_answer_and_that_of_a_queue_is_work() {
+    let kind = |line: &str| ids_of(line).into_iter().map(|id| id.0).collect::<Vec<_>>();
+    assert_eq!(kind(r#"{"msg":"x","message":{"id":"msg_bdrk_017","usage":{"input_tokens":11,"output_tokens":1}}}"#), [IdKind::Call]);
+    assert_eq!(kind(r#"{"msg":"x","message_id":"msg_bdrk_017","queue":"mail","input_tokens":11}"#), [IdKind::Task]);
+    assert_eq!(kind(r#"{"msg":"x","message_id":"msg_bdrk_017"}"#), [IdKind::Task]);
+}
+
+#[test]
+fn of_a_length_said_twice_the_finer_one_is_read() {
+    let ns = |line: &str| read(line).duration.and_then(|d| d.ns);
+    assert_eq!(ns(r#"{"msg":"x","duration":"51.5ms","duration_ms":51.522946}"#), Some(51_522_946));
+    assert_eq!(ns(r#"{"msg":"x","duration_ms":51.522946,"duration":"51.5ms"}"#), Some(51_522_946));
+    assert_eq!(ns(r#"{"msg":"x","duration":"51.5ms","duration_ms":48.1}"#), Some(51_500_000));
+}
+
+#[test]
+fn the_text_of_a_status_is_an_error_s_unless_all_went_well() {
+    let said = |line: &str| read(line).failure.and_then(|f| f.message).map(String::from);
+    assert_eq!(said(r#"{"msg":"x","status":201,"status_message":"Created"}"#), None);
+    assert_eq!(said(r#"{"msg":"x","status":503,"status_message":"no upstream"}"#).as_deref(), Some("no upstream"));
+    assert_eq!(said(r#"{"msg":"x","level":"ERROR","statusMessage":"overloaded"}"#).as_deref(), Some("overloaded"));
+}
+
+#[test]
+fn what_was_returned_does_not_hide_how_a_job_stands() {
+    let outcome = |line: &str| read(line).outcome.map(String::from);
+    assert_eq!(outcome(r#"{"msg":"x","job":{"id":2,"status":"doing"},"result":"ok"}"#).as_deref(), Some("doing"));
+    assert_eq!(outcome(r#"{"msg":"x","result":"ok"}"#).as_deref(), Some("ok"));
+}
+
+#[test]
+fn a_provider_may_have_a_name_of_several_words_and_prose_is_none() {
+    let provider = |line: &str| read(line).model.and_then(|m| m.provider).map(String::from);
+    assert_eq!(provider(r#"{"model":"gemini","provider_name":"Google AI Studio"}"#).as_deref(), Some("Google AI Studio"));
+    assert_eq!(provider(r#"{"model":"gemini","provider":"we asked two of them"}"#), None);
+}
+
+#[test]
+fn a_quote_that_was_not_escaped_ends_no_member() {
+    let line = r#"{"datetime":"2026-11-27T13:42:15.462400+01:00","logLevel":"INFO","message":"said "no" to T-17","context":{"request_id":"q-15"}}"#;
+    let e = read(line);
+    assert_eq!((e.body.as_deref(), e.reading.json, e.reading.unparsed), (Some("said \"no\" to T-17"), false, true));
+    assert_eq!(ids_of(line), [(IdKind::Request, IdRelation::Own, "q-15".to_owned())]);
+}
+
+#[test]
+fn members_written_below_a_text_are_no_part_of_it() {
+    let e = read("[2026-11-27 13:42:15.462480] [error] job failed\n    job_id: 'job_70971253c9'\n    attempt: 3");
+    assert_eq!((e.body.as_deref(), e.attempt.map(|a| a.number)), (Some("job failed"), Some(3)));
+    assert_eq!(e.ids.iter().map(|i| (i.kind, &*i.value)).collect::<Vec<_>>(), [(IdKind::Task, "job_70971253c9")]);
+    let listed = read("2026-11-27 13:42:15 WARN not valid, refused:\n    name: required");
+    assert_eq!(listed.body.as_deref(), Some("not valid, refused:\n    name: required"));
+    let prose = read("2026-11-27 13:42:15 WARN refused\n    see: the docs\n    and more");
+    assert_eq!(prose.body.as_deref(), Some("refused\n    see: the docs\n    and more"));
+}
+
+#[test]
+fn a_length_in_a_text_with_holes_is_the_lines_own_where_nothing_else_is_a_field() {
+    let text = "[ActiveJob] [AJob] [55622b89-ae97-4d2a-a45f-8a524d12bca5] Performed AJob (Job ID: 55622b89-ae97-4d2a-a45f-8a524d12bca5) from Async(x) in 57.76ms";
+    assert!(!read(text).reading.duration_in_text);
+    assert!(read(&format!(r#"{{"level":"info","message":"{text}"}}"#)).reading.duration_in_text);
+}
+
+#[test]
+fn a_key_of_many_kilobytes_means_nothing_and_costs_nothing() {
+    let mut reader = Reader::new(Tables::builtin());
+    for (long, value) in [("k_ms.".repeat(13_107), "5"), (format!("{}_id", "x".repeat(65_530)), "\"req_8c2a2787fedeb496ab\""), ("duration_ms.".repeat(5_000), "7")] {
+        let line = format!(r#"{{"{long}":{value},"msg":"x","request_id":"req_8c2a2787fedeb496aa","duration_ms":{{"{long}":9}}}}"#);
+        let begun = std::time::Instant::now();
+        let e = read_bytes(&mut reader, line.as_bytes()).remove(0);
+        assert!(begun.elapsed() < std::time::Duration::from_millis(200), "{:?}", begun.elapsed());
+        assert_eq!((e.body.as_deref(), e.duration), (Some("x"), None));
+        assert_eq!(&*e.ids[0].value, "req_8c2a2787fedeb496aa");
+    }
+}
+
+#[test]
 fn hostile_lines_become_entries() {
     let deep = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
     let arrays = format!("{{\"a\":{}", "[".repeat(10_000));

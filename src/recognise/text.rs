@@ -100,7 +100,10 @@ fn read_plain(text: &str) -> TextRecord<'_> {
     let text = text.trim_start_matches('\u{feff}').trim_end();
     let (line, rest) = text.split_once('\n').map_or((text, None), |(line, rest)| (line.trim_end_matches('\r'), Some(rest)));
     let mut record = read_line(line);
-    record.rest = rest.map(Cow::Borrowed);
+    match rest.filter(|_| !line.ends_with(':')).and_then(pairs::indented) {
+        Some(members) => members.into_iter().for_each(|(key, value)| record.push(key, value)),
+        None => record.rest = rest.map(Cow::Borrowed),
+    }
     record
 }
 

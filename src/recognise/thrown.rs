@@ -34,6 +34,17 @@ pub fn roles(leaves: &[Leaf<'_>], paths: &[String]) -> Vec<(u16, Role, u32)> {
     thrown.flat_map(|((object, _), parts)| parts.iter().map(|(leaf, role)| (*leaf, *role, depth(object)))).collect()
 }
 
+/// The text of an error in the object of its code (`{path, error: "field 'a' not found", code: "validation-failed"}`), and that code.
+pub fn coded(leaves: &[Leaf<'_>], paths: &[String]) -> Vec<(u16, Role, u32)> {
+    let texts = |key: &'static str| {
+        let is_it = move |(i, path): (usize, &String)| path.rsplit_once('.').filter(|(_, last)| *last == key && leaves[i].kind == Kind::Str).map(|_| i);
+        paths.iter().enumerate().filter_map(is_it)
+    };
+    let depth = |i: usize| components(&paths[i]).len() as u32 - 1;
+    let of_one = |error: usize| texts("code").find(|code| leaves[*code].object == leaves[error].object).map(|code| (error, code));
+    texts("error").filter_map(of_one).flat_map(|(error, code)| [(error as u16, Role::Error, depth(error)), (code as u16, Role::ErrorCode, depth(code))]).collect()
+}
+
 fn part(key: &str, leaf: &Leaf<'_>) -> Option<Role> {
     match (&*fold(key), leaf.kind) {
         ("class" | "classname" | "clsname" | "cls" | "type" | "typename" | "name" | "kind" | "exception" | "exceptionclass" | "errorclass", Kind::Str) => Some(Role::ErrorKind),
@@ -81,6 +92,19 @@ mod tests {
             ("message.cause.class", Role::ErrorKind, 2),
         ];
         assert_eq!(got, want.map(|(path, role, depth)| (path.to_owned(), role, depth)));
+    }
+
+    #[test]
+    fn the_text_beside_a_code_is_the_errors() {
+        let of = |line: &str| {
+            let (mut names, mut scan) = (Names::bare(), Scan::default());
+            scan.object(line, &mut names, ROOT);
+            let paths: Vec<String> = scan.leaves.iter().map(|l| names.dotted(l.path)).collect();
+            coded(&scan.leaves, &paths).into_iter().map(|(leaf, role, _)| (paths[leaf as usize].clone(), role)).collect::<Vec<_>>()
+        };
+        let line = r#"{"d":{"op":{"path":"$.a","error":"field 'a' not found","code":"validation-failed"}}}"#;
+        assert_eq!(of(line), [("d.op.error".to_owned(), Role::Error), ("d.op.code".to_owned(), Role::ErrorCode)]);
+        assert_eq!(of(r#"{"error":"x","code":"y","a":{"error":"x"},"b":{"code":"y","error":3}}"#), []);
     }
 
     #[test]

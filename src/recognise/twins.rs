@@ -17,6 +17,12 @@ pub fn settled(bare: Length, ns: i64, quantum_ns: u64) -> Option<Length> {
     fitting.all(|other| other == found).then(|| Length::known(found as i64, quantum_ns.min(1_000)))
 }
 
+/// `other` is the same length with more digits: `duration_ms: 51.5229` beside `duration: "51.5ms"`.
+pub fn is_finer(rounded: Length, other: Length) -> bool {
+    let off = rounded.ns.zip(other.ns).and_then(|(a, b)| a.checked_sub(b)).map(i64::unsigned_abs);
+    rounded.quantum_ns > other.quantum_ns && other.ns != Some(0) && off.is_some_and(|off| off <= rounded.quantum_ns)
+}
+
 /// The lengths of an entry whose units its begin and its end tell.
 pub fn by_instants(entry: &mut Entry) {
     let Some(start) = entry.started else { return };
@@ -42,6 +48,13 @@ mod tests {
         assert_eq!(in_ns(3.842, 3_842_000_000, 2_000_000), Some(3_842_000_000));
         assert_eq!(in_ns(3842.0, 4_000_000_000, 1_000_000_000), Some(3_842_000_000));
         assert_eq!(in_ns(0.0, 0, 1), Some(0));
+    }
+
+    #[test]
+    fn the_same_length_with_more_digits_is_finer_and_another_one_is_not() {
+        let (short, full, other) = (Length::known(51_500_000, 100_000), Length::known(51_522_946, 1), Length::known(48_000_000, 1));
+        assert!(is_finer(short, full) && !is_finer(full, short) && !is_finer(short, other));
+        assert!(!is_finer(Length::known(0, 1_000_000_000), Length::known(0, 1)));
     }
 
     #[test]

@@ -7,7 +7,9 @@ use super::{
     places::RecordPlace,
     reader::{LineReader, OpenSegment, Spot},
 };
-use std::collections::BinaryHeap;
+use crate::model::entry::FileId;
+use rustc_hash::FxHashMap;
+use std::{collections::BinaryHeap, sync::Arc};
 use tantivy::DocId;
 
 /// Records of one reader.
@@ -22,6 +24,50 @@ type Key = (bool, i128);
 /// The last record of a page.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark(Key, Spot);
+
+/// What the written instants of a lineage are ahead of UTC, in nanoseconds; none: nothing.
+pub type Ahead = Arc<FxHashMap<FileId, i64>>;
+
+/// How records are ordered: by their instant, those without one last; of equal instants as they stand in their log, or turned round.
+#[derive(Debug, Clone, Default)]
+pub struct Order {
+    /// The newest come first.
+    pub newest_first: bool,
+    /// Zones of logs that write none.
+    pub ahead: Ahead,
+}
+
+impl Order {
+    /// Newest first, instants as written.
+    pub fn newest_first() -> Self {
+        Self { newest_first: true, ..Self::default() }
+    }
+
+    /// The mark behind a record that is known by its instant and place alone, whichever segment it stands in now.
+    pub fn mark(&self, time_ns: Option<i64>, file: FileId, start: u64) -> Mark {
+        let spot = Spot { file: file.0, start, segment: 0, doc: 0 };
+        Mark(self.key(time_ns), Spot { segment: usize::MAX, doc: DocId::MAX, ..self.turned(spot) })
+    }
+
+    fn key(&self, time_ns: Option<i64>) -> Key {
+        (time_ns.is_none(), time_ns.map_or(0, |ns| if self.newest_first { -i128::from(ns) } else { i128::from(ns) }))
+    }
+
+    /// So that among equal instants, too, newest first is oldest first read backwards. Turning twice gives the spot back.
+    fn turned(&self, spot: Spot) -> Spot {
+        if self.newest_first { Spot { file: !spot.file, start: !spot.start, ..spot } } else { spot }
+    }
+}
+
+/// The instant of a record in UTC.
+pub(super) fn instant(segment: &OpenSegment, doc: DocId, ahead: &Ahead) -> Option<i64> {
+    let time = segment.time.first(doc)?;
+    if ahead.is_empty() {
+        return Some(time);
+    }
+    let off = segment.file.first(doc).and_then(|file| ahead.get(&FileId(file))).copied().unwrap_or(0);
+    Some(time.saturating_sub(off))
+}
 
 impl RecordSet {
     /// Takes a record in.
@@ -63,7 +109,14 @@ impl RecordSet {
         self.segments.get(segment).and_then(|s| s.get(doc as usize / 64)).is_some_and(|word| word & (1 << (doc % 64)) != 0)
     }
 
-    fn docs(&self) -> impl Iterator<Item = (usize, DocId)> + '_ {
+    /// Takes out all records but those of another set.
+    pub fn intersect(&mut self, other: &Self) {
+        for (mine, theirs) in self.segments.iter_mut().zip(&other.segments) {
+            mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine &= theirs);
+        }
+    }
+
+    pub(super) fn docs(&self) -> impl Iterator<Item = (usize, DocId)> + '_ {
         let words = self.segments.iter().enumerate().flat_map(|(segment, words)| words.iter().zip(0_u32..).map(move |(word, at)| (segment, at * 64, *word)));
         words.filter(|(_, _, word)| *word != 0).flat_map(|(segment, first, word)| (0..64).filter(move |bit| word & (1 << bit) != 0).map(move |bit| (segment, first + bit)))
     }
@@ -75,16 +128,20 @@ impl LineReader {
         RecordSet { segments: self.segments().iter().map(|segment| vec![0; segment.reader.max_doc().div_ceil(64) as usize]).collect() }
     }
 
-    /// The first `limit` records of a set behind a mark, by their instant: newest first or oldest first, those without one last. With the mark of
-    /// the next page when this one is full.
-    pub fn page(&self, set: &RecordSet, after: Option<Mark>, limit: usize, newest_first: bool) -> (Vec<RecordPlace>, Option<Mark>) {
-        let mut first = First { limit, newest: newest_first, after, heap: BinaryHeap::new() };
+    /// The first `limit` records of a set behind a mark. With the mark of the next page when this one is full.
+    pub fn page(&self, set: &RecordSet, after: Option<Mark>, limit: usize, order: &Order) -> (Vec<RecordPlace>, Option<Mark>) {
+        let mut first = First { limit, order, after, heap: BinaryHeap::new() };
         for (at, doc) in set.docs() {
             first.push(&self.segments()[at], at, doc);
         }
         let found = first.heap.into_sorted_vec();
         let mark = found.last().filter(|_| found.len() == limit).map(|(key, spot)| Mark(*key, *spot));
-        (found.into_iter().map(|(_, spot)| RecordPlace::at(spot)).collect(), mark)
+        (found.into_iter().map(|(_, spot)| RecordPlace::at(order.turned(spot))).collect(), mark)
+    }
+
+    /// The instant of a record in UTC.
+    pub fn instant(&self, place: &RecordPlace, ahead: &Ahead) -> Option<i64> {
+        instant(&self.segments()[place.spot.segment], place.spot.doc, ahead)
     }
 
     /// The records of a set in the order they are stored in.
@@ -94,23 +151,21 @@ impl LineReader {
 }
 
 /// Keeps the first `limit` behind the mark.
-struct First {
+struct First<'a> {
     limit: usize,
-    newest: bool,
+    order: &'a Order,
     after: Option<Mark>,
     heap: BinaryHeap<(Key, Spot)>,
 }
 
-impl First {
+impl First<'_> {
     fn push(&mut self, segment: &OpenSegment, at: usize, doc: DocId) {
-        let time = segment.time.first(doc);
-        let order = |ns: i64| if self.newest { -i128::from(ns) } else { i128::from(ns) };
-        let key = (time.is_none(), time.map_or(0, order));
+        let key = self.order.key(instant(segment, doc, &self.order.ahead));
         let full = self.heap.len() >= self.limit;
         if self.after.is_some_and(|after| key < after.0) || (full && self.heap.peek().is_none_or(|last| key > last.0)) {
             return;
         }
-        let item = (key, segment.spot(at, doc));
+        let item = (key, self.order.turned(segment.spot(at, doc)));
         if self.after.is_some_and(|after| item <= (after.0, after.1)) {
             return;
         }

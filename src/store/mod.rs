@@ -16,16 +16,18 @@ mod reader;
 pub mod rows;
 mod schema;
 mod search;
+mod tally;
 mod terms;
 mod writer;
 
 pub use error::StoreError;
-pub use fitting::{Mark, RecordSet};
+pub use fitting::{Ahead, Mark, Order, RecordSet};
 pub use places::RecordPlace;
 pub use reader::{Gap, LineReader, Tiling};
 pub use rows::{RowReader, RowStore, RowWriter};
 pub use schema::{LineDoc, StoredRecord, words};
 pub use search::{Clause, Hits, LineQuery};
+pub use tally::{Bars, Named};
 pub use terms::Carried;
 pub use writer::{LineWriter, Sealed, Shard, WriterOptions};
 

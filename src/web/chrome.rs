@@ -16,7 +16,7 @@ pub struct Chrome {
     pub js: &'static str,
     /// Icon.
     pub icon: &'static str,
-    /// `requests`, `sources`, or empty.
+    /// `requests`, `lines`, `sources`, or empty.
     pub active: &'static str,
     /// Text in the search box.
     pub query: String,

@@ -143,6 +143,40 @@ impl ListAddress {
     }
 }
 
+/// What the lines page was asked: everything of its address but the page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinesAddress {
+    /// Query text.
+    pub q: String,
+    /// The oldest come first.
+    pub oldest: bool,
+    /// New lines are put on top.
+    pub live: bool,
+}
+
+impl LinesAddress {
+    /// The address; `after` continues behind a line.
+    pub fn href(&self, after: Option<&str>) -> String {
+        let mut parts = Vec::new();
+        let mut add = |key: &str, value: &str| {
+            if !value.is_empty() {
+                parts.push(format!("{key}={}", encode(value)));
+            }
+        };
+        add("q", &self.q);
+        add("order", if self.oldest { "oldest" } else { "" });
+        add("live", if self.live { "1" } else { "" });
+        add("after", after.unwrap_or(""));
+        if parts.is_empty() { "/lines".into() } else { format!("/lines?{}", parts.join("&")) }
+    }
+
+    /// The same with another query text, from its first line on.
+    #[must_use]
+    pub fn with_query(&self, q: String) -> Self {
+        Self { q, ..self.clone() }
+    }
+}
+
 /// The conditions of a query text as typed: cut at blanks outside quotes.
 pub fn conditions(query: &str) -> Vec<&str> {
     let (mut out, mut start, mut quoted, mut escaped) = (Vec::new(), None, false, false);
@@ -201,6 +235,11 @@ pub fn with_only(query: &str, key: &str, text: &str) -> String {
     let condition = format!("{key}:{text}");
     parts.push(&condition);
     parts.join(" ")
+}
+
+/// The query without any condition of the key.
+pub fn without_key(query: &str, key: &str) -> String {
+    conditions(query).into_iter().filter(|p| values_of(p.strip_prefix('-').unwrap_or(p), key).is_none()).collect::<Vec<_>>().join(" ")
 }
 
 /// The query without one condition, given as it was typed.

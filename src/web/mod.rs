@@ -10,6 +10,7 @@ mod error;
 pub mod escape;
 mod guard;
 pub mod links;
+mod live;
 mod pages;
 pub mod scale;
 mod serve;
@@ -52,6 +53,8 @@ pub struct State {
 struct Shared {
     state: Arc<State>,
     turns: Arc<Semaphore>,
+    /// Places for readers who follow.
+    streams: Arc<Semaphore>,
 }
 
 impl Deref for Shared {
@@ -78,7 +81,7 @@ impl Shared {
 
 /// Every page and its address.
 pub fn router(state: State) -> Router {
-    let shared = Shared { state: Arc::new(state), turns: Arc::new(Semaphore::new(MAX_QUESTIONS)) };
+    let shared = Shared { state: Arc::new(state), turns: Arc::new(Semaphore::new(MAX_QUESTIONS)), streams: Arc::new(Semaphore::new(live::MAX_STREAMS)) };
     Router::new()
         .route("/", get(pages::list::page))
         .route("/requests.json", get(pages::list::json))
@@ -86,6 +89,9 @@ pub fn router(state: State) -> Router {
         .route("/compare", get(pages::compare::page))
         .route("/compare.json", get(pages::compare::json))
         .route("/go", get(pages::go::page))
+        .route("/lines", get(pages::lines::page))
+        .route("/lines.json", get(pages::lines::json))
+        .route("/live", get(live::events))
         .route("/sources", get(pages::sources::page))
         .route("/sources.json", get(pages::sources::json))
         .route("/healthz", get(pages::health::json))

@@ -5,7 +5,7 @@
 //! answers under way are finished, for at most [`GRACE`]. Never binds and never reads what is asked.
 
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{Request, body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -16,6 +16,7 @@ use tokio::{
     sync::{Semaphore, watch},
     time::{sleep, timeout},
 };
+use tower::ServiceExt;
 
 /// Most connections at once; further ones wait in the backlog of the listener.
 pub const MAX_CONNECTIONS: usize = 512;
@@ -28,8 +29,23 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// Largest header block; a pasted line of 16 KiB, percent-encoded, fits.
 const MAX_HEADER_BYTES: usize = 128 * 1024;
 
+/// Told to answers that have no end of their own: their connection takes no further request, so they must end now.
+#[derive(Debug, Clone)]
+pub struct Ending(watch::Receiver<bool>);
+
+impl Ending {
+    /// Waits until it is time to end.
+    pub async fn ended(&mut self) {
+        let _ = self.0.wait_for(|ending| *ending).await;
+    }
+}
+
 /// Serves until `shutdown` is done and connections have ended. Errors of single connections are theirs alone.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    serve_aging(listener, router, shutdown, MAX_AGE).await
+}
+
+async fn serve_aging(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>, max_age: Duration) -> io::Result<()> {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let (closing, closed) = watch::channel(false);
     let mut shutdown = pin!(shutdown);
@@ -46,7 +62,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
             Ok((stream, _)) => {
                 let (router, closed) = (router.clone(), closed.clone());
                 tokio::spawn(async move {
-                    connection(stream, router, closed).await;
+                    connection(stream, router, closed, max_age).await;
                     drop(slot);
                 });
             }
@@ -64,9 +80,13 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
     Ok(())
 }
 
-async fn connection(stream: TcpStream, router: Router, mut closed: watch::Receiver<bool>) {
+async fn connection(stream: TcpStream, router: Router, mut closed: watch::Receiver<bool>, max_age: Duration) {
     let _ = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(router);
+    let (end, ending) = watch::channel(false);
+    let service = TowerToHyperService::new(router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Ending(ending.clone()));
+        request
+    }));
     let conn = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -77,8 +97,9 @@ async fn connection(stream: TcpStream, router: Router, mut closed: watch::Receiv
     tokio::select! {
         ended = conn.as_mut() => return note(ended),
         _ = closed.wait_for(|c| *c) => {}
-        () = sleep(MAX_AGE) => {}
+        () = sleep(max_age) => {}
     }
+    end.send_replace(true);
     conn.as_mut().graceful_shutdown();
     if let Ok(ended) = timeout(GRACE, conn).await {
         note(ended);
@@ -94,6 +115,11 @@ fn note(ended: hyper::Result<()>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        model::{status::Status, summary::RowQuery},
+        query::view::{Answers, Found, LinesQuery, LinesView, ListView, QueryError, Shown, Times},
+        web,
+    };
     use axum::routing::get;
     use std::{
         io::{Read, Write},
@@ -102,9 +128,16 @@ mod tests {
     use tokio::sync::oneshot;
 
     async fn start() -> (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<io::Result<()>>) {
+        start_aging(MAX_AGE).await
+    }
+
+    async fn start_aging(max_age: Duration) -> (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<io::Result<()>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
-        let router = Router::new().route("/", get(|| async { "hello" })).route(
+        let (kept, status) = watch::channel(Status::default());
+        std::mem::forget(kept);
+        let state = web::State { answers: Arc::new(Silent), status, hosts: Vec::new(), listen_port: 1, version: "0" };
+        let router = web::router(state).route("/hello", get(|| async { "hello" })).route(
             "/slow",
             get(|| async {
                 sleep(Duration::from_millis(300)).await;
@@ -112,10 +145,36 @@ mod tests {
             }),
         );
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve(listener, router, async {
-            let _ = stopped.await;
-        }));
+        let task = tokio::spawn(serve_aging(
+            listener,
+            router,
+            async {
+                let _ = stopped.await;
+            },
+            max_age,
+        ));
         (at, stop, task)
+    }
+
+    /// Knows nothing.
+    struct Silent;
+
+    impl Answers for Silent {
+        fn path(&self, _: &str, _: Option<&str>, _: Times) -> Result<Found, QueryError> {
+            Err(QueryError::Cursor)
+        }
+        fn records(&self, _: &str, _: Option<&str>, _: Times) -> Result<Option<Vec<Shown>>, QueryError> {
+            Err(QueryError::Cursor)
+        }
+        fn list(&self, _: &str, _: RowQuery) -> Result<ListView, QueryError> {
+            Err(QueryError::Cursor)
+        }
+        fn lines(&self, _: LinesQuery) -> Result<LinesView, QueryError> {
+            Err(QueryError::Cursor)
+        }
+        fn requests(&self) -> u64 {
+            0
+        }
     }
 
     /// What the server sends, as far as it comes: one that refuses may close before everything is written.
@@ -144,8 +203,30 @@ mod tests {
         let (at, stop, task) = start().await;
         let refused = tokio::task::spawn_blocking(move || ask(at, &format!("/{}", "x".repeat(MAX_HEADER_BYTES)))).await.unwrap();
         assert!(refused.is_empty() || refused.starts_with("HTTP/1.1 4"), "{refused}");
-        assert!(tokio::task::spawn_blocking(move || ask(at, "/")).await.unwrap().ends_with("hello"));
+        assert!(tokio::task::spawn_blocking(move || ask(at, "/hello")).await.unwrap().ends_with("hello"));
         stop.send(()).unwrap();
         task.await.unwrap().unwrap();
+    }
+
+    const LAST_CHUNK: &str = "\r\n0\r\n\r\n";
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_stream_without_an_end_ends_whole_when_its_connection_is_old() {
+        let (at, stop, task) = start_aging(Duration::from_millis(100)).await;
+        let got = tokio::task::spawn_blocking(move || ask(at, "/live")).await.unwrap();
+        assert!(got.starts_with("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n") && got.contains("data: {"), "{got}");
+        assert!(got.ends_with(LAST_CHUNK), "{got}");
+        stop.send(()).unwrap();
+        task.await.unwrap().unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_stream_without_an_end_does_not_hold_the_shutdown() {
+        let (at, stop, task) = start().await;
+        let following = tokio::task::spawn_blocking(move || ask(at, "/live"));
+        sleep(Duration::from_millis(100)).await;
+        stop.send(()).unwrap();
+        task.await.unwrap().unwrap();
+        assert!(following.await.unwrap().ends_with(LAST_CHUNK), "cut in the middle");
     }
 }

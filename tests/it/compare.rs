@@ -12,7 +12,7 @@ use throughline::{
         summary::RowQuery,
         trace::{Span, SpanKind},
     },
-    query::view::{Answers, Found, ListView, PathView, QueryError, Shown, Times},
+    query::view::{Answers, Found, LinesQuery, LinesView, ListView, PathView, QueryError, Shown, Times},
     web,
 };
 
@@ -51,6 +51,9 @@ impl Answers for Pair {
     }
     fn list(&self, search: &str, query: RowQuery) -> Result<ListView, QueryError> {
         self.0.list(search, query)
+    }
+    fn lines(&self, query: LinesQuery) -> Result<LinesView, QueryError> {
+        self.0.lines(query)
     }
     fn requests(&self) -> u64 {
         self.0.requests()
@@ -193,12 +196,12 @@ async fn a_side_that_is_absent_is_asked_for() {
     for uri in ["/compare", "/compare?a=&b=", &format!("/compare?a={FAST}"), &format!("/compare?b={FAST}"), "/compare?a=typical&b=typical", "/compare?b=typical"] {
         let got = pair(uri).await;
         assert_eq!(got.status, 200, "{uri}");
-        let fields: Vec<String> = got.html().select(&sel("form.ask[action='/compare'] input")).map(|i| i.attr("name").unwrap().to_owned()).collect();
+        let fields: Vec<String> = got.html().select(&sel("form.choose[action='/compare'] input")).map(|i| i.attr("name").unwrap().to_owned()).collect();
         assert_eq!(fields, ["a", "b"], "{uri}");
         assert_eq!(pair(&uri.replacen("/compare", "/compare.json", 1)).await.status, 400, "{uri}");
     }
     let half = pair(&format!("/compare?b={FAST}")).await;
-    let values: Vec<String> = half.html().select(&sel("form.ask input")).map(|i| i.attr("value").unwrap().to_owned()).collect();
+    let values: Vec<String> = half.html().select(&sel("form.choose input")).map(|i| i.attr("value").unwrap().to_owned()).collect();
     assert_eq!(values, ["", FAST]);
 }
 

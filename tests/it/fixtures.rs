@@ -5,6 +5,8 @@
 
 #[path = "fixtures/demo.rs"]
 mod demo;
+#[path = "fixtures/lines.rs"]
+mod lines;
 #[path = "fixtures/list.rs"]
 mod list;
 #[path = "fixtures/odd.rs"]
@@ -27,7 +29,10 @@ use throughline::{
             Serving, Skew, SourceCount, Span, SpanError, SpanKind, SpanModel, Stage, State, Tokens, Trace, Verdict, VerdictPart,
         },
     },
-    query::view::{Answers, ChoiceView, Found, ListView, Notice, PathView, QueryError, Shown, UnknownView},
+    query::view::{
+        Answers, ChoiceView, Found, LineBar, LineFacet, LineRow, LinesOverview, LinesQuery, LinesView, ListView, Notice, PathView, QueryError, RequestRef, Shown, Sought,
+        UnknownView,
+    },
     store::StoredRecord,
 };
 

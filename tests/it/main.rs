@@ -17,6 +17,7 @@ mod export;
 mod fixtures;
 mod handover;
 mod house;
+mod lines_page;
 mod oracles;
 mod order;
 mod pages;

@@ -83,7 +83,8 @@ fn the_sentence_of_a_fallback_points_at_the_call_that_answered() {
     assert_eq!((answered["name"].as_str(), doc["verdict"]["degraded"].as_bool()), (Some("gpt-4.1-nano-2025-04-14"), Some(true)));
     let served = indexed().serve(&["--data", "served", "--no-follow", concat!(env!("CARGO_MANIFEST_DIR"), "/sample-logs")]);
     let (_, page) = served.get("/r/req_01M7QDR9APRHT2H0HF90CN64CK");
-    let linked = format!("href=\"#{}\">gpt-4.1-nano-2025-04-14 answered</a>", answered["id"].as_str().unwrap());
+    let line = answered["lines"][0].as_str().unwrap().rsplit('/').next().unwrap().replace(".log.1.gz:", ".log-").replace(':', "-");
+    let linked = format!("href=\"#{line}-model_call\">gpt-4.1-nano-2025-04-14 answered</a>");
     assert!(page.contains(&linked), "{linked}");
 }
 

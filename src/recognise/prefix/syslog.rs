@@ -94,9 +94,8 @@ fn heroku(rest: &str) -> Option<Peeled<'_>> {
         return None;
     }
     let inner = inner.strip_prefix(' ').unwrap_or(inner);
-    let (process, numbered) = dyno.split_once('.').map_or((dyno, false), |(process, _)| (process, true));
-    let service = if source == "heroku" && numbered { source } else { process };
-    Some(Peeled { host: numbered.then_some(dyno), service: named(service), ..Peeled::of(inner) })
+    // A drain writes the same line with the source as its application.
+    Some(Peeled { host: dyno.contains('.').then_some(dyno), service: named(source), ..Peeled::of(inner) })
 }
 
 /// `app[123]: text` or `app: text` behind the host.

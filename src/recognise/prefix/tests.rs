@@ -37,9 +37,9 @@ fn syslog_in_both_forms() {
 #[test]
 fn heroku() {
     let peeled = peel("2026-11-23T09:46:49.123456+00:00 app[web.1]: {\"level\":\"info\"}").unwrap();
-    assert_eq!((peeled.inner, peeled.host, peeled.service), ("{\"level\":\"info\"}", Some("web.1"), Some("web")));
+    assert_eq!((peeled.inner, peeled.host, peeled.service), ("{\"level\":\"info\"}", Some("web.1"), Some("app")));
     let peeled = peel("2026-11-23T09:46:49.123456+00:00 heroku[router]: at=info method=GET path=\"/\"").unwrap();
-    assert_eq!((peeled.inner, peeled.host, peeled.service), ("at=info method=GET path=\"/\"", None, Some("router")));
+    assert_eq!((peeled.inner, peeled.host, peeled.service), ("at=info method=GET path=\"/\"", None, Some("heroku")));
     let peeled = peel("2026-11-23T09:46:49.123456+00:00 heroku[web.1]: State changed").unwrap();
     assert_eq!((peeled.host, peeled.service), (Some("web.1"), Some("heroku")));
 }

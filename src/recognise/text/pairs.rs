@@ -9,6 +9,21 @@ use std::borrow::Cow;
 /// Longest key believed.
 const MAX_KEY: usize = 64;
 
+/// Members of a record that its logger wrote below it: lines `    key: value` of one indent, and nothing else.
+pub(super) fn indented(rest: &str) -> Option<Vec<(&str, &str)>> {
+    let indent = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+    let member = |line| member(line, indent);
+    if indent == 0 { None } else { rest.lines().take(super::MAX_FIELDS + 1).map(member).collect() }
+}
+
+fn member(line: &str, indent: usize) -> Option<(&str, &str)> {
+    let (key, value) = line.get(indent..).filter(|_| line[..indent].trim().is_empty())?.split_once(": ")?;
+    let value = value.trim();
+    let is_key = key.len() <= MAX_KEY && key.starts_with(|c: char| c.is_ascii_lowercase()) && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+    let quoted = ['\'', '"'].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
+    (is_key && !value.is_empty()).then_some((key, quoted.unwrap_or(value)))
+}
+
 /// One pair at byte `at`, with the index behind it.
 fn pair(text: &str, at: usize) -> Option<(&str, Cow<'_, str>, usize)> {
     let bytes = &text.as_bytes()[at..];

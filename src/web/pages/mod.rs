@@ -5,6 +5,7 @@
 pub mod compare;
 pub mod go;
 pub mod health;
+pub mod lines;
 pub mod list;
 mod parts;
 pub mod request;

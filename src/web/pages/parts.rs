@@ -8,6 +8,7 @@ use crate::{
         summary::RequestSummary,
         trace::{LinkRule, SegmentKind, Serving, Stage, State},
     },
+    query::view::Notice,
     web::format,
 };
 
@@ -240,6 +241,30 @@ pub fn mark_ids(text: &str, ids: &[&str]) -> Vec<Piece> {
         out.push(Piece { text: text[plain..].to_owned(), marked: false });
     }
     out
+}
+
+/// The query around a part that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticeView {
+    /// What stands before it.
+    pub before: String,
+    /// The part.
+    pub part: String,
+    /// What stands behind it.
+    pub after: String,
+    /// What is wrong with it.
+    pub text: String,
+}
+
+/// A notice with the part it is about, inside the query when it stands there.
+pub fn notice_view(q: &str, n: &Notice) -> NoticeView {
+    let around = q.get(n.at..).filter(|rest| rest.starts_with(&n.part)).map(|rest| (&q[..n.at], &rest[n.part.len()..]));
+    let (before, after) = around.unwrap_or(("", ""));
+    let tail = |text: &str| {
+        let from = text.char_indices().rev().nth(59).map_or(0, |(i, _)| i);
+        if from > 0 { format!("…{}", &text[from..]) } else { text.to_owned() }
+    };
+    NoticeView { before: tail(before), part: n.part.clone(), after: format::head(after, 60), text: n.text.clone() }
 }
 
 #[cfg(test)]

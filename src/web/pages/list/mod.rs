@@ -11,14 +11,21 @@ use crate::{
         status::Status,
         summary::{Preset, RequestSummary, RowQuery, SortKey},
     },
-    query::view::{ListView, Notice, QueryError},
+    query::{
+        syntax,
+        view::{ListView, Notice, QueryError},
+    },
     web::{
         Shared,
         chrome::Chrome,
         error::Problem,
         format,
-        links::{self, ListAddress},
-        pages::{Pairs, document, html, value},
+        links::{self, LinesAddress, ListAddress},
+        pages::{
+            Pairs, document, html,
+            parts::{NoticeView, notice_view},
+            value,
+        },
     },
 };
 use askama::Template;
@@ -41,6 +48,8 @@ struct ListPage {
     presets: Vec<PresetLink>,
     chips: Vec<Chip>,
     understood: String,
+    /// The lines with what the query asks of lines.
+    all_lines: Option<String>,
     notices: Vec<NoticeView>,
     facets: Vec<FacetView>,
     span: String,
@@ -68,14 +77,6 @@ struct PresetLink {
 struct Chip {
     text: String,
     href: String,
-}
-
-/// The query around a part that could not be used.
-struct NoticeView {
-    before: String,
-    part: String,
-    after: String,
-    text: String,
 }
 
 /// Why there are no rows.
@@ -197,6 +198,7 @@ fn build(chrome: Chrome, asked: Asked, answer: &ListView, status: &Status) -> Li
         presets: presets(&address, &query, page),
         chips,
         understood: answer.understood.join(" · "),
+        all_lines: all_lines(&address.q),
         notices: notices.iter().chain(&answer.notices).map(|n| notice_view(&address.q, n)).collect(),
         facets: page.facets.iter().filter(|f| linked && !f.values.is_empty()).map(|f| overview::facet(&address, f)).collect(),
         span: page.span.map_or_else(String::new, |(a, b)| format!("{} UTC", format::span(a, b))),
@@ -213,6 +215,14 @@ fn build(chrome: Chrome, asked: Asked, answer: &ListView, status: &Status) -> Li
         json: json.strip_prefix('/').map(|rest| format!("/requests.json{rest}")).unwrap_or_default(),
         chrome,
     }
+}
+
+/// A query with words finds requests here; the same words stand on lines of no request too.
+fn all_lines(q: &str) -> Option<String> {
+    let about = syntax::about_lines(q);
+    let parsed = syntax::parse(&about);
+    let asks_lines = !(parsed.words.is_empty() && parsed.phrases.is_empty() && parsed.fields.is_empty() && parsed.levels.is_empty() && parsed.services.is_empty());
+    asks_lines.then(|| LinesAddress { q: about, ..LinesAddress::default() }.href(None))
 }
 
 /// What of the lines is not in the list.
@@ -247,16 +257,6 @@ fn presets(address: &ListAddress, query: &RowQuery, page: &crate::model::summary
             PresetLink { title: p.title(), count, href, chosen: p == query.preset }
         })
         .collect()
-}
-
-fn notice_view(q: &str, n: &Notice) -> NoticeView {
-    let around = q.get(n.at..).filter(|rest| rest.starts_with(&n.part)).map(|rest| (&q[..n.at], &rest[n.part.len()..]));
-    let (before, after) = around.unwrap_or(("", ""));
-    let tail = |text: &str| {
-        let from = text.char_indices().rev().nth(59).map_or(0, |(i, _)| i);
-        if from > 0 { format!("…{}", &text[from..]) } else { text.to_owned() }
-    };
-    NoticeView { before: tail(before), part: n.part.clone(), after: format::head(after, 60), text: n.text.clone() }
 }
 
 fn empty(address: &ListAddress, answer: &ListView, status: &Status) -> Empty {
