@@ -25,7 +25,7 @@ pub struct Bars {
     /// What is drawn, in words.
     pub sub: &'static str,
     /// The bars.
-    pub bars: [Bar; 2],
+    pub pair: [Bar; 2],
     /// Ruler.
     pub ticks: Vec<Tick>,
     /// The kinds of time in them: class and words.
@@ -99,10 +99,10 @@ pub fn bars(stacks: [Stack; 2]) -> Option<Bars> {
     let scale = Scale::new(0, longest_ns);
     let ticks = scale::round_distances(0, longest_ns, longest_ns, 0).map(|(at, label)| Tick { x: Units(scale.x(at)), label }).collect();
     let mut letters = super::LETTERS.into_iter();
-    let bars = stacks.map(|s| bar(letters.next().unwrap_or_default(), &s, &order, longest_ns));
+    let pair = stacks.map(|s| bar(letters.next().unwrap_or_default(), &s, &order, longest_ns));
     let legend = order.into_iter().map(|kind| (parts::segment_class(kind), parts::segment_words(kind))).collect();
     let sub = if adds_up { "time on the critical path to completion" } else { "time on the critical path to completion; the bar of the medians is as long as their sum" };
-    Some(Bars { sub, bars, ticks, legend })
+    Some(Bars { sub, pair, ticks, legend })
 }
 
 fn bar(letter: char, stack: &Stack, order: &[SegmentKind], longest_ns: i64) -> Bar {
@@ -150,7 +150,7 @@ mod tests {
     fn both_bars_are_on_one_scale_and_in_one_order() {
         let stack = |kinds: Vec<(SegmentKind, i64)>| Stack { words: "x", total_ns: kinds.iter().map(|(_, ns)| ns).sum(), kinds };
         let laid = bars([stack(vec![(SegmentKind::App, 100)]), stack(vec![(SegmentKind::QueueWait, 300), (SegmentKind::App, 100)])]).unwrap();
-        let places: Vec<Vec<(f64, f64, &str)>> = laid.bars.iter().map(|b| b.parts.iter().map(|p| (p.x.0, p.width.0, p.class)).collect()).collect();
+        let places: Vec<Vec<(f64, f64, &str)>> = laid.pair.iter().map(|b| b.parts.iter().map(|p| (p.x.0, p.width.0, p.class)).collect()).collect();
         assert_eq!(places, [vec![(0.0, 250.0, "f-app")], vec![(0.0, 250.0, "f-app"), (250.0, 750.0, "wait")]]);
         assert!(bars([stack(vec![]), stack(vec![])]).is_none());
     }

@@ -5,7 +5,7 @@
 use super::{Side, own_id};
 use crate::{
     analyse::compare::{self, Against, Comparison},
-    model::trace::Trace,
+    model::trace::{SegmentKind, Trace},
     query::view::Found,
     web::pages::go,
 };
@@ -59,7 +59,7 @@ pub fn usual(trace: &Trace, against: &Against) -> Value {
     let row = |r: &compare::UsualRow| {
         let (kind, p95_ns) = (r.kind.map_or("medians_do_not_add_up", |k| k.word()), r.kind.map(|_| r.p95_ns));
         json!({
-            "stage": r.kind.and_then(|k| k.stage()), "kind": kind, "a": { "path_ns": r.path_ns }, "b": { "p50_ns": r.p50_ns, "p95_ns": p95_ns },
+            "stage": r.kind.and_then(SegmentKind::stage), "kind": kind, "a": { "path_ns": r.path_ns }, "b": { "p50_ns": r.p50_ns, "p95_ns": p95_ns },
             "difference_ns": -r.difference_ns, "share": share(-r.difference_ns, whole_ns),
         })
     };

@@ -103,7 +103,7 @@ fn fact(name: &'static str, cells: [Cell; 2], differs: bool) -> Fact {
 }
 
 fn name_what_is_absent(fact: &mut Fact) {
-    fact.cells.iter_mut().filter(|c| c.text.is_empty()).for_each(|c| c.text = format::NONE.to_owned());
+    fact.cells.iter_mut().filter(|c| c.text.is_empty()).for_each(|c| format::NONE.clone_into(&mut c.text));
 }
 
 /// Facts that are expected to differ.
