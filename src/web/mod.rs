@@ -87,6 +87,8 @@ pub fn router(state: State) -> Router {
         .route("/", get(pages::list::page))
         .route("/requests.json", get(pages::list::json))
         .route("/r/{id}", get(pages::request::page))
+        .route("/compare", get(pages::compare::page))
+        .route("/compare.json", get(pages::compare::json))
         .route("/go", get(pages::go::page))
         .route("/lines", get(pages::lines::page))
         .route("/lines.json", get(pages::lines::json))

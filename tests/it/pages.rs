@@ -33,7 +33,7 @@ impl Got {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.text).unwrap()
     }
-    fn location(&self) -> &str {
+    pub fn location(&self) -> &str {
         self.headers["location"].to_str().unwrap()
     }
 }
@@ -45,7 +45,7 @@ pub fn site(answers: Arc<dyn Answers>, status: Status) -> Router {
     web::router(State { answers, status, hosts: vec!["logs.example".into()], listen_port: 7171, version: "0.0.0" })
 }
 
-fn demo() -> Router {
+pub fn demo() -> Router {
     site(Demo::new(), fixtures::status())
 }
 
@@ -60,7 +60,7 @@ pub async fn ask(router: Router, uri: &str) -> Got {
     send(router, Request::builder().uri(uri).header("host", "127.0.0.1:7171").body(Body::empty()).unwrap()).await
 }
 
-async fn get(uri: &str) -> Got {
+pub async fn get(uri: &str) -> Got {
     ask(demo(), uri).await
 }
 

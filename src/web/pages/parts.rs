@@ -88,6 +88,16 @@ pub fn segment_class(kind: SegmentKind) -> &'static str {
     }
 }
 
+/// How a text on a part is written: `on` the colour, `ink` on the light one, `over` a pattern.
+pub fn segment_label_class(kind: SegmentKind) -> &'static str {
+    match kind {
+        SegmentKind::Unaccounted | SegmentKind::ConnectWait => "over",
+        kind if kind.is_wait() => "over",
+        SegmentKind::ModelStream => "ink",
+        _ => "on",
+    }
+}
+
 /// Shape, colour class and words of a state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateView {

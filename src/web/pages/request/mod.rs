@@ -63,6 +63,7 @@ struct RequestPage {
     /// The request in the forms of other tools: words and address.
     forms: Vec<(&'static str, String)>,
     json: String,
+    compare: String,
     wishes: Vec<String>,
     head: head::Head,
     strip: Vec<strip::Stop>,
@@ -144,6 +145,7 @@ fn build(chrome: Chrome, path: &PathView, view: &View) -> RequestPage {
         is_single: view.is_single,
         forms: exports::forms(view),
         json: links::request_json(&view.id, view.scope.as_deref()),
+        compare: links::compare("", (&view.id, view.scope.as_deref()), (links::TYPICAL, None)),
         wishes: chosen.notices.clone(),
         head: head::head(&context, view),
         strip: strip::strip(&context),
