@@ -8,7 +8,10 @@ use crate::{
     model::format,
     query::view::PathView,
     recognise::sensitive::{self, Kind, Mark, Sensitive},
-    web::{links, pages::parts::{self, Ids}},
+    web::{
+        links,
+        pages::parts::{self, Ids},
+    },
 };
 use serde_json::Value;
 use std::ops::Range;
