@@ -146,7 +146,13 @@ async fn what_is_typical_is_compared_once_a_kind() {
     let row = |name: &str| rows.iter().filter(|r| r[0].contains(name)).cloned().collect::<Vec<_>>();
     assert_eq!(row("model stream"), [["Mmodel stream", "1.44 s", "33.4 %", "980 ms", "1.90 s", "+460 ms"].map(String::from)]);
     let writes = row("write");
-    assert_eq!((writes[0][5].as_str(), writes[1][5].as_str()), ("+407 ms †", "†"));
+    assert_eq!((writes[0][5].as_str(), writes[1][5].as_str()), ("†", "†"));
+    assert!(
+        texts(&html, ".panel .foot")
+            .contains(&"† write before and after the response together: 439 ms, against a median of 32 ms (+407 ms) and a p95 of 135 ms, past the p95.".to_owned()),
+        "{:?}",
+        texts(&html, ".panel .foot")
+    );
     let few = get(&format!("/r/{}", fixtures::FAILED)).await.html();
     assert_eq!(texts(&few, ".panel .foot"), ["7 finished requests of this route so far: too few to compare."]);
     assert_eq!(texts(&few, ".two .panel th"), ["on the critical path", "time", "share"]);

@@ -1,7 +1,7 @@
 //! Where the time went: one panel up to the response, one after it, each a bar and a table that add up.
 //!
 //! Guarantees: the times of a panel add up to its total, its printed shares to 100 %. What is typical of a kind counts the whole request,
-//! so a kind with time on both sides of the response is compared once, in the first panel, by its whole time, and marked.
+//! so a kind with time on both sides of the response is marked in both panels and compared once, below the first, by its whole time.
 
 use super::context::{Context, TYPICAL_FROM};
 use crate::{
@@ -134,10 +134,10 @@ fn shares(c: &Context<'_>, breakdown: &Breakdown, ns: impl Fn(SegmentKind) -> i6
 fn panel(c: &Context<'_>, title: &'static str, sub: String, shares: &[Share], total: i64, first: bool, last: bool) -> Panel {
     let printed = format::shares(&shares.iter().map(|s| s.ns).collect::<Vec<_>>());
     let compared = shares.iter().any(|s| c.typical(s.kind).is_some()) || (last && typical(c).is_some());
-    let rows: Vec<Row> = shares.iter().zip(&printed).map(|(s, share)| row(c, s, share, first)).collect();
+    let rows: Vec<Row> = shares.iter().zip(&printed).map(|(s, share)| row(c, s, share)).collect();
     let mut notes = Vec::new();
-    if shares.iter().any(|s| first && is_split(c, s.kind) && c.typical(s.kind).is_some()) {
-        notes.push("† compared by its whole time: what is typical counts before and after the response together".into());
+    if first {
+        notes.extend(shares.iter().filter(|s| is_split(c, s.kind)).filter_map(|s| split_note(c, s.kind)));
     }
     if last && let Some(n) = c.view.typical.map(|t| t.n).filter(|n| *n < TYPICAL_FROM) {
         notes.push(format!("{} of this route so far: too few to compare.", format::counted(n, "finished request", "finished requests")));
@@ -167,7 +167,22 @@ fn is_split(c: &Context<'_>, kind: SegmentKind) -> bool {
     c.after_ns(kind) > 0 && c.trace.breakdown.by_kind_ns.get(&kind).is_some_and(|ns| *ns > 0)
 }
 
-fn row(c: &Context<'_>, s: &Share, share: &str, first: bool) -> Row {
+/// What is typical counts a kind before and after the response together, so such a kind is compared by its whole time, in words.
+fn split_note(c: &Context<'_>, kind: SegmentKind) -> Option<String> {
+    let t = c.typical(kind)?;
+    let whole = c.trace.completion.by_kind_ns.get(&kind).copied()?;
+    let past = if whole > t.p95_ns { ", past the p95" } else { "" };
+    Some(format!(
+        "† {} before and after the response together: {}, against a median of {} ({}) and a p95 of {}{past}.",
+        parts::segment_words(kind),
+        format::length(whole),
+        format::length(t.p50_ns),
+        format::offset(whole - t.p50_ns),
+        format::length(t.p95_ns)
+    ))
+}
+
+fn row(c: &Context<'_>, s: &Share, share: &str) -> Row {
     let split = is_split(c, s.kind);
     let mut row = Row {
         badge: Some(s.kind.stage().into()),
@@ -181,15 +196,10 @@ fn row(c: &Context<'_>, s: &Share, share: &str, first: bool) -> Row {
         share: share.into(),
         ..Row::default()
     };
-    if let Some(t) = c.typical(s.kind).filter(|_| !split || first) {
-        let whole = c.trace.completion.by_kind_ns.get(&s.kind).copied().unwrap_or(s.ns);
-        compare(&mut row, whole, t);
-        if split {
-            row.difference.push_str(" †");
-            row.title = format!("{} in the whole request; {}", format::length(whole), row.title);
-        }
-    } else if split {
-        row.difference = "†".into();
+    match c.typical(s.kind) {
+        Some(t) if !split => compare(&mut row, s.ns, t),
+        Some(_) => row.difference = "†".into(),
+        None => {}
     }
     row
 }

@@ -1,0 +1,107 @@
+//! How long does the page of a request take from the question to its last byte: of 300 steps, of 10,000, and of 48,310 drawn to its 2,000
+//! rows; with the sizes of what is sent, which are printed once.
+
+use axum::{
+    body::{Body, to_bytes},
+    http::Request,
+};
+use criterion::{Criterion, criterion_group, criterion_main};
+use std::{fmt::Write, hint::black_box, path::Path, sync::Arc, time::Duration};
+use throughline::{
+    app::pipeline::Pipeline,
+    model::status::Status,
+    query::engine::Engine,
+    recognise::Tables,
+    source::Watch,
+    store::{RowStore, Store},
+    web::{self, State},
+};
+use tokio::{runtime::Runtime, sync::watch};
+use tower::ServiceExt;
+
+/// As the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const STEPS: [usize; 3] = [300, 10_000, 48_310];
+
+fn id(steps: usize) -> String {
+    format!("req_01JDC9V6Q8Z4M2K7T3W5X{steps:05}")
+}
+
+/// An agent's request: model calls, tools of four names and writes, each a line that states its length; one in a thousand fails.
+fn agent(steps: usize) -> String {
+    let request = id(steps);
+    let at = |ms: usize| format!("2026-11-23T{:02}:{:02}:{:02}.{:03}Z", 9 + ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60, ms % 1_000);
+    let mut out = format!(
+        "{{\"time\":\"{}\",\"level\":\"info\",\"service\":\"api\",\"request_id\":\"{request}\",\"msg\":\"request received\",\"method\":\"POST\",\"path\":\"/agent\"}}\n",
+        at(0)
+    );
+    let mut now = 5;
+    for step in 0..steps {
+        let took = 3 + step * 7_919 % 40;
+        now += took + 1;
+        let what = match step % 7 {
+            0 => format!(
+                "\"msg\":\"model call finished\",\"model\":\"gpt-4.1-mini\",\"input_tokens\":{},\"output_tokens\":{},\"call_id\":\"chatcmpl-{steps:06}{step:08}ab\"",
+                900 + step % 100,
+                40 + step % 60
+            ),
+            3 => "\"msg\":\"db insert\",\"table\":\"notes\"".to_owned(),
+            _ => format!("\"msg\":\"tool call finished\",\"tool\":\"{}\",\"tool_call_id\":\"call_{steps:06}{step:08}xy\"", ["search", "fetch", "summarise", "rank"][step % 4]),
+        };
+        let level = if step % 997 == 5 { "\"error\",\"error\":{\"type\":\"Timeout\",\"message\":\"no answer in time\"}" } else { "\"info\"" };
+        let _ = writeln!(out, "{{\"time\":\"{}\",\"level\":{level},\"service\":\"agent\",\"request_id\":\"{request}\",\"duration_ms\":{took},{what}}}", at(now));
+    }
+    let _ = writeln!(
+        out,
+        "{{\"time\":\"{}\",\"level\":\"info\",\"service\":\"api\",\"request_id\":\"{request}\",\"msg\":\"request completed\",\"status\":200,\"duration_ms\":{}}}",
+        at(now + 5),
+        now + 5
+    );
+    out
+}
+
+fn engine_of(logs: &Path, data: &Path) -> Engine {
+    let store = Arc::new(Store::open_writer(data).expect("a store"));
+    let rows = Arc::new(RowStore::open(data).expect("rows").0);
+    let watch = Watch { paths: vec![logs.display().to_string()], follow: false, spool_dir: data.join("spool"), poll_only: true };
+    let pipeline = Pipeline::start(store.clone(), rows.clone(), Tables::builtin(), watch).expect("sources");
+    while !pipeline.is_done() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    pipeline.finish().expect("the logs are read");
+    Engine::new(store, rows, Tables::builtin())
+}
+
+fn page(c: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    for steps in STEPS {
+        let dir = tempfile::tempdir().expect("a folder");
+        let log = dir.path().join("agent.log");
+        std::fs::write(&log, agent(steps)).expect("a log");
+        let engine = engine_of(&log, &dir.path().join("data"));
+        let (_keep, status) = watch::channel(Status::default());
+        let router = web::router(State { answers: Arc::new(engine), status, hosts: Vec::new(), listen_port: 7171, version: "0.0.0" });
+        let ask = |packed: bool| {
+            let mut request = Request::builder().uri(format!("/r/{}", id(steps))).header("host", "127.0.0.1:7171");
+            if packed {
+                request = request.header("accept-encoding", "gzip");
+            }
+            let request = request.body(Body::empty()).expect("a request");
+            runtime.block_on(async {
+                let answer = router.clone().oneshot(request).await.expect("an answer");
+                assert_eq!(answer.status(), 200);
+                to_bytes(answer.into_body(), 64 << 20).await.expect("a body").len()
+            })
+        };
+        eprintln!("{steps} steps: {} bytes of HTML, {} packed", ask(false), ask(true));
+        let mut group = c.benchmark_group("page");
+        group.sample_size(10);
+        group.bench_function(format!("{steps} steps"), |b| b.iter(|| black_box(ask(false))));
+        group.finish();
+    }
+}
+
+criterion_group!(benches, page);
+criterion_main!(benches);
