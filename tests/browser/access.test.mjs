@@ -205,7 +205,7 @@ test("less motion is honoured: nothing moves by itself, and jumps are jumps", ()
   look({}, async (page) => {
     for (const address of ["/", LONG_WAIT, "/lines"]) {
       await page.goto(address);
-      const moving = await page.evaluate(() => [...document.querySelectorAll("*")].filter((element) => { const style = getComputedStyle(element); return style.animationName !== "none" || style.transitionDuration !== "0s"; }).length);
+      const moving = await page.evaluate(() => [...document.querySelectorAll("*")].filter((element) => { const style = getComputedStyle(element); return (style.animationName || "none") !== "none" || (style.transitionDuration || "0s") !== "0s"; }).length);
       assert.equal(moving, 0, address);
       assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).scrollBehavior), "auto");
     }

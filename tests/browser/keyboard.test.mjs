@@ -237,7 +237,7 @@ keys("n and N walk what was found; Escape ends the search, then the zoom", `${LO
 
 keys("digits lead to the stops of the path", LONG_WAIT, async (page, press) => {
   await press("4");
-  assert.match(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), /^wait for briefly\.reviews\.run_review/);
+  assert.match(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), /^queue wait wait for briefly\.reviews\.run_review/);
 });
 
 keys("keys are dead in fields and with modifiers", LONG_WAIT, async (page, press) => {
