@@ -213,6 +213,8 @@ pub enum ExportFormat {
     Otlp,
     /// The lines of the requests, each once, with their place and their raw text.
     Ndjson,
+    /// The page of one request as a file that needs no server.
+    Html,
 }
 
 /// Arguments of `export`.
@@ -221,7 +223,7 @@ pub struct ExportArgs {
     /// What to write.
     #[arg(long, value_enum)]
     pub format: ExportFormat,
-    /// An id of a request (for md, perfetto, otlp and ndjson) or a query; everything without it.
+    /// An id of a request (for md, perfetto, otlp, ndjson and html) or a query (not for html); everything without it.
     #[arg(value_name = "ID|QUERY", allow_hyphen_values = true)]
     pub query: Option<String>,
     /// What makes a short id unique: `queue=mail`.

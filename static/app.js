@@ -3,7 +3,9 @@
 const Keys = (() => {
   "use strict";
   const list = new Map();
-  const off = () => localStorage.getItem("keys") === "off";
+  const off = () => {
+    try { return localStorage.getItem("keys") === "off"; } catch { return false; }
+  };
   const inField = (target) => target instanceof Element && target.closest("input, textarea, select, [contenteditable]");
   addEventListener("keydown", (event) => {
     if (inField(event.target)) {

@@ -8,6 +8,7 @@
   const main = $("#main");
   if (!$("#timeline") && !$("#lines")) return;
   const { say, copy, store } = window.Page;
+  const single = main.dataset.single === "1";
 
   // Lengths as the server writes them: three digits that matter, one unit.
   const length = (ns) => {
@@ -101,6 +102,7 @@
       row(one).setAttribute("aria-expanded", String(!wanted));
     }
     refold();
+    if (single) return;
     const url = new URL(location.href);
     const keys = $$(".step.folded").map((one) => one.id);
     if (keys.length) url.searchParams.set("fold", keys.slice(0, 200).join(","));
@@ -132,6 +134,7 @@
   };
   const isBusy = () => document.hidden || drag || $("#main input:focus") || String(getSelection());
   async function visit(href, push = true, stay = false) {
+    if (single) return false;
     const mine = ++asked;
     let page;
     try {
@@ -407,7 +410,7 @@
   Keys.on(["l"], "timeline ↔ lines", otherSide);
   Keys.on(["t"], "from the begin → UTC → here", clock);
   Keys.on([",", "."], "previous, next request of the list", (event) => neighbour(event.key === "," ? -1 : 1));
-  Keys.on(["x"], "mark for comparing; two are compared", () => window.Page.mark(main.dataset.self));
+  if (!single) Keys.on(["x"], "mark for comparing; two are compared", () => window.Page.mark(main.dataset.self));
 
   // The border of the first column.
   function border() {
@@ -510,6 +513,43 @@
     if (target?.matches(".step")) at = target.id;
     rove();
   }
+  // A file of its own has no server to search for it.
+  function alone() {
+    const bar = Object.assign(document.createElement("div"), { className: "toolbar" });
+    const box = Object.assign(document.createElement("input"), { placeholder: "find a step or a line", maxLength: 200 });
+    box.setAttribute("aria-label", box.placeholder);
+    const found = Object.assign(document.createElement("span"), { className: "found" });
+    found.setAttribute("role", "status");
+    const form = Object.assign(document.createElement("form"), { className: "find" });
+    form.append(box, found);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      next(".match", 1);
+    });
+    box.addEventListener("input", () => {
+      const text = box.value.trim().toLowerCase();
+      let count = 0;
+      for (const one of $$(".step, .log tr[id]")) {
+        const is = text !== "" && one.textContent.toLowerCase().includes(text);
+        one.classList.toggle("match", is);
+        one.classList.toggle("faint", text !== "" && !is);
+        count += is;
+      }
+      found.textContent = text ? `${count} match` : "";
+    });
+    bar.append(form);
+    if ($("details.said")) {
+      const hide = Object.assign(document.createElement("button"), { type: "button", className: "link", textContent: "hide content" });
+      hide.addEventListener("click", () => {
+        const on = main.classList.toggle("no-content");
+        hide.textContent = on ? "show content" : "hide content";
+      });
+      bar.append(hide);
+    }
+    ($("#timeline h2") ?? $("#lines h2")).after(bar);
+  }
+
+  if (single) alone();
   ready();
   live();
 })();

@@ -420,6 +420,7 @@ fn form(args: &ExportArgs) -> Result<Option<Form>> {
         ExportFormat::Perfetto => Form::Perfetto,
         ExportFormat::Otlp => Form::Otlp,
         ExportFormat::Ndjson => Form::Ndjson,
+        ExportFormat::Html => return Ok(None),
         ExportFormat::PathNdjson | ExportFormat::LinesNdjson => {
             let given = [("--hide-content", args.hide_content), ("--scope", args.scope.is_some())].into_iter().find(|(_, given)| *given);
             return given.map_or(Ok(None), |(flag, _)| Err(Usage(format!("{flag} goes with --format md, perfetto, otlp or ndjson")).into()));
@@ -431,7 +432,23 @@ fn form(args: &ExportArgs) -> Result<Option<Form>> {
     Ok(Some(form))
 }
 
+/// One request as a file that needs no server. Several requests have no one page, so a query is no answer here.
+fn export_page(args: &ExportArgs) -> Result<()> {
+    let Some(id) = args.query.as_deref().filter(|q| !q.trim().is_empty()) else {
+        return Err(Usage("--format html is the page of one request: give its id".into()).into());
+    };
+    let (engine, _) = engine(&args.data)?;
+    let found = engine.path(id, args.scope.as_deref(), times(args.apply_skew))?;
+    with_out(|out| match &found {
+        Found::Path(path) => Ok(out.to.write_all(web::single(path, id, args.hide_content).as_bytes())?),
+        other => commands::show::run(out, id, other, false, false),
+    })
+}
+
 fn export(args: &ExportArgs) -> Result<()> {
+    if args.format == ExportFormat::Html {
+        return export_page(args);
+    }
     let form = form(args)?;
     let (mut engine, dir) = engine(&args.data)?;
     let query = args.query.clone().unwrap_or_default();

@@ -46,7 +46,7 @@ const OPERATIONS_MS: u64 = LIMIT_MS / 8;
 /// Paths made until what they were read from is forgotten.
 const FORGET_EVERY: usize = 256;
 /// From this many requests up a route has a typical time.
-pub const ENOUGH: u64 = 20;
+pub const ENOUGH: u64 = crate::analyse::compare::ENOUGH;
 
 /// One consistent view of the index.
 pub struct Snapshot {

@@ -16,6 +16,7 @@ mod document;
 pub mod episodes;
 pub mod executions;
 pub mod fields;
+mod holders;
 pub mod item;
 pub mod lanes;
 pub mod learn;

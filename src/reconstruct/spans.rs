@@ -14,6 +14,7 @@ use crate::{
         build::{Tree, Unit},
         calls, classify,
         executions::{self, Execution},
+        holders::Holders,
         item::{Item, WorkRef},
         link::ParentLink,
         roles, visits,
@@ -117,6 +118,8 @@ pub struct Builder<'a> {
     pub missing: Vec<Arc<str>>,
     /// Spans by unit.
     by_unit: FxHashMap<Arc<str>, Vec<usize>>,
+    /// What may hold further steps, by unit.
+    holders: FxHashMap<Arc<str>, Holders>,
     /// Items that name a unit of the tree, by unit.
     naming: FxHashMap<Arc<str>, Vec<usize>>,
     /// The source in which a task's worker writes, by task.
@@ -137,20 +140,23 @@ impl<'a> Builder<'a> {
         let tasks = tree.units.values().filter(|u| u.kind == IdKind::Task);
         let main_sources = tasks.filter_map(|u| Some((u.key.clone(), tree.main_source(&u.key, naming.get(&u.key)?)?.clone()))).collect();
         let (owner, by_unit) = (owners(tree), FxHashMap::default());
-        Self { tree, profile, spans: Vec::new(), anomalies: Vec::new(), owner, missing: Vec::new(), by_unit, naming, main_sources }
+        Self { tree, profile, spans: Vec::new(), anomalies: Vec::new(), owner, missing: Vec::new(), by_unit, holders: FxHashMap::default(), naming, main_sources }
     }
 
     /// Adds a span.
     pub(super) fn draw(&mut self, draft: Draft) {
         self.by_unit.entry(draft.unit.clone()).or_default().push(self.spans.len());
+        self.holders.entry(draft.unit.clone()).or_default().add(self.spans.len(), &draft);
         self.spans.push(draft);
     }
 
     /// To be called after spans were put in another order.
     pub(super) fn reindex(&mut self) {
         self.by_unit.clear();
+        self.holders.clear();
         for (index, d) in self.spans.iter().enumerate() {
             self.by_unit.entry(d.unit.clone()).or_default().push(index);
+            self.holders.entry(d.unit.clone()).or_default().add(index, d);
         }
     }
 
@@ -369,10 +375,10 @@ pub fn parent_at(b: &Builder<'_>, unit: &str, start: i64, end: i64) -> Option<us
 }
 
 fn containing(b: &Builder<'_>, unit: &str, start: i64, end: i64) -> Option<usize> {
-    b.spans_of(unit)
-        .iter()
-        .map(|i| (*i, &b.spans[*i]))
-        .filter(|(_, d)| !d.kind.is_wait() && !matches!(d.kind, SpanKind::DbWrite))
+    b.holders
+        .get(unit)?
+        .of(start)
+        .map(|i| (i, &b.spans[i]))
         // A single step is a parent only of what happened inside it.
         .filter(|(_, d)| !matches!(d.kind, SpanKind::ModelCall | SpanKind::Tool | SpanKind::HttpCall) || (d.start <= start && end <= d.end))
         .max_by_key(|(i, d)| {

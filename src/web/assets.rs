@@ -46,6 +46,11 @@ pub fn href(name: &str) -> &'static str {
     ASSETS.iter().find(|a| a.name == name).map_or("", |a| a.href.as_str())
 }
 
+/// Text of a file, for a page that is a file of its own; empty when there is none of that name.
+pub fn text(name: &str) -> &'static str {
+    ASSETS.iter().find(|a| a.name == name).and_then(|a| std::str::from_utf8(&a.bytes).ok()).unwrap_or_default()
+}
+
 /// `/static/{file}`.
 pub async fn file(Path(file): Path<String>) -> Result<Response, Problem> {
     let asset = ASSETS.iter().find(|a| a.hashed == file).ok_or(Problem::NoPage)?;

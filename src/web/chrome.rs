@@ -28,6 +28,8 @@ pub struct Chrome {
     pub reading_class: &'static str,
     /// Version of the program.
     pub version: &'static str,
+    /// The page is a file of its own: no search, no other pages.
+    pub is_single: bool,
 }
 
 impl Chrome {
@@ -45,6 +47,23 @@ impl Chrome {
             reading_title: status.newest.map_or_else(String::new, |at| format!("newest line at {} UTC", format::instant(at))),
             reading_class,
             version: shared.version,
+            is_single: false,
+        }
+    }
+
+    /// The frame of a page that is a file of its own.
+    pub(super) fn single() -> Self {
+        Self {
+            css: "",
+            js: "",
+            icon: "",
+            active: "",
+            query: String::new(),
+            reading: "as it was when this file was written".into(),
+            reading_title: String::new(),
+            reading_class: "idle",
+            version: env!("CARGO_PKG_VERSION"),
+            is_single: true,
         }
     }
 }

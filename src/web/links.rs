@@ -43,6 +43,29 @@ pub fn request_json(id: &str, scope: Option<&str>) -> String {
     format!("/r/{}.json{scope}", encode(id))
 }
 
+/// A step on the page of its request, opened there even where it would be grouped or folded.
+pub fn step(id: &str, scope: Option<&str>, key: &str) -> String {
+    let page = request(id, scope);
+    let joint = if page.contains('?') { '&' } else { '?' };
+    format!("{page}{joint}step={}#{key}", encode(key))
+}
+
+/// Stands in place of an id: what is usual on the route of the other.
+pub const TYPICAL: &str = "typical";
+
+/// One side of a comparison: an id, or [`TYPICAL`], and the scope of a weak id. An empty id is left to be given.
+pub type CompareSide<'a> = (&'a str, Option<&'a str>);
+
+/// `/compare?a=…&b=…`; with `.json` behind the name, the same as data.
+pub fn compare(ending: &str, a: CompareSide<'_>, b: CompareSide<'_>) -> String {
+    let mut parts = Vec::new();
+    for (key, (id, scope)) in [("a", a), ("b", b)] {
+        parts.extend((!id.is_empty()).then(|| format!("{key}={}", encode(id))));
+        parts.extend(scope.filter(|_| !id.is_empty()).map(|s| format!("{key}_scope={}", encode(s))));
+    }
+    if parts.is_empty() { format!("/compare{ending}") } else { format!("/compare{ending}?{}", parts.join("&")) }
+}
+
 /// Name of a fragment: letters, digits, `-`, `_` and `.`; anything else is replaced and told apart by a checksum.
 pub fn anchor(text: &str) -> String {
     let safe: String = text.chars().take(80).map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' }).collect();
@@ -268,6 +291,14 @@ mod tests {
         assert_eq!(request("req_1", None), "/r/req_1");
         assert_eq!(request("../<a href=\"x\">", Some("queue=mail")), "/r/..%2F%3Ca%20href%3D%22x%22%3E?scope=queue%3Dmail");
         assert_eq!(request("javascript:alert(1)//", None), "/r/javascript%3Aalert%281%29%2F%2F");
+    }
+
+    #[test]
+    fn a_comparison_names_both_sides_with_their_scopes() {
+        assert_eq!(compare("", ("req_1", None), ("1187", Some("queue=a&b"))), "/compare?a=req_1&b=1187&b_scope=queue%3Da%26b");
+        assert_eq!(compare(".json", ("a&b=x", None), (TYPICAL, None)), "/compare.json?a=a%26b%3Dx&b=typical");
+        assert_eq!(compare("", ("", Some("x")), ("", None)), "/compare");
+        assert_eq!(step("7", Some("queue=m"), "api.log-4-task"), "/r/7?scope=queue%3Dm&step=api.log-4-task#api.log-4-task");
     }
 
     #[test]

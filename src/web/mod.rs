@@ -17,6 +17,7 @@ mod serve;
 pub mod time_map;
 pub mod waterfall;
 
+pub use pages::request::single;
 pub use serve::serve;
 
 use crate::model::format;
@@ -86,6 +87,8 @@ pub fn router(state: State) -> Router {
         .route("/", get(pages::list::page))
         .route("/requests.json", get(pages::list::json))
         .route("/r/{id}", get(pages::request::page))
+        .route("/compare", get(pages::compare::page))
+        .route("/compare.json", get(pages::compare::json))
         .route("/go", get(pages::go::page))
         .route("/lines", get(pages::lines::page))
         .route("/lines.json", get(pages::lines::json))

@@ -6,6 +6,7 @@ mod bad_input;
 mod bad_paths;
 mod cli;
 mod clocks;
+mod compare;
 mod crash;
 mod critical_path;
 mod customs;

@@ -33,7 +33,7 @@ impl Got {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.text).unwrap()
     }
-    fn location(&self) -> &str {
+    pub fn location(&self) -> &str {
         self.headers["location"].to_str().unwrap()
     }
 }
@@ -45,7 +45,7 @@ pub fn site(answers: Arc<dyn Answers>, status: Status) -> Router {
     web::router(State { answers, status, hosts: vec!["logs.example".into()], listen_port: 7171, version: "0.0.0" })
 }
 
-fn demo() -> Router {
+pub fn demo() -> Router {
     site(Demo::new(), fixtures::status())
 }
 
@@ -60,7 +60,7 @@ pub async fn ask(router: Router, uri: &str) -> Got {
     send(router, Request::builder().uri(uri).header("host", "127.0.0.1:7171").body(Body::empty()).unwrap()).await
 }
 
-async fn get(uri: &str) -> Got {
+pub async fn get(uri: &str) -> Got {
     ask(demo(), uri).await
 }
 
@@ -492,6 +492,28 @@ async fn hostile_text_stays_text_on_every_page() {
     }
     let page = ask(site(), &format!("/r/{bad}")).await;
     assert!(page.text.contains("&lt;script&gt;alert(1)") && page.text.contains("⟦U+202E⟧") && page.text.contains('␛'));
+}
+
+#[tokio::test]
+async fn a_request_is_one_file_that_needs_no_server() {
+    let got = get(&format!("{}.html", rich())).await;
+    assert_eq!(got.headers["content-disposition"], "attachment; filename=\"req_01JDC9V6Q8Z4M2K7T3W5XH0B1N.html\"");
+    let html = got.html();
+    assert_eq!((html.select(&sel(".step")).count(), html.select(&sel(".log tbody tr[id]")).count()), (17, 23));
+    assert_eq!(html.select(&sel("[href^='/'], [src], form, link")).count(), 0, "nothing asks a server");
+    let policy = html.select(&sel("meta[http-equiv=content-security-policy]")).next().unwrap().attr("content").unwrap().to_owned();
+    for (css, directive) in [("style", "style-src"), ("body > script", "script-src")] {
+        use base64::{Engine as _, engine::general_purpose::STANDARD};
+        use sha2::{Digest, Sha256};
+        let text: String = html.select(&sel(css)).next().unwrap().text().collect();
+        assert!(policy.contains(&format!("{directive} 'sha256-{}'", STANDARD.encode(Sha256::digest(text)))), "{css}: {policy}");
+    }
+    let page = get(&format!("/r/{}.html", encoded(fixtures::HOSTILE))).await.text;
+    let (head, rest) = page.split_once("<style>").unwrap();
+    let rest = rest.split_once("</style>").unwrap().1;
+    let (body, script) = rest.rsplit_once("<script>").unwrap();
+    assert!(script.ends_with("</script></body>\n</html>"), "{}", &script[script.len() - 60..]);
+    assert_inert("a file of its own", &format!("{head}{body}</body></html>"));
 }
 
 #[tokio::test]

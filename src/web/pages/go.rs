@@ -44,28 +44,34 @@ struct Chooser {
     choices: Vec<ChoiceRow>,
 }
 
-struct ChoiceRow {
-    href: String,
-    id: String,
-    scope: String,
-    kind: String,
-    route: String,
-    state: StateView,
-    start: String,
-    total: String,
+/// One of several requests an id may mean.
+pub(super) struct ChoiceRow {
+    pub(super) href: String,
+    pub(super) id: String,
+    pub(super) scope: String,
+    pub(super) kind: String,
+    pub(super) route: String,
+    pub(super) state: StateView,
+    pub(super) start: String,
+    pub(super) total: String,
 }
 
 #[derive(Template)]
 #[template(path = "unknown.html")]
 struct UnknownPage {
     chrome: Chrome,
-    asked: String,
-    requests: String,
-    any: bool,
-    near: Vec<(String, String)>,
-    coverage: Vec<(String, String)>,
-    unreadable: Vec<String>,
-    search: String,
+    help: Help,
+}
+
+/// What helps where an id is not there.
+pub(super) struct Help {
+    pub(super) asked: String,
+    pub(super) requests: String,
+    pub(super) any: bool,
+    pub(super) near: Vec<(String, String)>,
+    pub(super) coverage: Vec<(String, String)>,
+    pub(super) unreadable: Vec<String>,
+    pub(super) search: String,
 }
 
 /// `/go?id=`.
@@ -124,22 +130,25 @@ fn is_id_like(text: &str) -> bool {
 
 /// Several requests have the id.
 pub(super) fn chooser(shared: &Shared, asked: &str, choices: Vec<ChoiceView>, more: bool) -> Result<Response, Problem> {
+    let (count, choices) = choice_rows(choices, more, |c| links::request(&c.id, c.scope.as_deref()));
+    html(&Chooser { chrome: Chrome::new(shared, "requests", &format::head(asked, 200)), asked: format::head(asked, 200), count, choices })
+}
+
+/// How many there are, in words, and each with the address it leads to.
+pub(super) fn choice_rows(choices: Vec<ChoiceView>, more: bool, href: impl Fn(&ChoiceView) -> String) -> (String, Vec<ChoiceRow>) {
     let at_least = if more { "At least " } else { "" };
     let count = format!("{at_least}{}", format::counted(choices.len() as u64, "request", "requests"));
-    let choices = choices
-        .into_iter()
-        .map(|c| ChoiceRow {
-            href: links::request(&c.id, c.scope.as_deref()),
-            state: parts::state_view(c.state, None, crate::model::trace::Serving::Unknown, false),
-            route: c.route.unwrap_or_else(|| format::NONE.into()),
-            start: c.start.map_or_else(|| format::NONE.into(), format::instant),
-            total: format::length_or_none(c.total_ns),
-            scope: c.scope.unwrap_or_default(),
-            kind: c.kind,
-            id: c.id,
-        })
-        .collect();
-    html(&Chooser { chrome: Chrome::new(shared, "requests", &format::head(asked, 200)), asked: format::head(asked, 200), count, choices })
+    let row = |c: ChoiceView| ChoiceRow {
+        href: href(&c),
+        state: parts::state_view(c.state, None, crate::model::trace::Serving::Unknown, false),
+        route: c.route.unwrap_or_else(|| format::NONE.into()),
+        start: c.start.map_or_else(|| format::NONE.into(), format::instant),
+        total: format::length_or_none(c.total_ns),
+        scope: c.scope.unwrap_or_default(),
+        kind: c.kind,
+        id: c.id,
+    };
+    (count, choices.into_iter().map(row).collect())
 }
 
 /// The same as data.
@@ -150,18 +159,21 @@ pub(super) fn choices_json(choices: &[ChoiceView], more: bool) -> Value {
 
 /// Nobody has the id: what is near, what was read.
 pub(super) fn unknown(shared: &Shared, asked: &str, unknown: UnknownView) -> Result<Response, Problem> {
-    let search = ListAddress { q: links::quoted(&format::head(asked, 200)), ..ListAddress::default() }.href(None);
-    let page = UnknownPage {
-        chrome: Chrome::new(shared, "requests", &format::head(asked, 200)),
+    let page = UnknownPage { chrome: Chrome::new(shared, "requests", &format::head(asked, 200)), help: help(asked, unknown, |id| links::request(id, None)) };
+    Ok((StatusCode::NOT_FOUND, html(&page)?).into_response())
+}
+
+/// The help; `href` is where an id that begins alike leads to.
+pub(super) fn help(asked: &str, unknown: UnknownView, href: impl Fn(&str) -> String) -> Help {
+    Help {
         asked: format::head(asked, 200),
         requests: format::counted(unknown.requests, "request", "requests"),
         any: unknown.requests > 0,
-        near: unknown.near.into_iter().map(|id| (links::request(&id, None), id)).collect(),
+        near: unknown.near.into_iter().map(|id| (href(&id), id)).collect(),
         coverage: unknown.coverage.into_iter().map(|(name, from, to)| (name, format!("{} UTC", format::span(from, to)))).collect(),
         unreadable: unknown.unreadable,
-        search,
-    };
-    Ok((StatusCode::NOT_FOUND, html(&page)?).into_response())
+        search: ListAddress { q: links::quoted(&format::head(asked, 200)), ..ListAddress::default() }.href(None),
+    }
 }
 
 #[cfg(test)]

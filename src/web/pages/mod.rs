@@ -2,6 +2,7 @@
 //!
 //! Guarantees: a template gets text that is ready, computes nothing and marks nothing as safe.
 
+pub mod compare;
 pub mod go;
 pub mod health;
 pub mod lines;

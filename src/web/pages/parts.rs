@@ -11,6 +11,7 @@ use crate::{
     query::view::Notice,
     web::format,
 };
+use rustc_hash::FxHashSet;
 
 /// Letter, colour class and word of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +85,16 @@ pub fn segment_class(kind: SegmentKind) -> &'static str {
         SegmentKind::QueueWait | SegmentKind::ScheduledDelay | SegmentKind::RetryWait => "wait",
         SegmentKind::Other => "f-other",
         SegmentKind::Unaccounted => "gap",
+    }
+}
+
+/// How a text on a part is written: `on` the colour, `ink` on the light one, `over` a pattern.
+pub fn segment_label_class(kind: SegmentKind) -> &'static str {
+    match kind {
+        SegmentKind::Unaccounted | SegmentKind::ConnectWait => "over",
+        kind if kind.is_wait() => "over",
+        SegmentKind::ModelStream => "ink",
+        _ => "on",
     }
 }
 
@@ -211,16 +222,53 @@ pub struct Piece {
     pub marked: bool,
 }
 
-/// Cuts a text at the ids in it, the longer of two that overlap. `ids` are sorted longest first.
-pub fn mark_ids(text: &str, ids: &[&str]) -> Vec<Piece> {
+/// Bytes by which an id is noticed; shorter ones are not marked.
+const HEAD: usize = 4;
+
+/// The ids of a request, to be found in its lines: the time to look through a text does not grow with their number.
+#[derive(Debug, Default)]
+pub struct Ids<'a> {
+    heads: FxHashSet<[u8; HEAD]>,
+    values: FxHashSet<&'a str>,
+    /// Longest first.
+    lengths: Vec<usize>,
+}
+
+impl<'a> Ids<'a> {
+    /// Of these values; those below four bytes would be found everywhere and are left out.
+    pub fn new(values: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut out = Self::default();
+        for value in values {
+            if let Some(head) = value.as_bytes().first_chunk::<HEAD>() {
+                out.heads.insert(*head);
+                out.values.insert(value);
+            }
+        }
+        out.lengths = out.values.iter().map(|v| v.len()).collect::<FxHashSet<_>>().into_iter().collect();
+        out.lengths.sort_unstable_by_key(|l| std::cmp::Reverse(*l));
+        out
+    }
+
+    /// The longest id that begins here.
+    fn at<'t>(&self, rest: &'t str) -> Option<&'t str> {
+        let head = rest.as_bytes().first_chunk::<HEAD>()?;
+        if !self.heads.contains(head) {
+            return None;
+        }
+        self.lengths.iter().filter_map(|l| rest.get(..*l)).find(|part| self.values.contains(part))
+    }
+}
+
+/// Cuts a text at the ids in it, the longer of two that overlap.
+pub fn mark_ids(text: &str, ids: &Ids<'_>) -> Vec<Piece> {
     let (mut out, mut plain, mut at) = (Vec::new(), 0, 0);
     while at < text.len() {
         let rest = &text[at..];
-        if let Some(id) = ids.iter().find(|id| rest.starts_with(**id)) {
+        if let Some(id) = ids.at(rest) {
             if at > plain {
                 out.push(Piece { text: text[plain..at].to_owned(), marked: false });
             }
-            out.push(Piece { text: (*id).to_owned(), marked: true });
+            out.push(Piece { text: id.to_owned(), marked: true });
             at += id.len();
             plain = at;
         } else {
@@ -265,10 +313,10 @@ mod tests {
     fn ids_are_marked_whole() {
         let piece = |text: &str, marked| Piece { text: text.into(), marked };
         assert_eq!(
-            mark_ids("{\"a\":\"req_12\",\"b\":\"req_1\"}ü", &["req_12", "req_1"]),
+            mark_ids("{\"a\":\"req_12\",\"b\":\"req_1\"}ü", &Ids::new(["req_1", "req_12"])),
             [piece("{\"a\":\"", false), piece("req_12", true), piece("\",\"b\":\"", false), piece("req_1", true), piece("\"}ü", false)]
         );
-        assert_eq!(mark_ids("", &["x"]), []);
+        assert_eq!(mark_ids("", &Ids::new(["x"])), []);
     }
 
     #[test]

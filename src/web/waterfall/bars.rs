@@ -12,6 +12,10 @@ use crate::{
 
 /// Narrowest bar: about two pixels on a wide screen.
 pub const MIN_WIDTH: f64 = 2.4;
+/// Own parts of a step up to this number are drawn one by one.
+const MANY: usize = 120;
+/// Width within which own parts of a step with more of them are joined.
+const THIN: f64 = 4.0;
 /// Log marks nearer than this become one.
 const CLUSTER: f64 = 7.0;
 /// Width of a character of a label, for choosing its side.
@@ -116,7 +120,33 @@ pub fn pieces(span: &Span, children: &[&Span], map: &TimeMap) -> Vec<Piece> {
         return vec![whole(if outer == Look::Observed { outer } else { Look::Own })];
     }
     let mut out = vec![whole(outer)];
-    out.extend(own_time(span, children).into_iter().map(|(a, b)| piece(map, a, b, Look::Own)));
+    out.extend(visible(own_time(span, children).into_iter().map(|(a, b)| (map.x(a), map.x(b)))));
+    out
+}
+
+/// Own parts as they can be seen: of a step with very many, those narrower than [`THIN`] are joined with what lies beside them, drawn as
+/// wide as they are together, so that their number is bounded by the width.
+fn visible(parts: impl Iterator<Item = (f64, f64)>) -> Vec<Piece> {
+    let parts: Vec<(f64, f64)> = parts.collect();
+    let own = |x: f64, width: f64| Piece { x: x.min(WIDTH - width), width, look: Look::Own };
+    if parts.len() <= MANY {
+        // Widening them would claim time that children have.
+        return parts.into_iter().map(|(a, b)| own(a, (b - a).max(1.0))).collect();
+    }
+    let mut out: Vec<Piece> = Vec::new();
+    let (mut from, mut sum) = (0.0, 0.0);
+    for (a, b) in parts {
+        if sum == 0.0 {
+            from = a;
+        }
+        sum += b - a;
+        if b - from >= THIN {
+            if sum >= THIN / 4.0 {
+                out.push(own(from, sum.max(1.0)));
+            }
+            sum = 0.0;
+        }
+    }
     out
 }
 
@@ -140,9 +170,7 @@ pub fn own_time(span: &Span, children: &[&Span]) -> Vec<(i64, i64)> {
 
 fn piece(map: &TimeMap, from: i64, to: i64, look: Look) -> Piece {
     let (a, b) = (map.x(from), map.x(to));
-    // Own parts between children are drawn as they are: widening them would claim time that children have.
-    let least = if look == Look::Own { 1.0 } else { MIN_WIDTH };
-    let width = (b - a).max(least);
+    let width = (b - a).max(MIN_WIDTH);
     Piece { x: a.min(WIDTH - width), width, look }
 }
 

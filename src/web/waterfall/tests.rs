@@ -229,3 +229,14 @@ fn the_overview_is_bounded_and_paints_failures_last() {
     assert_eq!(parts.iter().filter(|p| p.failed).count(), 1);
     assert!(parts.last().is_some_and(|p| p.failed && p.stage == Stage::Tool));
 }
+
+#[test]
+fn the_own_parts_of_a_step_with_very_many_children_are_bounded_by_the_width() {
+    let parent = span("p", None, SpanKind::Task, 0, 200_000);
+    let children: Vec<Span> = (0..20_000).map(|i| span(&format!("c{i}x"), Some("p"), SpanKind::Tool, i * 10, i * 10 + 6)).collect();
+    let children: Vec<&Span> = children.iter().collect();
+    let pieces = bars::pieces(&parent, &children, &TimeMap::new(0, 200_000, &[]));
+    assert!(pieces.len() <= 252, "{}", pieces.len());
+    let own: f64 = pieces[1..].iter().map(|p| p.width).sum();
+    assert!((own - 400.0).abs() < 4.0, "two fifths of the width are its own: {own}");
+}

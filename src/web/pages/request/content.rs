@@ -4,9 +4,14 @@
 //! says how long it is, or is left out where the reader wishes so. Never changes what is stored.
 
 use crate::{
+    export::veil::Veil,
     model::format,
+    query::view::PathView,
     recognise::sensitive::{self, Kind, Mark, Sensitive},
-    web::{links, pages::parts},
+    web::{
+        links,
+        pages::parts::{self, Ids},
+    },
 };
 use serde_json::Value;
 use std::ops::Range;
@@ -17,8 +22,6 @@ pub const SECRET: &str = "[secret]";
 const MAX_TURNS: usize = 60;
 /// Longest line of which what is marked is known; of a longer one only the begin is looked at.
 const MAX_LOOKED_AT: usize = 256 * 1024;
-/// Shortest content that is looked for in other texts.
-const SOUGHT_FROM: usize = 12;
 
 /// A piece of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +36,7 @@ pub enum Piece {
     Said {
         /// How long it is, in words.
         summary: String,
-        /// Who said what; empty when the reader wants it hidden.
+        /// Who said what.
         turns: Vec<Turn>,
     },
 }
@@ -47,12 +50,17 @@ pub struct Turn {
     pub text: String,
 }
 
-/// A line cut at what joins, what is secret and what was said, with the bytes of it that are left out. `ids` are sorted longest first.
+/// A line cut at what joins, what is secret and what was said, with the bytes of it that are left out.
 /// What is marked is told by the whole line, so that a value that is cut is no less hidden.
-pub fn pieces(raw: &str, limit: usize, ids: &[&str], hides_content: bool) -> (Vec<Piece>, usize) {
+pub fn pieces(raw: &str, limit: usize, ids: &Ids<'_>, hiding: Option<&Veil>) -> (Vec<Piece>, usize) {
     let (looked_at, is_long) = links::cut(raw, MAX_LOOKED_AT);
-    if is_long && hides_content {
-        return (vec![Piece::Said { summary: format!("[a line of {} is not shown while content is hidden]", format::bytes(raw.len() as u64)), turns: Vec::new() }], raw.len());
+    if let Some(veil) = hiding {
+        if is_long {
+            return (vec![Piece::Text(format!("[a line of {} is not shown while content is hidden]", format::bytes(raw.len() as u64)))], 0);
+        }
+        let hidden = veil.record(raw);
+        let (shown, _) = links::cut(&hidden, limit);
+        return (parts::mark_ids(shown, ids).into_iter().map(|p| if p.marked { Piece::Id(p.text) } else { Piece::Text(p.text) }).collect(), hidden.len() - shown.len());
     }
     let marks = sensitive::marks(looked_at, Sensitive::builtin());
     let (mut out, mut at, mut room) = (Vec::new(), 0, limit);
@@ -72,7 +80,7 @@ pub fn pieces(raw: &str, limit: usize, ids: &[&str], hides_content: bool) -> (Ve
         }
         out.push(match mark.kind {
             Kind::Secret => Piece::Secret,
-            Kind::Content => said(looked_at, mark, &marks, hides_content, &mut room),
+            Kind::Content => said(looked_at, mark, &marks, &mut room),
         });
     }
     if at < looked_at.len() && room > 0 {
@@ -81,62 +89,47 @@ pub fn pieces(raw: &str, limit: usize, ids: &[&str], hides_content: bool) -> (Ve
     (out, raw.len().saturating_sub(limit))
 }
 
-/// One text in which nothing secret stands; what was said is replaced where the reader wishes so.
-pub fn text(text: &str, raw: &str, hides_content: bool) -> String {
-    let (text, raw) = (links::cut(text, MAX_LOOKED_AT).0, links::cut(raw, MAX_LOOKED_AT));
-    let mut out = masked(text, &sensitive::marks(text, Sensitive::builtin()), 0, hides_content);
-    if hides_content && raw.1 {
-        return "[not shown while content is hidden]".into();
+/// A path in whose texts nothing secret stands, nor, where the reader wishes so, what was said. Raw lines stay as they are: [`pieces`] cuts
+/// them.
+pub fn veiled(path: &PathView, veil: &Veil) -> PathView {
+    let mut path = path.clone();
+    for line in &mut path.log {
+        line.text = veil.line(line);
     }
-    let raw = raw.0;
-    if hides_content {
-        for mark in sensitive::marks(raw, Sensitive::builtin()).iter().filter(|m| m.kind == Kind::Content) {
-            let said = unescaped(&raw[mark.at.clone()]);
-            if said.chars().count() >= SOUGHT_FROM && out.contains(said.trim()) {
-                out = out.replace(said.trim(), &hidden(said.chars().count()));
-            }
+    let trace = &mut path.trace;
+    for span in &mut trace.spans {
+        span.name = veil.name(&span.name);
+        if let Some(error) = &mut span.error {
+            error.message = error.message.as_deref().map(|m| veil.prose(m));
         }
     }
-    out
+    for part in &mut trace.verdict.parts {
+        part.text = veil.name(&part.text);
+    }
+    trace.verdict.sentence = veil.name(&trace.verdict.sentence);
+    trace.route = trace.route.as_deref().map(|r| veil.name(r));
+    path
 }
 
 /// A part of a record with its secrets replaced; `from` is where it begins in what the marks count from.
-fn masked(part: &str, marks: &[Mark], from: usize, hides_content: bool) -> String {
+fn masked(part: &str, marks: &[Mark], from: usize) -> String {
     let (mut out, mut at) = (String::with_capacity(part.len()), 0);
-    for mark in marks.iter().filter(|m| m.at.start >= from && m.at.end <= from + part.len()) {
+    for mark in marks.iter().filter(|m| m.kind == Kind::Secret && m.at.start >= from && m.at.end <= from + part.len()) {
         let (start, end) = (mark.at.start - from, mark.at.end - from);
-        if start < at {
-            continue;
+        if start >= at {
+            out.push_str(&part[at..start]);
+            out.push_str(SECRET);
+            at = end;
         }
-        match mark.kind {
-            Kind::Secret => {
-                out.push_str(&part[at..start]);
-                out.push_str(SECRET);
-            }
-            Kind::Content if hides_content => {
-                out.push_str(&part[at..start]);
-                out.push_str(&hidden(part[start..end].chars().count()));
-            }
-            Kind::Content => continue,
-        }
-        at = end;
     }
     out.push_str(&part[at..]);
     out
 }
 
-fn hidden(characters: usize) -> String {
-    format!("[content hidden, {}]", format::counted(characters as u64, "character", "characters"))
-}
-
-fn said(raw: &str, mark: &Mark, marks: &[Mark], hides_content: bool, room: &mut usize) -> Piece {
+fn said(raw: &str, mark: &Mark, marks: &[Mark], room: &mut usize) -> Piece {
     let part = &raw[mark.at.clone()];
     let length = part.chars().count();
-    if hides_content {
-        return Piece::Said { summary: hidden(length), turns: Vec::new() };
-    }
-    let secrets: Vec<Mark> = marks.iter().filter(|m| m.kind == Kind::Secret).cloned().collect();
-    let mut turns = turns(&masked(part, &secrets, mark.at.start, false));
+    let mut turns = turns(&masked(part, marks, mark.at.start));
     let of = if turns.len() > 1 { format!("{}, ", format::counted(turns.len() as u64, "turn", "turns")) } else { String::new() };
     for turn in &mut turns {
         let (shown, is_cut) = links::cut(&turn.text, *room);
@@ -200,7 +193,7 @@ mod tests {
     #[test]
     fn a_conversation_is_read_as_turns_and_its_secrets_are_not_there() {
         let raw = r#"{"request_id":"req_12345","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":[{"type":"text","text":"My key is sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD"}]}],"n":1}"#;
-        let got = pieces(raw, 4_096, &["req_12345"], false).0;
+        let got = pieces(raw, 4_096, &Ids::new(["req_12345"]), None).0;
         assert!(got.contains(&Piece::Id("req_12345".into())));
         let said = got.iter().find_map(|p| if let Piece::Said { turns, .. } = p { Some(turns) } else { None }).unwrap();
         assert_eq!(said, &[of("system", "Be brief."), of("user", "My key is [secret]")]);
@@ -208,33 +201,28 @@ mod tests {
     }
 
     #[test]
-    fn hidden_content_leaves_its_length_alone() {
-        let raw = r#"{"prompt":"Summarise the contract of Jane Doe","level":"info"}"#;
-        let got = pieces(raw, 4_096, &[], true).0;
-        assert!(got.contains(&Piece::Said { summary: "[content hidden, 34 characters]".into(), turns: vec![] }), "{got:?}");
-        assert!(!format!("{got:?}").contains("Jane"));
-        assert_eq!(text("asked: Summarise the contract of Jane Doe", raw, true), "asked: [content hidden, 34 characters]");
-        assert_eq!(text("asked: Summarise the contract of Jane Doe", raw, false), "asked: Summarise the contract of Jane Doe");
-        assert!(!text(raw, raw, true).contains("Jane"), "{}", text(raw, raw, true));
+    fn hidden_content_leaves_its_length_alone_however_it_is_cut() {
+        let raw = format!(r#"{{"a":"{}","prompt":"Summarise the contract of Jane Doe {}"}}"#, "x".repeat(100), "y".repeat(5_000));
+        let veil = Veil::of([raw.as_str()], true);
+        for limit in [0, 50, 120, 130, 4_096] {
+            let got = format!("{:?}", pieces(&raw, limit, &Ids::default(), Some(&veil)));
+            assert!(!got.contains("Jane"), "{limit}: {got}");
+        }
+        let long = format!(r#"{{"prompt":"{}"}}"#, "Jane ".repeat(100_000));
+        assert!(!format!("{:?}", pieces(&long, 4_096, &Ids::default(), Some(&veil))).contains("Jane"));
     }
 
     #[test]
-    fn what_is_cut_is_no_less_hidden() {
-        let raw = format!(r#"{{"a":"{}","prompt":"Jane Doe {}"}}"#, "x".repeat(100), "y".repeat(5_000));
-        for limit in [0, 50, 120, 130, 4_096] {
-            let (got, left) = pieces(&raw, limit, &[], true);
-            assert!(!format!("{got:?}").contains("Jane"), "{limit}: {got:?}");
-            assert_eq!(left, raw.len().saturating_sub(limit));
-        }
-        let long = format!(r#"{{"prompt":"{}"}}"#, "Jane ".repeat(100_000));
-        assert!(!format!("{:?}", pieces(&long, 4_096, &[], true)).contains("Jane"));
-        assert!(!text(&long, &long, true).contains("Jane"));
+    fn a_line_that_is_cut_says_how_much_of_it_is_missing() {
+        let raw = format!(r#"{{"a":"{}","prompt":"{}"}}"#, "x".repeat(100), "y".repeat(5_000));
+        let (got, left) = pieces(&raw, 200, &Ids::default(), None);
+        assert_eq!(left, raw.len() - 200);
+        assert!(matches!(&got[..], [Piece::Text(_), Piece::Said { summary, turns }] if summary == "said: 5,000 characters" && turns[0].text.len() < 100), "{got:?}");
     }
 
     #[test]
     fn a_secret_is_never_shown() {
         let raw = r#"{"password":"hunter2hunter2","msg":"x"}"#;
-        assert_eq!(pieces(raw, 4_096, &[], false).0, [Piece::Text("{\"password\":\"".into()), Piece::Secret, Piece::Text("\",\"msg\":\"x\"}".into())]);
-        assert_eq!(text(raw, raw, false), r#"{"password":"[secret]","msg":"x"}"#);
+        assert_eq!(pieces(raw, 4_096, &Ids::default(), None).0, [Piece::Text("{\"password\":\"".into()), Piece::Secret, Piece::Text("\",\"msg\":\"x\"}".into())]);
     }
 }

@@ -7,20 +7,22 @@ use super::{
     view::{Clock, View},
 };
 use crate::{
+    export::veil::Veil,
     model::{
         summary::Typical,
         time::UnixNanos,
         trace::{LineRef, LogLine, SegmentKind, Span, Trace},
     },
     query::view::PathView,
-    web::{format, links, pages::parts::LineLink},
+    web::{
+        format, links,
+        pages::parts::{Ids, LineLink},
+    },
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Fewest finished requests that make something typical.
 pub const TYPICAL_FROM: u64 = 20;
-/// Shortest id that is marked in a raw line.
-const MARKED_FROM: usize = 4;
 
 /// The path with its indexes.
 pub struct Context<'a> {
@@ -34,10 +36,11 @@ pub struct Context<'a> {
     pub children: Vec<Vec<usize>>,
     /// Lines of the log by reference.
     pub log: FxHashMap<&'a LineRef, &'a LogLine>,
-    /// Values of ids, longest first.
-    pub ids: Vec<&'a str>,
+    /// Values of its ids, to be marked in raw lines.
+    pub ids: Ids<'a>,
     /// The wishes of the reader, found in this request.
     pub chosen: &'a Chosen,
+    veil: &'a Veil,
     by_id: FxHashMap<&'a str, usize>,
     drawn: FxHashSet<usize>,
     /// Names that one source alone has.
@@ -48,7 +51,7 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// Indexes a path; `drawn` are the steps with a row of their own, `rows` the lines of the log that are shown.
-    pub fn new(view: &'a PathView, wish: &'a View, chosen: &'a Chosen, drawn: FxHashSet<usize>, rows: &[usize]) -> Self {
+    pub fn new(view: &'a PathView, wish: &'a View, chosen: &'a Chosen, veil: &'a Veil, drawn: FxHashSet<usize>, rows: &[usize]) -> Self {
         let trace = &view.trace;
         let by_id: FxHashMap<&str, usize> = trace.spans.iter().enumerate().map(|(i, s)| (s.id.as_str(), i)).collect();
         let mut children = vec![Vec::new(); trace.spans.len()];
@@ -57,17 +60,15 @@ impl<'a> Context<'a> {
                 children[*parent].push(i);
             }
         }
-        let mut ids: Vec<&str> = trace.ids.iter().map(|i| i.value.as_str()).filter(|v| v.len() >= MARKED_FROM).collect();
-        ids.sort_by_key(|v| std::cmp::Reverse(v.len()));
-        ids.dedup();
         Self {
             view,
             trace,
             zero: zero(view),
             chosen,
+            veil,
             children,
             log: view.log.iter().map(|l| (&l.line, l)).collect(),
-            ids,
+            ids: Ids::new(trace.ids.iter().map(|i| i.value.as_str())),
             by_id,
             drawn,
             names: unique_names(trace.sources.iter().map(|s| s.file.as_str())),
@@ -97,9 +98,9 @@ impl<'a> Context<'a> {
         ))
     }
 
-    /// The reader wants prompts and answers left out.
-    pub fn hides_content(&self) -> bool {
-        self.wish.hides_content
+    /// What hides what was said, where the reader wants it left out.
+    pub fn hiding(&self) -> Option<&Veil> {
+        self.wish.hides_content.then_some(self.veil)
     }
 
     /// An instant as the reader wants it: its distance from the begin, or the time of day in a zone.

@@ -146,7 +146,7 @@ pub fn raw(c: &Context<'_>, line: &LineRef, budget: &mut Budget) -> Option<Raw> 
     }
     let limit = RAW_LINE_BYTES.min(budget.0);
     budget.0 -= text.len().min(limit);
-    let (pieces, left_out) = content::pieces(text, limit, &c.ids, c.hides_content());
+    let (pieces, left_out) = content::pieces(text, limit, &c.ids, c.hiding());
     let cut = if left_out > 0 { format!("… {} more of this line", format::bytes(left_out as u64)) } else { String::new() };
     Some(Raw { line: c.line(line), pieces, cut })
 }
@@ -220,7 +220,7 @@ fn error(span: &Span) -> Option<ErrorView> {
     };
     Some(ErrorView {
         title: e.kind.as_deref().map_or_else(|| class.to_owned(), |k| format!("{k}, {class}")),
-        message: e.message.as_deref().map(|m| content::text(m, "", false)).unwrap_or_default(),
+        message: e.message.clone().unwrap_or_default(),
         rule: e.rule.clone().unwrap_or_default(),
     })
 }

@@ -3,13 +3,14 @@
 //! Guarantees: made from the same [`PathView`] as the page, with its `scope` and `clocks`; `content=hidden` hides what people and models said. An id may itself end
 //! so: an ending counts only where the rest is an id. Never a markup type, and the name of a file holds nothing but letters, digits, `-`, `_` and its ending.
 
-use super::{View, twin};
+use super::{View, single, twin};
 use crate::{
     export::{self, markdown, ndjson, otlp, perfetto},
     query::view::{Answers, Found, PathView, QueryError, Shown, Times},
     web::{
         Shared,
         error::Problem,
+        links,
         pages::{Pairs, value},
     },
 };
@@ -25,9 +26,10 @@ enum Form {
     Ndjson,
     Perfetto,
     Otlp,
+    Html,
 }
 
-const FORMS: [Form; 4] = [Form::Markdown, Form::Ndjson, Form::Perfetto, Form::Otlp];
+const FORMS: [Form; 5] = [Form::Markdown, Form::Ndjson, Form::Perfetto, Form::Otlp, Form::Html];
 
 impl Form {
     fn ending(self) -> &'static str {
@@ -36,6 +38,7 @@ impl Form {
             Self::Ndjson => "ndjson",
             Self::Perfetto => "perfetto.json",
             Self::Otlp => "otlp.json",
+            Self::Html => "html",
         }
     }
 
@@ -44,6 +47,7 @@ impl Form {
             Self::Markdown => "text/markdown; charset=utf-8",
             Self::Ndjson => "application/x-ndjson",
             Self::Perfetto | Self::Otlp => "application/json",
+            Self::Html => "text/html; charset=utf-8",
         }
     }
 }
@@ -57,6 +61,22 @@ fn asked(id: &str) -> Option<(&str, Form)> {
 enum Made {
     Body(String),
     Other(Found),
+}
+
+/// Where the forms of a request are: words and address, what the reader wants hidden left out of them too.
+pub(super) fn forms(view: &View) -> Vec<(&'static str, String)> {
+    let words = |form: Form| match form {
+        Form::Markdown => "Markdown",
+        Form::Ndjson => "lines",
+        Form::Perfetto => "Perfetto",
+        Form::Otlp => "OTLP",
+        Form::Html => "one file",
+    };
+    let kept = |key: &str| matches!(key, "scope" | "skew" | "content");
+    let wishes: Vec<String> = view.pairs().into_iter().filter(|(key, _)| kept(key)).map(|(key, value)| format!("{key}={}", links::encode(&value))).collect();
+    let query = if wishes.is_empty() { String::new() } else { format!("?{}", wishes.join("&")) };
+    let of = |form: Form| (words(form), format!("/r/{}.{}{query}", links::encode(&view.id), form.ending()));
+    [Form::Html, Form::Markdown, Form::Ndjson, Form::Perfetto, Form::Otlp].map(of).into()
 }
 
 /// The answer, when the address asks for a form of a request that is there.
@@ -76,14 +96,15 @@ fn make(answers: &dyn Answers, id: &str, scope: Option<&str>, times: Times, form
     let found = answers.path(id, scope, times)?;
     let Found::Path(path) = &found else { return Ok(Made::Other(found)) };
     let records = if form == Form::Ndjson { answers.records(id, scope, times)?.unwrap_or_default() } else { Vec::new() };
-    Ok(Made::Body(body(path, &records, form, hide_content)))
+    Ok(Made::Body(body(path, id, &records, form, hide_content)))
 }
 
-fn body(path: &PathView, records: &[Shown], form: Form, hide_content: bool) -> String {
+fn body(path: &PathView, id: &str, records: &[Shown], form: Form, hide_content: bool) -> String {
     match form {
         Form::Markdown => markdown::ticket(&path.trace, &path.log, hide_content),
         Form::Ndjson => ndjson::request(records.iter().map(|r| (&*r.file, &r.record)), hide_content),
         Form::Perfetto => perfetto::document(&path.trace, &path.log, hide_content),
+        Form::Html => single(path, id, hide_content),
         Form::Otlp => format!("{}\n", otlp::document(&path.trace, &path.log, hide_content)),
     }
 }

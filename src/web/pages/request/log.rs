@@ -5,7 +5,6 @@
 
 use super::timeline::Field;
 use super::{
-    content,
     context::Context,
     detail::{self, Raw},
     view::View,
@@ -249,7 +248,7 @@ fn levels(c: &Context<'_>, view: &View) -> Vec<(String, String, bool)> {
 fn row(c: &Context<'_>, index: usize, budget: &mut detail::Budget) -> LogRow {
     let line = &c.view.log[index];
     let span = line.span.as_deref().and_then(|s| c.span(s)).map(|i| &c.trace.spans[i]);
-    let whole = content::text(line.text.trim(), &line.raw, c.hides_content());
+    let whole = line.text.trim().to_owned();
     let text = format::head(&whole, TEXT);
     LogRow {
         silence: String::new(),

@@ -13,11 +13,13 @@ mod head;
 mod log;
 mod notes;
 mod panels;
+mod single;
 mod strip;
 mod timeline;
 mod view;
 
 use crate::{
+    export::veil::Veil,
     query::view::{Found, PathView, QueryError, Times},
     web::{
         Shared, assets,
@@ -37,6 +39,7 @@ use axum::{
 use chosen::Chosen;
 use content::Piece;
 use context::Context;
+pub use single::single;
 pub use view::View;
 
 /// Newer lines than this come behind the last line of a request before it counts as done.
@@ -55,7 +58,12 @@ struct RequestPage {
     last_ms: i64,
     /// Its lines may still come.
     is_live: bool,
+    /// It is a file of its own: there is no server to ask.
+    is_single: bool,
+    /// The request in the forms of other tools: words and address.
+    forms: Vec<(&'static str, String)>,
     json: String,
+    compare: String,
     wishes: Vec<String>,
     head: head::Head,
     strip: Vec<strip::Stop>,
@@ -118,21 +126,26 @@ fn show(shared: &Shared, path: &PathView, view: &View) -> Result<Response, Probl
 }
 
 fn build(chrome: Chrome, path: &PathView, view: &View) -> RequestPage {
+    let veil = Veil::of_log(&path.log, view.hides_content);
+    let path = &content::veiled(path, &veil);
     let chosen = Chosen::new(path, view, context::zero(path));
     let selected = log::select(path, view);
     let laid = timeline::lay_out(path, view, &chosen);
     let drawn = laid.rows.iter().filter_map(|r| if let Row::Step(step) = r { Some(step.span) } else { None }).collect();
-    let context = Context::new(path, view, &chosen, drawn, &selected.rows);
+    let context = Context::new(path, view, &chosen, &veil, drawn, &selected.rows);
     let title = path.trace.request_id.clone().unwrap_or_else(|| view.id.clone());
     let (has_timeline, has_log) = (view.show != view::Show::Log, view.show != view::Show::Timeline);
     RequestPage {
         chrome,
         script: assets::href("timeline.js"),
-        itself: links::request(&view.id, view.scope.as_deref()),
+        itself: if view.is_single { String::new() } else { links::request(&view.id, view.scope.as_deref()) },
         start_ms: context.zero / 1_000_000,
         last_ms: path.log.iter().filter_map(|l| l.time).max().map_or(context.zero, |t| t.0) / 1_000_000,
         is_live: false,
+        is_single: view.is_single,
+        forms: exports::forms(view),
         json: links::request_json(&view.id, view.scope.as_deref()),
+        compare: links::compare("", (&view.id, view.scope.as_deref()), (links::TYPICAL, None)),
         wishes: chosen.notices.clone(),
         head: head::head(&context, view),
         strip: strip::strip(&context),

@@ -229,12 +229,7 @@ fn bar(shares: &[Share]) -> Vec<BarPart> {
                 middle: part.middle,
                 narrow: part.width.0 < NARROW,
                 class: parts::segment_class(s.kind),
-                label_class: match s.kind {
-                    SegmentKind::Unaccounted | SegmentKind::ConnectWait => "over",
-                    kind if kind.is_wait() => "over",
-                    SegmentKind::ModelStream => "ink",
-                    _ => "on",
-                },
+                label_class: parts::segment_label_class(s.kind),
                 title: format!("{words}: {}, {share}", format::length(s.ns)),
                 label,
             }

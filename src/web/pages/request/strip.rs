@@ -9,6 +9,8 @@ use crate::{
     web::{format, pages::parts::Badge, waterfall},
 };
 
+use rustc_hash::FxHashMap;
+
 /// Most stops; beyond it the path is told more coarsely.
 const MOST: usize = 10;
 
@@ -47,7 +49,6 @@ pub struct Stop {
 struct Draft {
     stage: Stage,
     /// The task it runs in; `None`: before any task.
-    owner: Option<usize>,
     /// Which wait it is.
     wait: Option<SpanKind>,
     first: i64,
@@ -76,23 +77,29 @@ pub fn strip(c: &Context<'_>) -> Vec<Stop> {
 fn drafts(c: &Context<'_>, grain: Grain) -> Vec<Draft> {
     let spans = &c.trace.spans;
     let mut drafts: Vec<Draft> = Vec::new();
+    let mut draft_of: Vec<usize> = Vec::with_capacity(spans.len());
+    let mut by_key: FxHashMap<(Stage, Option<usize>, Option<SpanKind>), usize> = FxHashMap::default();
+    let first_runs = first_runs(spans);
     for (i, span) in spans.iter().enumerate() {
         let wait = span.kind.is_wait().then_some(span.kind);
         // A wait stands before the task it waits for, so it is a stop of its own.
         let task = if wait.is_some() { None } else { c.above(i, |s| s.kind == SpanKind::Task) };
-        let owner = task.filter(|_| grain != Grain::Stages).map(|t| first_run(c, t));
+        let owner = task.filter(|_| grain != Grain::Stages).map(|t| first_runs.get(&run_of(&spans[t])).copied().unwrap_or(t));
         let stage = if grain == Grain::Tasks && owner.is_some() { Stage::Worker } else { span.kind.stage() };
-        match drafts.iter_mut().find(|d| d.stage == stage && d.owner == owner && d.wait == wait) {
+        let known = by_key.get(&(stage, owner, wait)).copied();
+        by_key.entry((stage, owner, wait)).or_insert(drafts.len());
+        draft_of.push(known.unwrap_or(drafts.len()));
+        match known.map(|at| &mut drafts[at]) {
             Some(d) => {
                 d.first = d.first.min(span.start.0);
                 d.spans.push(i);
             }
-            None => drafts.push(Draft { stage, owner, wait, first: span.start.0, ns: 0, spans: vec![i] }),
+            None => drafts.push(Draft { stage, wait, first: span.start.0, ns: 0, spans: vec![i] }),
         }
     }
     for segment in c.trace.completion.segments.iter().filter(|s| s.kind != SegmentKind::Unaccounted) {
-        if let Some(d) = segment.span.as_deref().and_then(|s| c.span(s)).and_then(|i| drafts.iter_mut().find(|d| d.spans.contains(&i))) {
-            d.ns += segment.ns;
+        if let Some(i) = segment.span.as_deref().and_then(|s| c.span(s)) {
+            drafts[draft_of[i]].ns += segment.ns;
         }
     }
     drafts.sort_by_key(|d| d.first);
@@ -100,9 +107,16 @@ fn drafts(c: &Context<'_>, grain: Grain) -> Vec<Draft> {
 }
 
 /// Runs of one task share a stop: the first span of that name and parent stands for all.
-fn first_run(c: &Context<'_>, task: usize) -> usize {
-    let spans = &c.trace.spans;
-    (0..=task).find(|i| spans[*i].kind == SpanKind::Task && spans[*i].name == spans[task].name && spans[*i].parent == spans[task].parent).unwrap_or(task)
+fn first_runs(spans: &[Span]) -> FxHashMap<(&str, Option<&str>), usize> {
+    let mut out = FxHashMap::default();
+    for (i, span) in spans.iter().enumerate().filter(|(_, s)| s.kind == SpanKind::Task) {
+        out.entry(run_of(span)).or_insert(i);
+    }
+    out
+}
+
+fn run_of(span: &Span) -> (&str, Option<&str>) {
+    (&span.name, span.parent.as_deref())
 }
 
 fn stop(c: &Context<'_>, d: &Draft) -> Stop {

@@ -127,6 +127,8 @@ pub struct View {
     pub text: Option<String>,
     /// Prompts and answers are left out.
     pub hides_content: bool,
+    /// The page is a file of its own; no address wishes that.
+    pub is_single: bool,
     /// What of the address could not be used.
     pub notices: Vec<String>,
 }
@@ -201,6 +203,7 @@ impl View {
             text: w.owned("text"),
             hides_content: w.word("content", &[("hidden", true), ("shown", false)]).unwrap_or(false),
             id,
+            is_single: false,
             notices: Vec::new(),
         };
         for (key, given) in pairs.iter().filter(|(key, _)| !KEYS.contains(&key.as_str())) {

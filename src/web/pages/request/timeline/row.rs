@@ -103,7 +103,7 @@ impl<'a, 'b> Rows<'a, 'b> {
             let folded = rows.iter().filter_map(|r| if let Row::Step(s) = r { s.is_folded.then(|| c.chosen.keys[s.span].clone()) } else { None });
             by_step.fold = Folded::Steps(folded.take(MAX_FOLDED).collect());
         }
-        Self { c, view, map, lines: lines_by_span(c), path, raw: detail::Budget::default(), has_details: rows.len() <= WITH_DETAILS, by_step }
+        Self { c, view, map, lines: lines_by_span(c), path, raw: detail::Budget::default(), has_details: view.is_single || rows.len() <= WITH_DETAILS, by_step }
     }
 
     /// A row.
