@@ -122,7 +122,18 @@
 
   // Another view of the same request takes the place of this one; the reader stays where they are.
   let asked = 0;
-  async function visit(href, push = true) {
+  // A place on the page that outlives its elements: the nearest id, and which one below it.
+  const PLACES = "a, summary, button, input, tr, details";
+  const spot = (element) => {
+    const owner = element?.closest("[id]");
+    return owner && main.contains(owner) ? [owner.id, $$(PLACES, owner).indexOf(element)] : null;
+  };
+  const found = (place) => {
+    const owner = place && document.getElementById(place[0]);
+    return owner && (place[1] < 0 ? owner : $$(PLACES, owner)[place[1]]);
+  };
+  const isBusy = () => document.hidden || drag || $("#main input:focus") || String(getSelection());
+  async function visit(href, push = true, stay = false) {
     if (single) return false;
     const mine = ++asked;
     let page;
@@ -135,19 +146,25 @@
       return false;
     }
     const fresh = page.getElementById("main");
-    if (mine !== asked || !fresh) return false;
-    const opened = $$(".step details[open]").map((one) => one.closest(".step").id);
+    if (mine !== asked || !fresh || (stay && isBusy())) return false;
+    const written = stay ? $$(".find input:not([type=hidden])").map((one) => one.value) : [];
+    const kept = $$("details", main).map((one) => [spot(one), one.open]);
     const anchor = $$(".step, .log tr[id]").find((one) => one.getBoundingClientRect().top > 50);
     const top = anchor?.getBoundingClientRect().top;
-    const focused = document.activeElement?.closest("[id]")?.id;
+    const focused = spot(document.activeElement);
     if (push) history.pushState(null, "", href);
     main.replaceChildren(...fresh.childNodes);
     Object.assign(main.dataset, fresh.dataset);
-    for (const id of opened) $("details", document.getElementById(id) ?? main)?.setAttribute("open", "");
+    for (const [place, was] of kept) {
+      const one = found(place);
+      // What the reader opened stays open; what they closed stays closed while nothing else was asked for.
+      if (one?.matches("details") && (was || stay)) one.open = was;
+    }
     ready();
     const same = anchor && document.getElementById(anchor.id);
     if (same) scrollBy(0, same.getBoundingClientRect().top - top);
-    if (focused && at && focused === at) focus(document.getElementById(at));
+    for (const [i, one] of $$(".find input:not([type=hidden])").entries()) one.value = written[i] ?? one.value;
+    found(focused)?.focus({ preventScroll: true });
     return true;
   }
   addEventListener("popstate", () => visit(location.href, false));
@@ -449,28 +466,42 @@
   function live() {
     if (main.dataset.live !== "1" || stream) return;
     const chip = Object.assign(document.createElement("p"), { className: "live-chip" });
-    chip.setAttribute("role", "status");
-    $(".top").after(chip);
-    let waiting = false;
+    $("footer").append(chip);
+    let [due, busy, lost] = [false, false, false];
     const tell = () => {
-      const s = Math.round((Date.now() - Number(main.dataset.last)) / 1000);
+      if (lost) return;
+      const s = Math.max(0, Math.round((Date.now() - Number(main.dataset.last)) / 1000));
       chip.textContent = s < 300 ? `last record ${s} s ago` : `quiet for ${Math.round(s / 60)} min, may be incomplete`;
     };
-    stream = new EventSource("/live");
+    // What comes while the reader is in the middle of something is shown when they are done.
     const refresh = async () => {
-      if (waiting || document.hidden || drag || $("#main input:focus")) return;
-      waiting = true;
-      await visit(location.href, false);
-      waiting = false;
+      if (!due || busy || lost || isBusy()) return;
+      [due, busy] = [false, true];
+      due ||= !(await visit(location.href, false, true));
+      busy = false;
       tell();
     };
-    stream.addEventListener("message", refresh);
-    const ticking = setInterval(tell, 1000);
+    stream = new EventSource("/live");
+    stream.addEventListener("message", () => {
+      due = true;
+      refresh();
+    });
+    stream.addEventListener("open", () => {
+      lost = false;
+      tell();
+    });
+    const ticking = setInterval(() => {
+      tell();
+      refresh();
+    }, 1000);
     tell();
+    // The browser comes again by itself unless it was turned away.
     stream.addEventListener("error", () => {
-      if (stream.readyState !== EventSource.CLOSED) return;
-      clearInterval(ticking);
+      if (stream.readyState === EventSource.CLOSED) clearInterval(ticking);
+      if (lost) return;
+      lost = true;
       chip.replaceChildren("stream lost, ", Object.assign(document.createElement("a"), { href: location.href, textContent: "reload" }));
+      say("stream lost");
     });
   }
 

@@ -123,3 +123,14 @@ export async function watched(browser, url, { scripts = true, colour = "light", 
 export function overflow(page) {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }
+
+/** Opens a watched page, does something with it, and holds it to a quiet console and to its own host. */
+export async function visit(browser, url, view, what) {
+  const { page, faults, close } = await watched(browser, url, view);
+  try {
+    await what(page);
+    assert.deepEqual(faults(), []);
+  } finally {
+    await close();
+  }
+}
