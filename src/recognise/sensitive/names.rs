@@ -17,8 +17,8 @@ pub(super) fn find(raw: &str, table: &Sensitive) -> Vec<Mark> {
         let sign = at + found;
         at = sign + 1;
         let Some(name) = name_before(raw, sign) else { continue };
-        let secret = table.is_secret_name(name.text);
-        let content = name.quoted && b[sign] == b':' && table.is_content_name(name.text);
+        let (secret, content) = table.says(name.text);
+        let content = content && name.quoted && b[sign] == b':';
         if !secret && !content {
             continue;
         }

@@ -2,9 +2,12 @@
 //!
 //! Guarantees: the built-in table loads (a test reads it). Names are compared folded, by their parts. Never looks at a record.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError, RwLock};
+
+/// Most names of which it is kept what they say.
+const MAX_KNOWN: usize = 4_096;
 
 /// What is looked for.
 #[derive(Debug, Default)]
@@ -14,6 +17,7 @@ pub struct Sensitive {
     secret_words: FxHashSet<String>,
     harmless: FxHashSet<String>,
     content_names: FxHashSet<String>,
+    known: RwLock<FxHashMap<Box<str>, (bool, bool)>>,
 }
 
 /// A token that begins in a way its issuer documents.
@@ -66,7 +70,23 @@ impl Sensitive {
             secret_words: file.secret.words.into_iter().collect(),
             harmless: file.secret.harmless.into_iter().collect(),
             content_names: file.content.names.into_iter().collect(),
+            known: RwLock::default(),
         })
+    }
+
+    /// Whether the value under a name is a secret, and whether it is content. Names repeat from line to line: what was said of one is
+    /// kept, at most [`MAX_KNOWN`].
+    pub(super) fn says(&self, name: &str) -> (bool, bool) {
+        if let Some(said) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return *said;
+        }
+        let said = (self.is_secret_name(name), self.is_content_name(name));
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_KNOWN {
+            known.clear();
+        }
+        known.insert(name.into(), said);
+        said
     }
 
     /// A value under this name is a secret: the folded name, or its last part with none before it that makes it harmless.

@@ -19,7 +19,7 @@ const THIN: f64 = 4.0;
 /// Log marks nearer than this become one.
 const CLUSTER: f64 = 7.0;
 /// Width of a character of a label, for choosing its side.
-const CHARACTER: f64 = 7.6;
+const CHARACTER: f64 = 8.6;
 
 /// How a piece of a bar looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
