@@ -28,5 +28,6 @@ mod stacks;
 mod support;
 mod tailing;
 mod temporal;
+mod tour;
 mod trouble;
 mod unnamed;
