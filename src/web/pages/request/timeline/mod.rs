@@ -17,7 +17,7 @@ use crate::{
     query::view::PathView,
     web::{
         format,
-        scale::{Tick, Units},
+        scale::{Tick, Units, WIDTH},
         time_map::TimeMap,
         waterfall::{self, Fold, Row},
     },
@@ -28,6 +28,8 @@ pub use tools::{Field, Tool, fields};
 
 /// Ticks of the ruler this near to each other, to a break or to the mark of the answer lose their label.
 const CROWDED: f64 = 70.0;
+/// Nearer to an edge than this a label in the middle of a break would leave the drawing.
+const EDGE: f64 = 40.0;
 
 /// The timeline.
 #[derive(Default)]
@@ -78,8 +80,10 @@ pub struct BreakView {
     pub x: Units,
     /// Width.
     pub width: Units,
-    /// Middle, for its label.
-    pub middle: Units,
+    /// Where its label stands: in the middle, or at the edge of the drawing beside which there is no room.
+    pub label_x: Units,
+    /// `middle`, `start` or `end`.
+    pub anchor: &'static str,
     /// How long it is.
     pub length: String,
 }
@@ -157,13 +161,18 @@ fn beside(map: &TimeMap, x: Units) -> Units {
 }
 
 fn break_view(b: crate::web::time_map::Break) -> BreakView {
-    BreakView { x: Units(b.x), width: Units(b.width), middle: Units(b.x + b.width / 2.0), length: format::length(b.ns) }
+    let (label, anchor) = match b.x + b.width / 2.0 {
+        middle if middle < EDGE => (b.x, "start"),
+        middle if middle > WIDTH - EDGE => (b.x + b.width, "end"),
+        middle => (middle, "middle"),
+    };
+    BreakView { x: Units(b.x), width: Units(b.width), label_x: Units(label), anchor, length: format::length(b.ns) }
 }
 
 /// Ticks whose labels have room: none beside the mark of the answer, a break, the right edge or another label.
 fn ticks(c: &Context<'_>, map: &TimeMap, answered: Option<&Answered>, breaks: &[BreakView]) -> Vec<Tick> {
     let mut ticks = map.ruler(c.zero);
-    let taken: Vec<f64> = answered.iter().map(|a| a.x.0).chain(breaks.iter().map(|b| b.middle.0)).collect();
+    let taken: Vec<f64> = answered.iter().map(|a| a.x.0).chain(breaks.iter().map(|b| b.label_x.0)).collect();
     let mut last = f64::NEG_INFINITY;
     for tick in &mut ticks {
         let x = tick.x.0;
