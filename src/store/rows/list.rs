@@ -194,6 +194,7 @@ fn empty() -> ListPage {
         n: 0,
         histogram: Vec::new(),
         scatter: Vec::new(),
+        changes: Vec::new(),
         span: None,
     }
 }
