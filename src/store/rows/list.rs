@@ -202,7 +202,6 @@ fn empty() -> ListPage {
 /// A mark of the scatter before its id is known.
 pub(super) struct Point {
     pub(super) start: i64,
-    pub(super) total_ns: i64,
     pub(super) spot: RowSpot,
 }
 
@@ -216,6 +215,6 @@ impl Point {
             None => reader.row_at(self.spot)?.id,
         };
         let marked = flags & (flag::RETRIED | flag::FELL_BACK | flag::DEGRADED) != 0;
-        Ok(crate::model::summary::ScatterPoint { start: UnixNanos(self.start), total_ns: self.total_ns, state: state(flags), marked, id })
+        Ok(crate::model::summary::ScatterPoint { start: UnixNanos(self.start), total_ns: columns.total[row], state: state(flags), marked, id })
     }
 }

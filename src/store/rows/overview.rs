@@ -90,25 +90,24 @@ impl Overview {
             self.prompts.add(columns.sets[PROMPT][row], start);
             self.configs.add(columns.sets[CONFIG][row], start);
             if total_ns != ABSENT {
-                self.points.push(Point { start, total_ns, spot });
+                self.points.push(Point { start, spot });
             }
         }
     }
 
     /// Fills the rest of a page.
     pub(super) fn finish(mut self, page: ListPage, filters: &[RowFilter], reader: &RowReader) -> Result<ListPage, StoreError> {
-        self.totals.sort_unstable();
-        let totals = &self.totals;
-        let rank = |percent: usize| totals.get((percent * totals.len()).div_ceil(100).saturating_sub(1)).copied();
+        let histogram = histogram(&self.totals);
+        let [p50_ns, p95_ns, p99_ns] = percentiles(&mut self.totals);
         let scatter = evenly(&mut self.points).into_iter().map(|point| point.finish(reader)).collect::<Result<_, _>>()?;
         Ok(ListPage {
             presets: Preset::ALL.iter().zip(self.presets).map(|(preset, count)| (preset.word(), count)).collect(),
             facets: self.facets(filters, reader.dictionary()),
-            p50_ns: rank(50),
-            p95_ns: rank(95),
-            p99_ns: rank(99),
-            n: totals.len() as u64,
-            histogram: histogram(totals),
+            p50_ns,
+            p95_ns,
+            p99_ns,
+            n: self.totals.len() as u64,
+            histogram,
             scatter,
             changes: self.changes(reader.dictionary()),
             span: self.span.map(|(first, last)| (UnixNanos(first), UnixNanos(last))),
@@ -192,7 +191,8 @@ fn facet(key: &str, title: &str, mut counts: Vec<(&str, u64)>, filters: &[RowFil
 
 /// At most [`MAX_POINTS`], evenly chosen in the order of time.
 fn evenly(points: &mut Vec<Point>) -> Vec<Point> {
-    points.sort_unstable_by_key(|point| (point.start, point.total_ns, point.spot));
+    // Rows come nearly in this order: a sort that merges what is in order already takes a third of the time of another.
+    points.sort_by_key(|point| point.start);
     let n = points.len();
     if n <= MAX_POINTS {
         return std::mem::take(points);
@@ -203,22 +203,34 @@ fn evenly(points: &mut Vec<Point>) -> Vec<Point> {
     kept.map(|(_, point)| point).collect()
 }
 
+/// Median, 95th and 99th percentile by nearest rank. Puts the totals into another order; sorting all of them would take longer.
+fn percentiles(totals: &mut [i64]) -> [Option<i64>; 3] {
+    let mut from = 0;
+    [50, 95, 99].map(|percent: usize| {
+        let at = (percent * totals.len()).div_ceil(100).checked_sub(1)?;
+        // What lies before is not larger.
+        let (_, found, _) = totals[from..].select_nth_unstable(at - from);
+        from = at;
+        Some(*found)
+    })
+}
+
 /// Bars from the shortest to the longest total, with none left out between.
-fn histogram(sorted: &[i64]) -> Vec<HistogramBar> {
-    let (Some(first), Some(last)) = (sorted.first(), sorted.last()) else { return Vec::new() };
-    let mut bars = Vec::new();
-    let mut from_ns = i64::MIN;
-    for to_ns in bounds() {
-        if to_ns > *first {
-            let count = sorted.partition_point(|total| *total < to_ns) - sorted.partition_point(|total| *total < from_ns);
-            bars.push(HistogramBar { from_ns: from_ns.max(0), to_ns, count: count as u64 });
+fn histogram(totals: &[i64]) -> Vec<HistogramBar> {
+    let bounds: Vec<i64> = bounds().collect();
+    // Bars that begin below each power of two: from there it is at most a few steps to the bar of a total.
+    let below: [usize; 63] = std::array::from_fn(|bit| bounds.partition_point(|bound| *bound <= 1 << bit));
+    let mut counts = vec![0_u64; bounds.len() + 1];
+    for total in totals {
+        let mut bar = below[total.checked_ilog2().unwrap_or(0) as usize];
+        while bar + 1 < bounds.len() && *total >= bounds[bar] {
+            bar += 1;
         }
-        if to_ns > *last {
-            break;
-        }
-        from_ns = to_ns;
+        counts[bar] += 1;
     }
-    bars
+    let (Some(first), Some(last)) = (counts.iter().position(|n| *n > 0), counts.iter().rposition(|n| *n > 0)) else { return Vec::new() };
+    let bar = |at: usize| HistogramBar { from_ns: at.checked_sub(1).map_or(0, |before| bounds[before]), to_ns: bounds[at], count: counts[at] };
+    (first..=last).map(bar).collect()
 }
 
 fn bounds() -> impl Iterator<Item = i64> {

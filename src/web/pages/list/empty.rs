@@ -4,8 +4,11 @@
 //! is answered with what was asked, what was covered, and what to leave out.
 
 use crate::{
-    model::status::Status,
-    query::view::{Found, ListView, Times},
+    model::{status::Status, summary::Preset},
+    query::{
+        syntax,
+        view::{Found, ListView, Times},
+    },
     web::{
         Shared,
         error::Problem,
@@ -70,19 +73,33 @@ pub struct Hint {
 pub fn empty(address: &ListAddress, answer: &ListView, status: &Status, near: Vec<(String, String)>) -> Empty {
     let page = &answer.page;
     if page.total > 0 {
-        let hint = answer.drop_hint.as_ref().map(|(condition, hits)| {
-            let rest = links::without_condition(&address.q, condition);
-            let href = (rest != address.q).then(|| address.with_query(rest).href(None));
-            Hint { condition: condition.clone(), hits: format::counted(*hits, "request", "requests"), href }
-        });
+        let hint = answer.drop_hint.as_ref().map(|(condition, hits)| hint(address, condition, *hits));
+        let in_view = Preset::from_word(&address.preset).filter(|p| *p != Preset::All).map(|p| format!("is in the view {}", p.title()));
+        let understood = answer.understood.iter().cloned().chain(in_view).collect();
         let total = format::counted(page.total, "request", "requests");
-        return Empty::NoMatch(NoMatch { understood: answer.understood.clone(), total, hint, all: ListAddress::default().href(None), covered: covered(status), near });
+        return Empty::NoMatch(NoMatch { understood, total, hint, all: ListAddress::default().href(None), covered: covered(status), near });
     }
     let to_go = to_go(answer, status);
     if to_go > 0 {
         return Empty::Reading { lines: lines(status).unwrap_or_default(), done: format::bytes(status.read_bytes), to_go: format::bytes(to_go) };
     }
     if status.sources.is_empty() { Empty::Nothing } else { Empty::NoRequests { sources: format::counted(status.sources.len() as u64, "source", "sources") } }
+}
+
+/// The list without a condition that is given in words: what was typed for it is taken out of the query.
+fn hint(address: &ListAddress, words: &str, hits: u64) -> Hint {
+    let hits = format::counted(hits, "request", "requests");
+    if words.starts_with("the view ") {
+        let all = ListAddress { preset: String::new(), ..address.clone() };
+        return Hint { condition: words.to_owned(), hits, href: Some(all.href(None)) };
+    }
+    let is_meant = |condition: &&str| {
+        let alone = syntax::parse(condition).understood;
+        *condition == words || (!alone.is_empty() && alone.iter().all(|said| words.contains(said.as_str())))
+    };
+    let (dropped, kept): (Vec<&str>, Vec<&str>) = links::conditions(&address.q).into_iter().partition(is_meant);
+    let href = (!dropped.is_empty()).then(|| address.with_query(kept.join(" ")).href(None));
+    Hint { condition: if dropped.is_empty() { words.to_owned() } else { dropped.join(" ") }, hits, href }
 }
 
 /// What of the lines is not in the list.
@@ -145,6 +162,19 @@ pub async fn near(shared: &Shared, q: &str) -> Result<Vec<(String, String)>, Pro
 mod tests {
     use super::*;
     use crate::model::{checkpoint::Counters, status::SourceStatus};
+
+    #[test]
+    fn what_was_typed_for_a_condition_is_taken_away() {
+        let address = ListAddress { q: "status:failed oops \"two words\" since:1h".into(), preset: "retried".into(), ..ListAddress::default() };
+        let taken = |words: &str| {
+            let hint = hint(&address, words, 3);
+            (hint.condition, hint.href.unwrap_or_default())
+        };
+        assert_eq!(taken("a line contains oops and a line contains \"two words\""), ("oops \"two words\"".into(), "/?q=status%3Afailed%20since%3A1h&preset=retried".into()));
+        assert_eq!(taken("begins at or after 1 h before the newest record").1, "/?q=status%3Afailed%20oops%20%22two%20words%22&preset=retried");
+        assert_eq!(taken("the view Retried").1, "/?q=status%3Afailed%20oops%20%22two%20words%22%20since%3A1h");
+        assert_eq!(taken("something else"), ("something else".into(), String::new()));
+    }
 
     #[test]
     fn lines_to_come_are_estimated_by_those_that_were_read() {

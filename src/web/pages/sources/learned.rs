@@ -62,7 +62,7 @@ pub fn clocks(known: &[Skew]) -> Vec<ClockView> {
     };
     let view = |s: &Skew| {
         let (words, off) = clock_words::sentence(s).unwrap_or_else(|| ("they may well agree".to_owned(), false));
-        ClockView { host: s.host.clone(), against: s.against.clone(), interval: interval(s), hand_overs: format::count(s.hand_overs), words, off }
+        ClockView { host: s.host.clone(), against: s.against.clone(), interval: interval(s), hand_overs: format::counted(s.hand_overs, "hand-over", "hand-overs"), words, off }
     };
     known.iter().map(view).collect()
 }
@@ -130,7 +130,7 @@ mod tests {
         let skew = |min_ns, max_ns| Skew { host: "worker".into(), against: "api".into(), min_ns, max_ns, hand_overs: 1_412, applied: false };
         let told: Vec<(String, String, bool)> =
             clocks(&[skew(None, Some(-1_690_000_000)), skew(Some(-3_000_000), Some(4_000_000))]).into_iter().map(|c| (c.interval, c.hand_overs, c.off)).collect();
-        assert_eq!(told, [("at most −1.69 s".into(), "1,412".into(), true), ("−3.00 ms to +4.00 ms".into(), "1,412".into(), false)]);
+        assert_eq!(told, [("at most −1.69 s".into(), "1,412 hand-overs".into(), true), ("−3 ms to +4 ms".into(), "1,412 hand-overs".into(), false)]);
     }
 
     #[test]
