@@ -29,14 +29,13 @@ const HEADERS: [(HeaderName, &str); 5] = [
 
 /// Refuses who may not ask, stops what takes too long, and dresses every answer.
 pub async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let mut response = match admit(&request, &shared.hosts, shared.listen_port) {
-        Err(problem) => problem.into_response(),
-        Ok(()) => {
-            let asked = request.uri().clone();
-            match tokio::time::timeout(DEADLINE, next.run(request)).await {
-                Ok(response) => response,
-                Err(_) => again::told(Problem::Deadline { seconds: DEADLINE.as_secs() }.into_response(), &asked),
-            }
+    let mut response = if let Err(problem) = admit(&request, &shared.hosts, shared.listen_port) {
+        problem.into_response()
+    } else {
+        let asked = request.uri().clone();
+        match tokio::time::timeout(DEADLINE, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => again::told(Problem::Deadline { seconds: DEADLINE.as_secs() }.into_response(), &asked),
         }
     };
     let headers = response.headers_mut();
