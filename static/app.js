@@ -138,6 +138,40 @@ const Keys = (() => {
   }
   window.Page.mark = mark;
 
+  // A page that takes longer than a second says so, with a way to stop waiting for it.
+  const slow = document.createElement("p");
+  slow.className = "said-now";
+  slow.setAttribute("role", "status");
+  const stop = Object.assign(document.createElement("button"), { textContent: "cancel" });
+  let waiting;
+  const settle = () => {
+    clearInterval(waiting);
+    slow.remove();
+  };
+  const wait = () => {
+    settle();
+    const begun = performance.now();
+    waiting = setInterval(() => {
+      const seconds = (performance.now() - begun) / 1000;
+      if (seconds < 1) return;
+      // The server gives up before that: what is left is no page but a file.
+      if (seconds > 10) return settle();
+      slow.replaceChildren(`searching for ${seconds.toFixed(0)} s `, stop);
+      if (!slow.isConnected) document.body.append(slow);
+    }, 500);
+  };
+  stop.addEventListener("click", () => {
+    window.stop();
+    settle();
+  });
+  addEventListener("submit", (event) => event.defaultPrevented || wait());
+  addEventListener("click", (event) => {
+    const link = event.target instanceof Element && event.target.closest("a[href^='/']");
+    if (link && !link.hasAttribute("download") && !event.defaultPrevented && event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey) wait();
+  });
+  addEventListener("pagehide", settle);
+  addEventListener("pageshow", settle);
+
   // An id is copied by its button; without scripts one click selects it whole.
   if (navigator.clipboard) {
     for (const id of document.querySelectorAll(".ids .id")) {

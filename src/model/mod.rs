@@ -9,6 +9,7 @@ pub mod entry;
 pub mod format;
 pub mod habits;
 pub mod id;
+pub mod id_time;
 pub mod path_words;
 pub mod profile;
 pub mod record;

@@ -4,7 +4,7 @@
 
 use crate::model::{
     time::UnixNanos,
-    trace::{ClockBound, RetryClass, SegmentKind, Serving, State},
+    trace::{ClockBound, RetryClass, SegmentKind, Serving, Stage, State},
 };
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,13 @@ impl RequestSummary {
     pub fn total_ns(&self) -> Option<i64> {
         self.completion_ns.or(self.response_ns)
     }
+
+    /// Stages it spent time in, on the critical path or beside it, in the order of stages.
+    pub fn stages(&self) -> Vec<Stage> {
+        let on_path = |stage: Stage| self.by_kind_ns.iter().any(|(kind, ns)| *ns > 0 && kind.stage() == Some(stage));
+        let beside = |stage: Stage| (stage == Stage::Queue && self.queue_wait_ns > 0) || (stage == Stage::Model && self.model_ns > 0);
+        Stage::ALL.iter().copied().filter(|stage| on_path(*stage) || beside(*stage)).collect()
+    }
 }
 
 /// A named view of the list.
@@ -158,7 +165,7 @@ pub struct FacetValue {
 /// A filter with its values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Facet {
-    /// Key in the query: `route`, `status`, `model`, `prompt`, `config`, `worker`, `source`.
+    /// Key in the query: `status`, `route`, `stage`, `error`, `model`, `prompt`, `config`, `worker`, `source`.
     pub key: String,
     /// Words on the page.
     pub title: String,
@@ -181,6 +188,19 @@ pub struct ScatterPoint {
     pub marked: bool,
     /// Row id.
     pub id: String,
+}
+
+/// A version of a prompt, or a configuration, that took the place of another and stayed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VersionChange {
+    /// Begin of the first request with the new one.
+    pub at: UnixNanos,
+    /// Name of the prompt; none for a configuration.
+    pub name: Option<String>,
+    /// Version before.
+    pub from: String,
+    /// Version from then on.
+    pub to: String,
 }
 
 /// One bar of the histogram of totals (logarithmic bounds).
@@ -221,6 +241,8 @@ pub struct ListPage {
     pub histogram: Vec<HistogramBar>,
     /// Scatter: at most 1,500 points, evenly chosen when there are more.
     pub scatter: Vec<ScatterPoint>,
+    /// Versions that took over among what matched, the oldest first.
+    pub changes: Vec<VersionChange>,
     /// Start of the oldest and the newest that matched.
     pub span: Option<(UnixNanos, UnixNanos)>,
 }
@@ -300,6 +322,8 @@ pub enum RowFilter {
     Source(Vec<String>),
     /// Class name of the deciding error is one of these.
     Error(Vec<String>),
+    /// It spent time in one of these stages.
+    Stage(Vec<String>),
     /// A mark (`slow`, `incomplete`, `open`) is set.
     Mark(String),
     /// Total between, in nanoseconds, both inclusive.

@@ -16,7 +16,7 @@ use crate::{
         clocks,
         lines::{self, IndexLines, Limit, Lineages, store},
         resolve::{self, Choice, Meaning},
-        view::{Answers, Behind, ChoiceView, Exact, Found, LinesQuery, LinesView, ListView, PathView, QueryError, Shown, Times, UnknownView, Whole},
+        view::{Answers, Behind, ChoiceView, Exact, Found, LearnedView, LinesQuery, LinesView, ListView, PathView, QueryError, Shown, Times, UnknownView, Whole},
     },
     recognise::Tables,
     reconstruct::{
@@ -287,7 +287,7 @@ impl Engine {
         let near = near.into_iter().map(|t| t.replace('\u{1f}', " ")).collect();
         let coverage = coverage(snapshot).into_iter().map(|(name, a, b)| (name, UnixNanos(a), UnixNanos(b))).collect();
         let unreadable = crate::query::hits::unreadable(snapshot, self.tables(), text)?;
-        Ok(UnknownView { near, coverage, requests: snapshot.rows.count(), unreadable })
+        Ok(UnknownView { near, coverage, requests: snapshot.rows.count(), unreadable, inside: Vec::new() })
     }
 }
 
@@ -300,7 +300,10 @@ impl Answers for Engine {
         Ok(match meaning {
             Meaning::One(choice) => Found::Path(Box::new(self.path_of(&snapshot, &index, &choice.root, times, begun)?)),
             Meaning::Many { choices, more } => Found::Choices { choices: self.choices(&snapshot, &index, &choices)?, more },
-            Meaning::Nothing { near } => Found::Unknown(Box::new(self.unknown(&snapshot, text, near)?)),
+            Meaning::Nothing { near, inside } => {
+                let inside = self.choices(&snapshot, &index, &inside)?;
+                Found::Unknown(Box::new(UnknownView { inside, ..self.unknown(&snapshot, text, near)? }))
+            }
         })
     }
 
@@ -332,6 +335,15 @@ impl Answers for Engine {
 
     fn lines(&self, query: LinesQuery) -> Result<LinesView, QueryError> {
         crate::query::listing::lines(self, &*self.snapshot()?, &query)
+    }
+
+    fn learned(&self) -> Result<LearnedView, QueryError> {
+        let snapshot = self.snapshot()?;
+        let newest = coverage(&snapshot).into_iter().map(|(_, _, last)| last).max();
+        let clocks = self.clocks(&snapshot, clocks::window(newest.map(UnixNanos)))?;
+        let mut roles = snapshot.learned.roles();
+        roles.sort_by(|a, b| (&a.service, std::cmp::Reverse(a.lines), &a.label).cmp(&(&b.service, std::cmp::Reverse(b.lines), &b.label)));
+        Ok(LearnedView { roles, clocks: clocks.known.clone() })
     }
 
     fn requests(&self) -> u64 {

@@ -179,6 +179,10 @@ impl TermSource for IndexLines<'_> {
         self.reader.prefixed(prefix, limit)
     }
 
+    fn containing(&self, text: &str, limit: usize) -> Result<Vec<String>, QueryError> {
+        Ok(self.reader.containing(text, limit, self.limit.map(|l| l.share(2).until)).map_err(store)?.into_iter().collect())
+    }
+
     fn ending(&self, text: &str, limit: usize) -> Result<Vec<String>, QueryError> {
         Ok(self.reader.ending(text, limit, self.limit.map(|l| l.share(2).until)).map_err(store)?.into_iter().collect())
     }

@@ -1,4 +1,4 @@
-//! What a pasted text means: an exact id of any kind, the first characters of one, or ids inside a pasted line or URL.
+//! What a pasted text means: an exact id of any kind, the first characters of one, ids inside a pasted line or URL, or a part of some.
 //!
 //! Guarantees: ids are compared in canonical form and stay text; an id of a group or without a label leads to the requests whose lines
 //! carry it, never to a merge of them; several readings are offered, none is guessed. Bounded: at most [`MAX_CHOICES`] choices.
@@ -19,6 +19,9 @@ const MIN_PREFIX: usize = 4;
 /// Shortest end of an id that is looked up.
 const MIN_TAIL: usize = 8;
 
+/// Shortest text that is looked for inside of ids.
+const MIN_INNER: usize = 6;
+
 /// Longest text that is looked up, in bytes.
 const MAX_TEXT: usize = 16 * 1024;
 
@@ -28,6 +31,8 @@ pub trait TermSource: LineSource {
     fn prefixed(&self, prefix: &str, limit: usize) -> Vec<String>;
     /// Terms that are the text in another case, or end with it behind a separator; at most `limit`.
     fn ending(&self, text: &str, limit: usize) -> Result<Vec<String>, Self::Error>;
+    /// Terms with the text inside, in any case; at most `limit`.
+    fn containing(&self, text: &str, limit: usize) -> Result<Vec<String>, Self::Error>;
 }
 
 /// A request an id may mean.
@@ -53,18 +58,26 @@ pub enum Meaning {
         /// There may be others.
         more: bool,
     },
-    /// No id of the index; terms that begin alike.
+    /// No id of the index.
     Nothing {
-        /// Neighbours.
+        /// Terms that begin alike.
         near: Vec<String>,
+        /// Requests with an id that has the text inside: offered, never followed.
+        inside: Vec<Choice>,
     },
+}
+
+impl Meaning {
+    fn nothing() -> Self {
+        Self::Nothing { near: Vec::new(), inside: Vec::new() }
+    }
 }
 
 /// Resolves a text, with an explicit scope for weak ids (`queue=mail`).
 pub fn resolve<S: TermSource>(source: &S, assembler: &mut Assembler<'_, S>, text: &str, scope: Option<&str>) -> Result<Meaning, S::Error> {
     let text = clean(text);
     if text.is_empty() || text.len() > MAX_TEXT {
-        return Ok(Meaning::Nothing { near: Vec::new() });
+        return Ok(Meaning::nothing());
     }
     if let Some(found) = exact(source, assembler, text, scope)? {
         return Ok(found);
@@ -95,8 +108,24 @@ pub fn resolve<S: TermSource>(source: &S, assembler: &mut Assembler<'_, S>, text
             return of_terms(source, assembler, &alike);
         }
     }
+    let inside = inside(source, assembler, text)?;
     let head: String = text.chars().take(text.chars().count().saturating_sub(4).clamp(3, 8)).collect();
-    Ok(Meaning::Nothing { near: if text.len() <= 64 && text.len() >= MIN_PREFIX { prefixes(source, &head).into_iter().take(8).collect() } else { Vec::new() } })
+    let near = if text.len() <= 64 && text.len() >= MIN_PREFIX { prefixes(source, &head).into_iter().take(8).collect() } else { Vec::new() };
+    Ok(Meaning::Nothing { near, inside })
+}
+
+/// Requests with an id that has the text inside. A word without a digit or a joint is a word: ids that happen to hold it are no reading of it.
+fn inside<S: TermSource>(source: &S, assembler: &mut Assembler<'_, S>, text: &str) -> Result<Vec<Choice>, S::Error> {
+    let like_an_id = text.contains(|c: char| c.is_ascii_digit() || matches!(c, '-' | '_')) && !text.contains(char::is_whitespace);
+    if text.len() < MIN_INNER || text.len() > 64 || !like_an_id {
+        return Ok(Vec::new());
+    }
+    let terms = source.containing(text, MAX_CHOICES)?;
+    Ok(match of_terms(source, assembler, &terms)? {
+        Meaning::One(choice) => vec![choice],
+        Meaning::Many { choices, .. } => choices,
+        Meaning::Nothing { .. } => Vec::new(),
+    })
 }
 
 /// What a text means as it stands: an id of the index, whole.
@@ -210,7 +239,7 @@ fn of_terms<S: TermSource>(source: &S, assembler: &mut Assembler<'_, S>, terms: 
         }
     }
     Ok(match choose(found, terms.len() >= MAX_CHOICES) {
-        Meaning::Nothing { .. } => Meaning::Nothing { near: terms.iter().take(8).cloned().collect() },
+        Meaning::Nothing { inside, .. } => Meaning::Nothing { near: terms.iter().take(8).cloned().collect(), inside },
         known => known,
     })
 }
@@ -229,8 +258,8 @@ fn choose(mut found: Vec<Choice>, more: bool) -> Meaning {
     let more = more || found.len() > MAX_CHOICES;
     found.truncate(MAX_CHOICES);
     match found.len() {
-        0 => Meaning::Nothing { near: Vec::new() },
-        1 => found.pop().map_or(Meaning::Nothing { near: Vec::new() }, Meaning::One),
+        0 => Meaning::nothing(),
+        1 => found.pop().map_or(Meaning::nothing(), Meaning::One),
         _ => Meaning::Many { choices: found, more },
     }
 }

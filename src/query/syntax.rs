@@ -52,7 +52,7 @@ pub const KEYS: [(&str, &str); 22] = [
     ("until", "begins at or before"),
     ("level", "severity of a line"),
     ("service", "service a line names, or its log"),
-    ("stage", "no condition yet"),
+    ("stage", "stage it spent time in"),
 ];
 
 /// A word that a line must contain.

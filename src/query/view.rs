@@ -8,9 +8,10 @@ use crate::{
     model::{
         entry::Severity,
         format,
+        profile::RoleDecision,
         summary::{ListPage, RowQuery, Typical},
         time::UnixNanos,
-        trace::{LineRef, LogLine, SegmentKind, State, Trace},
+        trace::{LineRef, LogLine, SegmentKind, Skew, State, Trace},
     },
     store::StoredRecord,
 };
@@ -118,6 +119,17 @@ pub struct UnknownView {
     pub requests: u64,
     /// Lines that could not be read and hold the text: `file:line`.
     pub unreadable: Vec<String>,
+    /// Requests with an id that has the text inside.
+    pub inside: Vec<ChoiceView>,
+}
+
+/// What all lines together taught.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+pub struct LearnedView {
+    /// Roles of id fields, by service, those on most lines first.
+    pub roles: Vec<RoleDecision>,
+    /// Clocks against each other around the newest record.
+    pub clocks: Vec<Skew>,
 }
 
 /// What an id means.
@@ -342,6 +354,10 @@ pub trait Answers: Send + Sync {
     fn list(&self, search: &str, query: RowQuery) -> Result<ListView, QueryError>;
     /// Lines.
     fn lines(&self, query: LinesQuery) -> Result<LinesView, QueryError>;
+    /// What all lines together taught of ids and clocks.
+    fn learned(&self) -> Result<LearnedView, QueryError> {
+        Ok(LearnedView::default())
+    }
     /// Requests in the index.
     fn requests(&self) -> u64;
 }

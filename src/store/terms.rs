@@ -1,4 +1,4 @@
-//! What the term dictionaries say: the names in use, ids by their end, and which ids stand on a set of records.
+//! What the term dictionaries say: the names in use, ids by their end or by a part of them, and which ids stand on a set of records.
 //!
 //! Guarantees: one pass over a dictionary, in its order, until the deadline. Never reads a record.
 
@@ -71,6 +71,28 @@ impl LineReader {
         self.each_id(deadline, |_, term, _| {
             if found.len() < limit && fits(term) {
                 found.insert(String::from_utf8_lossy(term).into_owned());
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Id terms with a text inside, in any case and with or without the dashes of the text; at most `limit`.
+    pub fn containing(&self, text: &str, limit: usize, deadline: Option<Instant>) -> Result<BTreeSet<String>, StoreError> {
+        let lower = text.to_ascii_lowercase();
+        // Hex ids are kept without dashes.
+        let bare = lower.replace('-', "");
+        let finders = [memchr::memmem::Finder::new(&lower), memchr::memmem::Finder::new(&bare)];
+        let (mut found, mut folded) = (BTreeSet::new(), Vec::new());
+        self.each_id(deadline, |_, term, _| {
+            // Not an id, and what stands behind an id as its scope.
+            let id = term.split(|byte| *byte == 0x1f).next().unwrap_or(term);
+            if found.len() < limit && id.first().is_some_and(|byte| *byte >= 0x20) {
+                folded.clear();
+                folded.extend(id.iter().map(u8::to_ascii_lowercase));
+                if finders.iter().any(|finder| finder.find(&folded).is_some()) {
+                    found.insert(String::from_utf8_lossy(term).into_owned());
+                }
             }
             Ok(())
         })?;

@@ -26,7 +26,7 @@ struct Asset {
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     const JS: &str = "text/javascript; charset=utf-8";
-    [("app.css", "text/css; charset=utf-8"), ("app.js", JS), ("lines.js", JS), ("timeline.js", JS), ("icon.svg", "image/svg+xml")]
+    [("app.css", "text/css; charset=utf-8"), ("app.js", JS), ("lines.js", JS), ("list.js", JS), ("timeline.js", JS), ("icon.svg", "image/svg+xml")]
         .into_iter()
         .filter_map(|(name, mime)| {
             let file = Files::get(name)?;
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn every_file_has_an_address_with_its_hash() {
-        for name in ["app.css", "app.js", "lines.js", "timeline.js", "icon.svg"] {
+        for name in ["app.css", "app.js", "lines.js", "list.js", "timeline.js", "icon.svg"] {
             let href = href(name);
             assert!(href.starts_with("/static/") && href.split('.').nth(1).is_some_and(|h| h.len() == 12), "{href}");
         }

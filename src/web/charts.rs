@@ -77,6 +77,11 @@ impl LogScale {
         if to - from < 1e-9 { Self { from: from - 0.5, to: to + 0.5 } } else { Self { from, to } }
     }
 
+    /// The length at a share of the way, in whole nanoseconds.
+    pub fn at(self, share: f64) -> i64 {
+        10_f64.powf(self.from + share * (self.to - self.from)).round() as i64
+    }
+
     /// Share of the way, 0 to 1.
     pub fn share(self, ns: i64) -> f64 {
         (((ns.max(1) as f64).log10() - self.from) / (self.to - self.from)).clamp(0.0, 1.0)
@@ -149,6 +154,11 @@ pub fn scatter(points: &[ScatterPoint], span: Option<(UnixNanos, UnixNanos)>, he
 
 fn y_of(axis: LogScale, ns: i64, height: f64, margin: f64) -> f64 {
     height - margin - axis.share(ns) * (height - 2.0 * margin)
+}
+
+/// Left and right end of the time axis as drawn.
+pub fn scatter_ends() -> (f64, f64) {
+    (scatter_x(0.0), scatter_x(WIDTH))
 }
 
 /// Where a place of the time axis is drawn: to the right of the labels of the other axis.

@@ -121,9 +121,10 @@ impl Problem {
     }
 }
 
-#[derive(Template)]
+/// The page of a problem. What could be asked again is found in an answer's extensions, to be told where (`again`).
+#[derive(Debug, Clone, Template)]
 #[template(path = "error.html")]
-struct ErrorPage {
+pub struct ErrorPage {
     css: &'static str,
     icon: &'static str,
     status: u16,
@@ -132,6 +133,21 @@ struct ErrorPage {
     href: String,
     link: &'static str,
     number: Option<u64>,
+    /// What was asked, in its own words.
+    pub asked: String,
+    /// The same again.
+    pub retry: Option<String>,
+    /// The same for the newest hour: address and words.
+    pub narrower: Option<(String, &'static str)>,
+    /// It took too long.
+    pub slow: bool,
+}
+
+impl ErrorPage {
+    /// The page.
+    pub fn text(&self) -> String {
+        self.render().unwrap_or_else(|_| self.title.clone())
+    }
 }
 
 static FAULTS: AtomicU64 = AtomicU64::new(1);
@@ -150,9 +166,25 @@ impl IntoResponse for Problem {
         let (href, link) = self.way_back();
         let mut title = self.to_string();
         title[..1].make_ascii_uppercase();
-        let page = ErrorPage { css: assets::href("app.css"), icon: assets::href("icon.svg"), status: status.as_u16(), title, advice: self.advice(), href, link, number };
-        let body = page.render().unwrap_or_else(|_| page.title.clone());
-        let mut response = (status, Html(body)).into_response();
+        let slow = matches!(self, Self::Deadline { .. });
+        let page = ErrorPage {
+            css: assets::href("app.css"),
+            icon: assets::href("icon.svg"),
+            status: status.as_u16(),
+            title,
+            advice: self.advice(),
+            href,
+            link,
+            number,
+            asked: String::new(),
+            retry: None,
+            narrower: None,
+            slow,
+        };
+        let mut response = (status, Html(page.text())).into_response();
+        if slow || number.is_some() {
+            response.extensions_mut().insert(page);
+        }
         if status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
         }

@@ -4,7 +4,7 @@
 //! another site's page made, and any method that is not GET or HEAD; every answer carries a policy under which nothing inline runs and
 //! nothing is fetched from elsewhere; no answer takes longer than [`DEADLINE`]. Never looks at what is asked.
 
-use crate::web::{Shared, error::Problem};
+use crate::web::{Shared, again, error::Problem};
 use axum::{
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, header},
@@ -29,12 +29,14 @@ const HEADERS: [(HeaderName, &str); 5] = [
 
 /// Refuses who may not ask, stops what takes too long, and dresses every answer.
 pub async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let mut response = match admit(&request, &shared.hosts, shared.listen_port) {
-        Err(problem) => problem.into_response(),
-        Ok(()) => match tokio::time::timeout(DEADLINE, next.run(request)).await {
+    let mut response = if let Err(problem) = admit(&request, &shared.hosts, shared.listen_port) {
+        problem.into_response()
+    } else {
+        let asked = request.uri().clone();
+        match tokio::time::timeout(DEADLINE, next.run(request)).await {
             Ok(response) => response,
-            Err(_) => Problem::Deadline { seconds: DEADLINE.as_secs() }.into_response(),
-        },
+            Err(_) => again::told(Problem::Deadline { seconds: DEADLINE.as_secs() }.into_response(), &asked),
+        }
     };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -101,10 +103,8 @@ fn is_cross_site(headers: &HeaderMap, host: &str) -> bool {
     !origin.to_str().is_ok_and(same)
 }
 
-/// The address asked for, as a link of our own; never one that another host could be read from.
 fn here(request: &Request) -> String {
-    let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
-    if path.starts_with('/') && !path.starts_with("//") && !path.starts_with("/\\") { path.to_owned() } else { "/".into() }
+    again::here(request.uri())
 }
 
 #[cfg(test)]

@@ -242,6 +242,11 @@ pub fn without_key(query: &str, key: &str) -> String {
     conditions(query).into_iter().filter(|p| values_of(p.strip_prefix('-').unwrap_or(p), key).is_none()).collect::<Vec<_>>().join(" ")
 }
 
+/// The conditions of a key, as typed.
+pub fn with_key<'a>(query: &'a str, key: &str) -> Vec<&'a str> {
+    conditions(query).into_iter().filter(|p| values_of(p, key).is_some()).collect()
+}
+
 /// The query without one condition, given as it was typed.
 pub fn without_condition(query: &str, condition: &str) -> String {
     conditions(query).into_iter().filter(|c| *c != condition).collect::<Vec<_>>().join(" ")

@@ -3,7 +3,9 @@
 //! Guarantees: everything is read-only and works without scripts; whatever a log holds is shown as text; a question runs on a thread of
 //! its own, at most [`MAX_QUESTIONS`] at once, and within a deadline. Never opens the index, a file or a socket of its own.
 
+mod again;
 pub mod assets;
+mod cache;
 pub mod charts;
 mod chrome;
 mod error;
@@ -98,6 +100,8 @@ pub fn router(state: State) -> Router {
         .route("/healthz", get(pages::health::json))
         .route("/static/{file}", get(assets::file))
         .fallback(async || Problem::NoPage)
+        .layer(middleware::from_fn(again::offer))
+        .layer(middleware::from_fn(cache::revalidate))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn_with_state(shared.clone(), guard::guard))
         .with_state(shared)

@@ -11,7 +11,7 @@ use crate::model::{
     entry::Severity,
     id,
     summary::{Preset, RowFilter},
-    trace::State,
+    trace::{Stage, State},
 };
 
 const LEVELS: [Severity; 6] = [Severity::Trace, Severity::Debug, Severity::Info, Severity::Warn, Severity::Error, Severity::Fatal];
@@ -76,8 +76,12 @@ pub(super) fn pair(parsed: &mut Parsed, key: &str, values: &[Value<'_>], token: 
         "attempts" => range(parsed, "number of attempts", values, token, &COUNT, RowFilter::Attempts),
         "tokens" => range(parsed, "number of tokens", values, token, &COUNT, RowFilter::Tokens),
         "since" | "until" => time(parsed, &known, values, token),
-        "stage" => parsed.notice(token.raw, token.at, "the list cannot be narrowed by stage; wait:>1s narrows by the wait in queues"),
-        "step.dur" => parsed.notice(token.raw, token.at, "the length of a single step cannot be searched; dur:>5s is the whole request"),
+        "stage" => stage(parsed, values, token),
+        "step.dur" => parsed.notice(
+            token.raw,
+            token.at,
+            "the length of a single step is not kept in the list; dur:>2s is the whole request, wait:>2s its time in queues, and stage:model sorted by model shows the longest calls",
+        ),
         _ => field(parsed, key, values, token),
     }
 }
@@ -170,6 +174,23 @@ fn route(parsed: &mut Parsed, values: &[Value<'_>], token: &Token<'_>) {
         routes.push(if bare && METHODS.contains(&value.as_str()) { format!("{value} *") } else { value });
     }
     push_row(parsed, RowFilter::Route(routes), token.negated);
+}
+
+fn stage(parsed: &mut Parsed, values: &[Value<'_>], token: &Token<'_>) {
+    let mut stages = Vec::new();
+    for value in values {
+        let word = value.text.to_ascii_lowercase();
+        if Stage::from_word(&word).is_some() {
+            stages.push(word);
+        } else {
+            let right: Vec<_> = Stage::ALL.iter().map(|stage| stage.word()).collect();
+            parsed.notice(&value.text, value.at, format!("no stage has this name; the stages are {}", right.join(", ")));
+        }
+    }
+    if !stages.is_empty() {
+        parsed.understood.push(format!("spent {}time in {}", if token.negated { "no " } else { "" }, stages.join(" or ")));
+        push_row(parsed, RowFilter::Stage(stages), token.negated);
+    }
 }
 
 fn source(parsed: &mut Parsed, values: &[Value<'_>], token: &Token<'_>) {

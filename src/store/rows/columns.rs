@@ -9,7 +9,7 @@ use crate::{
         id,
         summary::RequestSummary,
         time::UnixNanos,
-        trace::{RetryClass, Serving, State},
+        trace::{RetryClass, Serving, Stage, State},
     },
     store::schema::term_text,
 };
@@ -20,7 +20,7 @@ use tantivy::{
 };
 
 /// Names of rows that are sets: several values a row.
-pub(super) const SETS: [&str; 6] = ["model", "prompt", "config", "worker", "source", "mark"];
+pub(super) const SETS: [&str; 7] = ["model", "prompt", "config", "worker", "source", "mark", "stage"];
 /// Numbers of a row.
 const NUMBERS: [&str; 8] = ["start", "total", "wait", "model_ns", "tokens", "attempts", "errors", "flags"];
 
@@ -68,8 +68,10 @@ pub(super) fn schema() -> Schema {
     builder.build()
 }
 
-fn sets(row: &RequestSummary) -> [&[String]; 6] {
-    [&row.models, &row.prompt_versions, &row.config_versions, &row.workers, &row.sources, &row.marks]
+fn sets(row: &RequestSummary) -> [Vec<&str>; SETS.len()] {
+    let [models, prompts, configs, workers, sources, marks] =
+        [&row.models, &row.prompt_versions, &row.config_versions, &row.workers, &row.sources, &row.marks].map(|values| values.iter().map(String::as_str).collect());
+    [models, prompts, configs, workers, sources, marks, row.stages().into_iter().map(Stage::word).collect()]
 }
 
 fn numbers(row: &RequestSummary) -> [Option<i64>; 8] {
@@ -182,7 +184,7 @@ pub(super) struct Columns {
     pub(super) flags: Vec<u16>,
     pub(super) route: Vec<u32>,
     pub(super) error: Vec<u32>,
-    pub(super) sets: [Vec<u32>; 6],
+    pub(super) sets: [Vec<u32>; SETS.len()],
     roots: Texts,
     root_of: Vec<u32>,
 }

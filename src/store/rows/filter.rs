@@ -82,6 +82,7 @@ impl Test {
             RowFilter::Config(values) => set(2, values),
             RowFilter::Worker(values) => set(3, values),
             RowFilter::Source(values) => set(4, values),
+            RowFilter::Stage(values) => set(6, values),
             RowFilter::Mark(value) => set(5, std::slice::from_ref(value)),
             RowFilter::Total(from, to) => between(Number::Total, from, to),
             RowFilter::QueueWait(from, to) => between(Number::Wait, from, to),

@@ -194,6 +194,7 @@ fn empty() -> ListPage {
         n: 0,
         histogram: Vec::new(),
         scatter: Vec::new(),
+        changes: Vec::new(),
         span: None,
     }
 }
@@ -201,7 +202,6 @@ fn empty() -> ListPage {
 /// A mark of the scatter before its id is known.
 pub(super) struct Point {
     pub(super) start: i64,
-    pub(super) total_ns: i64,
     pub(super) spot: RowSpot,
 }
 
@@ -215,6 +215,6 @@ impl Point {
             None => reader.row_at(self.spot)?.id,
         };
         let marked = flags & (flag::RETRIED | flag::FELL_BACK | flag::DEGRADED) != 0;
-        Ok(crate::model::summary::ScatterPoint { start: UnixNanos(self.start), total_ns: self.total_ns, state: state(flags), marked, id })
+        Ok(crate::model::summary::ScatterPoint { start: UnixNanos(self.start), total_ns: columns.total[row], state: state(flags), marked, id })
     }
 }

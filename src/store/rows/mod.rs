@@ -3,6 +3,7 @@
 //! Guarantees: rows, the read positions they cover, and the stamp of what they were made from are committed together; rows that are damaged or of
 //! another version are thrown away and reported, never refused: the line index is the truth and rows are built again from it.
 
+mod changes;
 mod columns;
 mod filter;
 mod list;

@@ -30,7 +30,7 @@ use tantivy::{
 };
 
 /// Version of rows and their columns; another one is built again.
-const ROWS_VERSION: u32 = 2;
+const ROWS_VERSION: u32 = 3;
 /// Decompressed blocks held for each segment.
 const CACHE_BLOCKS: usize = 64;
 

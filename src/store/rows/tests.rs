@@ -305,7 +305,7 @@ fn facets_count_what_matched() {
         (0..100).map(|n| RequestSummary { models: vec![format!("m{}", n % 20), "shared".to_owned()], state: if n < 10 { State::Failed } else { State::Ok }, ..row(n) }).collect();
     let reader = store(&rows);
     let page = reader.list(&RowQuery::default()).unwrap();
-    assert_eq!(page.facets.iter().map(|f| f.key.as_str()).collect::<Vec<_>>(), vec!["route", "status", "model", "prompt", "config", "worker", "source"]);
+    assert_eq!(page.facets.iter().map(|f| f.key.as_str()).collect::<Vec<_>>(), vec!["status", "route", "stage", "error", "model", "prompt", "config", "worker", "source"]);
     assert_eq!(values(facet(&page, "route")), vec![("POST /reply/0", 34, false), ("POST /reply/1", 33, false), ("POST /reply/2", 33, false)]);
     assert_eq!(values(facet(&page, "status")), vec![("ok", 90, false), ("failed", 10, false)]);
     assert_eq!(values(facet(&page, "source")), vec![("api", 100, false), ("edge", 100, false)]);
@@ -402,7 +402,7 @@ fn damaged_rows_are_thrown_away_and_reported() {
         ("meta.json is cut", |rows| fs::write(rows.join("meta.json"), "{").unwrap()),
         ("another version", |rows| {
             let meta = fs::read_to_string(rows.join("meta.json")).unwrap();
-            fs::write(rows.join("meta.json"), meta.replace(r#"{\"version\":2,"#, r#"{\"version\":9,"#)).unwrap();
+            fs::write(rows.join("meta.json"), meta.replace(r#"{\"version\":3,"#, r#"{\"version\":9,"#)).unwrap();
         }),
         ("a segment file is gone", |rows| fs::remove_file(segment_file(rows, "fast")).unwrap()),
         ("a segment file is cut", |rows| fs::write(segment_file(rows, "fast"), "1234567890").unwrap()),
@@ -425,4 +425,67 @@ fn damaged_rows_are_thrown_away_and_reported() {
 
 fn segment_file(rows: &Path, extension: &str) -> PathBuf {
     fs::read_dir(rows).unwrap().map(|e| e.unwrap().path()).find(|path| path.extension().is_some_and(|e| e == extension)).unwrap()
+}
+
+#[test]
+fn stages_and_errors_are_counted_and_narrow() {
+    let texts = |values: &[&str]| values.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>();
+    let reader = store(&[
+        row(0),
+        // Waited beside the critical path, and a kind without time is no stage.
+        RequestSummary { queue_wait_ns: 5 * MS, by_kind_ns: vec![(SegmentKind::Tool, 0), (SegmentKind::App, MS)], model_ns: 0, ..row(1) },
+        RequestSummary { by_kind_ns: vec![(SegmentKind::Tool, MS), (SegmentKind::Unaccounted, MS)], model_ns: 0, error_type: Some("TimeoutError".to_owned()), ..row(2) },
+    ]);
+    assert_eq!(filtered(&reader, vec![RowFilter::Stage(texts(&["queue"]))]), vec!["1"]);
+    assert_eq!(filtered(&reader, vec![RowFilter::Stage(texts(&["queue", "tool"]))]), vec!["1", "2"]);
+    assert_eq!(filtered(&reader, vec![RowFilter::Not(Box::new(RowFilter::Stage(texts(&["model"]))))]), vec!["1", "2"]);
+    let page = reader.list(&RowQuery { filters: vec![RowFilter::Error(texts(&["TimeoutError"]))], ..RowQuery::default() }).unwrap();
+    assert_eq!((values(facet(&page, "error")), values(facet(&page, "stage"))), (vec![("TimeoutError", 1, true)], vec![("tool", 1, false)]));
+    let all = reader.list(&RowQuery::default()).unwrap();
+    assert_eq!(values(facet(&all, "stage")), vec![("app", 1, false), ("edge", 1, false), ("model", 1, false), ("queue", 1, false), ("tool", 1, false)]);
+}
+
+#[test]
+fn a_version_that_takes_over_is_told_and_versions_side_by_side_are_not() {
+    let of = |prompt: &dyn Fn(u64) -> &'static str| {
+        let rows: Vec<_> = (0..200).map(|n| RequestSummary { prompt_versions: vec![prompt(n).to_owned(), "triage@1".to_owned()], ..row(n) }).collect();
+        let told = store(&rows).list(&RowQuery::default()).unwrap().changes;
+        told.into_iter().map(|c| ((c.at.0 - row(0).start.unwrap().0) / MS, c.name, c.from, c.to)).collect::<Vec<_>>()
+    };
+    let change = |at, from: &str, to: &str| (at, Some("reply".to_owned()), from.to_owned(), to.to_owned());
+    assert_eq!(of(&|n| if n < 120 { "reply@14" } else { "reply@15" }), [change(120, "14", "15")]);
+    assert_eq!(of(&|n| if n < 118 || n == 121 { "reply@14" } else { "reply@15" }), [change(118, "14", "15")], "requests of both for a moment");
+    assert_eq!(of(&|n| ["reply@14", "reply@15", "reply@16"][n as usize / 70]), [change(70, "14", "15"), change(140, "15", "16")]);
+    assert_eq!(of(&|n| if n % 3 == 0 { "reply@14" } else { "reply@15" }), []);
+    assert_eq!(of(&|n| if (50..120).contains(&n) { "reply@15" } else { "reply@14" }), [], "it was taken back");
+}
+
+#[test]
+fn walking_by_cursor_loses_and_doubles_no_row_while_rows_are_added() {
+    for (sort, ascending) in SortKey::ALL.into_iter().flat_map(|key| [(key, false), (key, true)]) {
+        let store = RowStore::in_memory().unwrap();
+        let mut writer = store.writer().unwrap();
+        let rows = mixed(160);
+        let (there, later) = rows.split_at(120);
+        writer.replace(&[], there).unwrap();
+        writer.commit(1, 1, "").unwrap();
+        let (mut seen, mut after, mut added) = (Vec::new(), None, later.chunks(8));
+        loop {
+            let page = store.reload().unwrap().list(&RowQuery { sort: Some(sort), ascending, after: after.clone(), limit: 9, overview: false, ..RowQuery::default() }).unwrap();
+            seen.extend(page.rows.iter().map(|r| r.root.clone()));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+            if let Some(some) = added.next() {
+                writer.replace(&[], some).unwrap();
+                writer.commit(1, 1, "").unwrap();
+            }
+        }
+        let mut once = seen.clone();
+        once.sort();
+        once.dedup();
+        assert_eq!(once.len(), seen.len(), "{sort:?} {ascending}: a row came twice");
+        assert!(there.iter().all(|r| once.binary_search(&r.root).is_ok()), "{sort:?} {ascending}: a row was left out");
+    }
 }

@@ -4,10 +4,14 @@
 
 use crate::{
     model::{
-        id,
+        id, id_time,
+        time::UnixNanos,
         trace::{SpanKind, Trace},
     },
-    query::view::{ChoiceView, Found, Times, UnknownView},
+    query::{
+        resolve, syntax,
+        view::{ChoiceView, Found, Times, UnknownView},
+    },
     web::{
         Shared,
         chrome::Chrome,
@@ -29,18 +33,14 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-/// Keys that make a text a query.
-const KEYS: [&str; 22] = [
-    "status", "state", "route", "model", "served", "prompt", "config", "worker", "source", "error", "mark", "complete", "preset", "dur", "wait", "attempts", "tokens", "since",
-    "until", "level", "service", "stage",
-];
-
 #[derive(Template)]
 #[template(path = "chooser.html")]
 struct Chooser {
     chrome: Chrome,
     asked: String,
     count: String,
+    /// How they came to be offered.
+    how: &'static str,
     choices: Vec<ChoiceRow>,
 }
 
@@ -71,7 +71,20 @@ pub(super) struct Help {
     pub(super) near: Vec<(String, String)>,
     pub(super) coverage: Vec<(String, String)>,
     pub(super) unreadable: Vec<String>,
+    pub(super) reason: Reason,
     pub(super) search: String,
+}
+
+/// Why an id may be unknown.
+pub(super) enum Reason {
+    /// It stands in lines that could not be understood.
+    Unreadable,
+    /// Its own characters say a time that no source covers.
+    Outside { made: String, covered: String },
+    /// It stands in none of what was read.
+    Never { covered: String },
+    /// Nothing was read.
+    Nothing,
 }
 
 /// `/go?id=`.
@@ -104,34 +117,75 @@ fn address(trace: &Trace, asked: &str) -> String {
         (None, Some(id)) => links::request(&id.value, id.scope.as_deref()),
         (None, None) => links::request(asked, None),
     };
-    let asked = id::canonical(asked.trim_matches(['"', '\'', ' ']));
-    let is_asked = |value: &str| id::canonical(value) == asked;
-    if trace.request_id.as_deref().is_some_and(is_asked) {
+    let named = Named::of(asked);
+    if trace.request_id.as_deref().is_some_and(|id| named.means(id)) {
         return base;
     }
-    let has_id = |s: &&crate::model::trace::Span| s.ids.iter().any(|i| i.split_once(':').is_some_and(|(_, value)| is_asked(value)));
+    let has_id = |s: &&crate::model::trace::Span| s.ids.iter().any(|i| i.split_once(':').is_some_and(|(_, value)| named.means(value)));
     let step = trace.spans.iter().enumerate().filter(|(_, s)| has_id(s)).min_by_key(|(_, s)| (s.kind.is_wait(), s.kind != SpanKind::Task));
     step.map_or(base.clone(), |(i, _)| format!("{base}#{}", links::step_keys(&trace.spans)[i]))
+}
+
+/// What a text names: an id as it stands, the first or last characters of one, or ids inside of a pasted line.
+struct Named {
+    whole: String,
+    /// Without case and dashes: a part of an id is compared so.
+    part: String,
+    mined: Vec<String>,
+}
+
+impl Named {
+    fn of(asked: &str) -> Self {
+        let text = asked.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ',' | ';' | '<' | '>' | '(' | ')' | '[' | ']'));
+        let mined = resolve::mine(text).into_iter().map(|id| id::canonical(id).into_owned()).collect();
+        Self { whole: id::canonical(text).into_owned(), part: plain(text), mined }
+    }
+
+    fn means(&self, id: &str) -> bool {
+        let value = id::canonical(id);
+        let in_part = || self.part.len() >= 4 && (plain(id).starts_with(&self.part) || plain(id).ends_with(&self.part));
+        *value == self.whole || self.mined.iter().any(|mined| **mined == *value) || in_part()
+    }
+}
+
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| *c != '-').map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// A condition with a known key, a quoted phrase or an excluded word stands first.
 fn is_query(text: &str) -> bool {
     let Some(first) = links::conditions(text).first().copied() else { return false };
     let bare = first.strip_prefix('-').unwrap_or(first);
-    let keyed = bare.split_once(':').is_some_and(|(key, rest)| !rest.is_empty() && KEYS.contains(&key.to_ascii_lowercase().as_str()));
+    let keyed = bare.split_once(':').is_some_and(|(key, rest)| !rest.is_empty() && is_key(&key.to_ascii_lowercase()));
     keyed || (bare.len() < first.len() && !bare.contains(char::is_numeric)) || (first.starts_with('"') && text.trim().ends_with('"') && first.contains(char::is_whitespace))
+}
+
+/// A key of the query language, or the hint it gives.
+fn is_key(key: &str) -> bool {
+    key == "step.dur" || syntax::KEYS.iter().any(|(known, _)| *known == key)
+}
+
+/// `http.status:500`, `user_id:42`: a field of lines. A name without a joint may be the queue of an id (`mail:1187`).
+fn is_field(text: &str) -> bool {
+    let named = |key: &str| key.contains(['.', '_']) && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@' | b'$'));
+    text.split_once(':').is_some_and(|(key, rest)| named(key) && !rest.is_empty() && !rest.starts_with("//"))
 }
 
 /// One word that looks like an id, or so much text that it was pasted.
 fn is_id_like(text: &str) -> bool {
     let pasted = text.len() > 200 || text.starts_with('{');
-    pasted || (!text.contains(char::is_whitespace) && (text.contains(|c: char| c.is_ascii_digit()) || text.len() >= 20))
+    let field = is_field(text);
+    pasted || (!field && !text.contains(char::is_whitespace) && (text.contains(|c: char| c.is_ascii_digit()) || text.len() >= 20))
 }
 
 /// Several requests have the id.
 pub(super) fn chooser(shared: &Shared, asked: &str, choices: Vec<ChoiceView>, more: bool) -> Result<Response, Problem> {
+    choose(shared, asked, choices, more, "can be meant by")
+}
+
+fn choose(shared: &Shared, asked: &str, choices: Vec<ChoiceView>, more: bool, how: &'static str) -> Result<Response, Problem> {
     let (count, choices) = choice_rows(choices, more, |c| links::request(&c.id, c.scope.as_deref()));
-    html(&Chooser { chrome: Chrome::new(shared, "requests", &format::head(asked, 200)), asked: format::head(asked, 200), count, choices })
+    html(&Chooser { chrome: Chrome::new(shared, "requests", &format::head(asked, 200)), asked: format::head(asked, 200), count, how, choices })
 }
 
 /// How many there are, in words, and each with the address it leads to.
@@ -159,12 +213,17 @@ pub(super) fn choices_json(choices: &[ChoiceView], more: bool) -> Value {
 
 /// Nobody has the id: what is near, what was read.
 pub(super) fn unknown(shared: &Shared, asked: &str, unknown: UnknownView) -> Result<Response, Problem> {
+    if !unknown.inside.is_empty() {
+        let how = if unknown.inside.len() == 1 { "has an id that contains" } else { "have an id that contains" };
+        return choose(shared, asked, unknown.inside, false, how);
+    }
     let page = UnknownPage { chrome: Chrome::new(shared, "requests", &format::head(asked, 200)), help: help(asked, unknown, |id| links::request(id, None)) };
     Ok((StatusCode::NOT_FOUND, html(&page)?).into_response())
 }
 
 /// The help; `href` is where an id that begins alike leads to.
 pub(super) fn help(asked: &str, unknown: UnknownView, href: impl Fn(&str) -> String) -> Help {
+    let reason = reason(asked, &unknown);
     Help {
         asked: format::head(asked, 200),
         requests: format::counted(unknown.requests, "request", "requests"),
@@ -172,7 +231,22 @@ pub(super) fn help(asked: &str, unknown: UnknownView, href: impl Fn(&str) -> Str
         near: unknown.near.into_iter().map(|id| (href(&id), id)).collect(),
         coverage: unknown.coverage.into_iter().map(|(name, from, to)| (name, format!("{} UTC", format::span(from, to)))).collect(),
         unreadable: unknown.unreadable,
+        reason,
         search: ListAddress { q: links::quoted(&format::head(asked, 200)), ..ListAddress::default() }.href(None),
+    }
+}
+
+fn reason(asked: &str, unknown: &UnknownView) -> Reason {
+    let whole = unknown.coverage.iter().map(|(_, from, to)| (*from, *to)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    if !unknown.unreadable.is_empty() {
+        return Reason::Unreadable;
+    }
+    let Some((from, to)) = whole else { return Reason::Nothing };
+    let covered = format!("{} UTC", format::span(from, to));
+    let outside = |at: &UnixNanos| !unknown.coverage.iter().any(|(_, from, to)| (from.0..=to.0).contains(&at.0));
+    match id_time::made_at(asked.trim()).filter(outside) {
+        Some(at) => Reason::Outside { made: format!("{} UTC", format::instant(at)), covered },
+        None => Reason::Never { covered },
     }
 }
 
@@ -182,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_query_is_told_from_an_id() {
-        for query in ["status:failed", "-model:gpt-4.1 timeout", "dur:>5s wait:>1s", "\"rate limited twice\"", "-timeout"] {
+        for query in ["status:failed", "-model:gpt-4.1 timeout", "dur:>5s wait:>1s", "\"rate limited twice\"", "-timeout", "step.dur:>2s", "stage:model x"] {
             assert!(is_query(query), "{query}");
         }
         for id in ["req_01JDC9V6Q8Z4M2K7T3W5XH0B1N", "https://x.example/?status=1", "{\"status\":\"failed\"}", "\"req_1\"", "mail:1187", ""] {
@@ -192,10 +266,10 @@ mod tests {
 
     #[test]
     fn words_are_searched_and_ids_are_missed() {
-        for id in ["req_1", "1187", "chatcmpl-9xT2", "{\"a\": 1}", "abcdefghijklmnopqrstu"] {
+        for id in ["req_1", "1187", "chatcmpl-9xT2", "mail:1187", "https://x.example/r/req_1", "{\"a\": 1}", "abcdefghijklmnopqrstu"] {
             assert!(is_id_like(id), "{id}");
         }
-        for words in ["timeout", "rate limited 429", "gpt"] {
+        for words in ["timeout", "rate limited 429", "gpt", "http.status:500", "user_id:42"] {
             assert!(!is_id_like(words), "{words}");
         }
     }

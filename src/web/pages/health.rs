@@ -4,7 +4,11 @@
 //! would not cure a full disk.
 
 use crate::web::{Shared, error::Problem, pages::document};
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use serde_json::json;
 
 /// `/healthz`.
@@ -23,5 +27,6 @@ pub async fn json(State(shared): State<Shared>) -> Result<Response, Problem> {
         "list_behind": status.list_behind,
     });
     drop(status);
-    document(StatusCode::OK, &body)
+    // Whoever watches wants the moment, not a copy.
+    Ok(([(header::CACHE_CONTROL, "no-store")], document(StatusCode::OK, &body)?).into_response())
 }

@@ -10,7 +10,7 @@ use crate::{
         chrome::Chrome,
         format,
         links::{self, TYPICAL},
-        pages::go::{self, ChoiceRow, Help},
+        pages::go::{self, ChoiceRow, Help, Reason},
     },
 };
 use askama::Template;

@@ -3,8 +3,10 @@
 //! Guarantees: the whole state of the page is its address; a part of the query that cannot be used is underlined and the rest still
 //! counts; an empty list says why it is empty. `/requests.json` is the same list as data.
 
+mod empty;
 mod overview;
 mod rows;
+mod scatter;
 
 use crate::{
     model::{
@@ -16,7 +18,7 @@ use crate::{
         view::{ListView, Notice, QueryError},
     },
     web::{
-        Shared,
+        Shared, assets,
         chrome::Chrome,
         error::Problem,
         format,
@@ -34,8 +36,10 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use overview::{FacetView, Histogram, ScatterView};
+use empty::Empty;
+use overview::{FacetView, Histogram};
 use rows::{Column, RowView};
+use scatter::ScatterView;
 use serde::Serialize;
 
 /// Rows of a page.
@@ -45,6 +49,7 @@ const ROWS: usize = 50;
 #[template(path = "list.html")]
 struct ListPage {
     chrome: Chrome,
+    script: &'static str,
     presets: Vec<PresetLink>,
     chips: Vec<Chip>,
     understood: String,
@@ -77,25 +82,6 @@ struct PresetLink {
 struct Chip {
     text: String,
     href: String,
-}
-
-/// Why there are no rows.
-enum Empty {
-    /// Nothing was given to read.
-    Nothing,
-    /// Reading goes on.
-    Reading { done: String, to_go: String },
-    /// Lines were read, and none of them is part of a request.
-    NoRequests { sources: String },
-    /// The conditions leave nothing.
-    NoMatch { understood: Vec<String>, total: String, hint: Option<Hint>, all: String },
-}
-
-/// The condition whose removal gives most.
-struct Hint {
-    condition: String,
-    hits: String,
-    href: Option<String>,
 }
 
 /// What was asked, and what of it cannot be used.
@@ -158,8 +144,9 @@ async fn answered(shared: &Shared, mut asked: Asked) -> Result<(Asked, ListView)
 /// `/`.
 pub async fn page(State(shared): State<Shared>, Query(pairs): Query<Pairs>) -> Result<Response, Problem> {
     let (asked, answer) = answered(&shared, asked(&pairs)).await?;
+    let near = if answer.page.rows.is_empty() && answer.page.total > 0 { empty::near(&shared, &asked.address.q).await? } else { Vec::new() };
     let status = shared.status.borrow().clone();
-    html(&build(Chrome::new(&shared, "requests", &asked.address.q), asked, &answer, &status))
+    html(&build(Chrome::new(&shared, "requests", &asked.address.q), asked, &answer, &status, near))
 }
 
 #[derive(Serialize)]
@@ -184,7 +171,7 @@ pub async fn json(State(shared): State<Shared>, Query(pairs): Query<Pairs>) -> R
     document(StatusCode::OK, &Document { rows: &page.rows, matched: page.matched, total: page.total, next: &page.next, understood: &answer.understood, notices })
 }
 
-fn build(chrome: Chrome, asked: Asked, answer: &ListView, status: &Status) -> ListPage {
+fn build(chrome: Chrome, asked: Asked, answer: &ListView, status: &Status, near: Vec<(String, String)>) -> ListPage {
     let Asked { address, query, after, notices } = asked;
     let page = &answer.page;
     let linked = address.q.len() <= links::LINKED_MAX_BYTES;
@@ -195,14 +182,20 @@ fn build(chrome: Chrome, asked: Asked, answer: &ListView, status: &Status) -> Li
         .collect();
     let json = address.href(after.as_deref());
     ListPage {
+        script: assets::href("list.js"),
         presets: presets(&address, &query, page),
         chips,
         understood: answer.understood.join(" · "),
         all_lines: all_lines(&address.q),
         notices: notices.iter().chain(&answer.notices).map(|n| notice_view(&address.q, n)).collect(),
-        facets: page.facets.iter().filter(|f| linked && !f.values.is_empty()).map(|f| overview::facet(&address, f)).collect(),
+        facets: overview::ranges(&address, status.newest)
+            .filter(|_| page.total > 0)
+            .into_iter()
+            .chain(page.facets.iter().filter(|f| !f.values.is_empty()).map(|f| overview::facet(&address, f)))
+            .filter(|_| linked)
+            .collect(),
         span: page.span.map_or_else(String::new, |(a, b)| format!("{} UTC", format::span(a, b))),
-        scatter: overview::scatter(page),
+        scatter: scatter::scatter(&address, page, linked),
         histogram: overview::histogram(&address, page).filter(|_| linked),
         figures: overview::figures(page),
         columns: rows::columns(&address, &query),
@@ -210,8 +203,8 @@ fn build(chrome: Chrome, asked: Asked, answer: &ListView, status: &Status) -> Li
         position: position(page.rows.len() as u64, page.matched, after.is_some()),
         first: after.is_some().then(|| address.href(None)),
         next: page.next.as_deref().map(|n| address.href(Some(n))),
-        reading: reading(answer, status),
-        empty: page.rows.is_empty().then(|| empty(&address, answer, status)),
+        reading: empty::reading(answer, status),
+        empty: page.rows.is_empty().then(|| empty::empty(&address, answer, status, near)),
         json: json.strip_prefix('/').map(|rest| format!("/requests.json{rest}")).unwrap_or_default(),
         chrome,
     }
@@ -223,19 +216,6 @@ fn all_lines(q: &str) -> Option<String> {
     let parsed = syntax::parse(&about);
     let asks_lines = !(parsed.words.is_empty() && parsed.phrases.is_empty() && parsed.fields.is_empty() && parsed.levels.is_empty() && parsed.services.is_empty());
     asks_lines.then(|| LinesAddress { q: about, ..LinesAddress::default() }.href(None))
-}
-
-/// What of the lines is not in the list.
-fn reading(answer: &ListView, status: &Status) -> Option<String> {
-    let to_go = to_go(answer, status);
-    if to_go > 0 && answer.page.total > 0 {
-        return Some(format!("Reading goes on: {} of lines are not in this list yet.", format::bytes(to_go)));
-    }
-    answer.behind.map(|behind| format!("Requests may be missing or stand here as they were: {behind}."))
-}
-
-fn to_go(answer: &ListView, status: &Status) -> u64 {
-    status.backlog_bytes + answer.behind.map_or(0, |behind| behind.bytes)
 }
 
 fn position(rows: u64, matched: u64, later: bool) -> String {
@@ -257,21 +237,4 @@ fn presets(address: &ListAddress, query: &RowQuery, page: &crate::model::summary
             PresetLink { title: p.title(), count, href, chosen: p == query.preset }
         })
         .collect()
-}
-
-fn empty(address: &ListAddress, answer: &ListView, status: &Status) -> Empty {
-    let page = &answer.page;
-    if page.total > 0 {
-        let hint = answer.drop_hint.as_ref().map(|(condition, hits)| {
-            let rest = links::without_condition(&address.q, condition);
-            let href = (rest != address.q).then(|| address.with_query(rest).href(None));
-            Hint { condition: condition.clone(), hits: format::counted(*hits, "request", "requests"), href }
-        });
-        return Empty::NoMatch { understood: answer.understood.clone(), total: format::counted(page.total, "request", "requests"), hint, all: ListAddress::default().href(None) };
-    }
-    let to_go = to_go(answer, status);
-    if to_go > 0 {
-        return Empty::Reading { done: format::bytes(status.read_bytes), to_go: format::bytes(to_go) };
-    }
-    if status.sources.is_empty() { Empty::Nothing } else { Empty::NoRequests { sources: format::counted(status.sources.len() as u64, "source", "sources") } }
 }

@@ -1,22 +1,21 @@
-//! What stands around the rows: filters with counts, the scatter of start and total, the histogram of totals.
+//! What stands around the rows: ranges of time, filters with counts, the histogram of totals.
 //!
-//! Guarantees: every count, bar and mark is a link that sets exactly that filter or opens exactly that request.
+//! Guarantees: every range, count and bar is a link that sets exactly that filter.
 
 use crate::{
     model::{
         summary::{Facet, ListPage},
+        time::UnixNanos,
         trace::State,
     },
     web::{
         charts, format,
         links::{self, ListAddress},
         pages::parts,
-        scale::{self, Tick, Units},
+        scale::Units,
     },
 };
 
-/// Heights of the two pictures in pixels.
-pub const SCATTER_HEIGHT: f64 = 116.0;
 /// Height of the columns.
 pub const HISTOGRAM_HEIGHT: f64 = 92.0;
 /// Columns start this far below the top, where the percentiles are named.
@@ -42,32 +41,6 @@ pub struct FacetLink {
     pub href: String,
     /// It is set.
     pub chosen: bool,
-}
-
-/// The scatter.
-pub struct ScatterView {
-    /// Marks: where, shape, address, words.
-    pub marks: Vec<ScatterMark>,
-    /// Lines across with their label.
-    pub lines: Vec<(String, String)>,
-    /// Labels below.
-    pub ticks: Vec<Tick>,
-    /// Words beside the title.
-    pub caption: String,
-}
-
-/// A mark.
-pub struct ScatterMark {
-    /// Place.
-    pub x: Units,
-    /// Height in pixels from above.
-    pub y: String,
-    /// `ok`, `odd`, `bad` or `dim`.
-    pub shape: &'static str,
-    /// Address.
-    pub href: String,
-    /// Words.
-    pub title: String,
 }
 
 /// The histogram.
@@ -109,47 +82,30 @@ pub fn facet(address: &ListAddress, f: &Facet) -> FacetView {
     FacetView { title: f.title.clone(), values: f.values.iter().map(link).collect(), more: if f.more > 0 { format!("and {} more", format::count(f.more)) } else { String::new() } }
 }
 
+/// Ranges of time, counted back from the newest record: exported logs are old.
+pub fn ranges(address: &ListAddress, newest: Option<UnixNanos>) -> Option<FacetView> {
+    const RANGES: [(&str, &str); 3] = [("15m", "last 15 min"), ("1h", "last hour"), ("24h", "last 24 h")];
+    let newest = newest?;
+    let without = links::without_key(&links::without_key(&address.q, "since"), "until");
+    let bounded = without.len() < links::conditions(&address.q).join(" ").len();
+    let link = |text: &str, q: String, chosen| FacetLink { text: text.to_owned(), count: String::new(), href: address.with_query(q).href(None), chosen };
+    let mut values: Vec<FacetLink> = RANGES
+        .into_iter()
+        .map(|(length, text)| {
+            let chosen = links::with_key(&address.q, "since") == [format!("since:{length}")] && links::with_key(&address.q, "until").is_empty();
+            link(text, links::with_only(&without, "since", length), chosen)
+        })
+        .collect();
+    if bounded {
+        values.push(link("all times", without, false));
+    }
+    Some(FacetView { title: "Start".into(), values, more: format!("counted back from the newest record, {} UTC", format::instant(newest)) })
+}
+
 /// Figures beside the pictures: name and value.
 pub fn figures(page: &ListPage) -> Vec<(&'static str, String)> {
     let Some(p50) = page.p50_ns else { return Vec::new() };
     vec![("n", format::count(page.n)), ("p50", format::length(p50)), ("p95", format::length_or_none(page.p95_ns)), ("p99", format::length_or_none(page.p99_ns))]
-}
-
-/// The scatter of what matched.
-pub fn scatter(page: &ListPage) -> Option<ScatterView> {
-    let laid = charts::scatter(&page.scatter, page.span, SCATTER_HEIGHT)?;
-    let mut marks: Vec<(u8, ScatterMark)> = page.scatter.iter().zip(&laid.places).map(|(p, place)| scatter_mark(p, *place)).collect();
-    // Failures are painted last, on top.
-    marks.sort_by_key(|(rank, _)| *rank);
-    let lines = laid.total.ticks(5).into_iter().map(|ns| (format!("{:.1}", charts::scatter_y(laid.total, ns, SCATTER_HEIGHT)), format::length(ns))).collect();
-    let (shown, matched) = (page.scatter.len() as u64, page.n.max(page.scatter.len() as u64));
-    let caption = if shown < matched { format!("{} of {}, evenly chosen", format::count(shown), format::count(matched)) } else { "each mark a request".into() };
-    Some(ScatterView { marks: marks.into_iter().map(|(_, m)| m).collect(), lines, ticks: clock_ticks(laid.time), caption })
-}
-
-fn scatter_mark(p: &crate::model::summary::ScatterPoint, (x, y): (Units, f64)) -> (u8, ScatterMark) {
-    let (rank, shape) = match p.state {
-        State::Failed | State::Timeout | State::DeadLetter => (3, "bad"),
-        State::Ok if p.marked => (2, "odd"),
-        State::Ok => (1, "ok"),
-        State::Rejected | State::ClientDisconnect | State::Unfinished => (0, "dim"),
-    };
-    let title = format!("{} at {} UTC, {}", format::length(p.total_ns), format::time_of_day(p.start), parts::state_words(p.state));
-    (rank, ScatterMark { x, y: format!("{y:.1}"), shape, href: links::request(&p.id, None), title })
-}
-
-/// Times of day below the scatter, at both ends and in the middle; days when the span is long.
-fn clock_ticks(time: scale::Scale) -> Vec<Tick> {
-    let long = time.ns() > 86_400_000_000_000;
-    [0_i64, 1, 2]
-        .into_iter()
-        .map(|i| {
-            let at = crate::model::time::UnixNanos(time.from() + time.ns() / 2 * i);
-            let text = if long { format::instant(at) } else { format::time_of_day(at) };
-            let label = if long { text[5..16].to_owned() } else { text[..8].to_owned() };
-            Tick { x: Units(charts::scatter_x(500.0 * i as f64)), label }
-        })
-        .collect()
 }
 
 /// The histogram of what matched.

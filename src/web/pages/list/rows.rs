@@ -3,7 +3,10 @@
 //! Guarantees: every row of a page has its mini-bar on one scale; a column's link keeps the query and turns its own order round.
 
 use crate::{
-    model::summary::{Preset, RequestSummary, RowQuery, SortKey},
+    model::{
+        summary::{Preset, RequestSummary, RowQuery, SortKey},
+        trace::State,
+    },
     web::{
         charts, format,
         links::{self, ListAddress},
@@ -67,6 +70,32 @@ pub struct RowView {
     pub errors: String,
     /// There are some.
     pub has_errors: bool,
+    /// Whether all of it was seen.
+    pub complete: Complete,
+}
+
+/// Whether all of a request was seen: mark, word, class and why.
+pub struct Complete {
+    /// Shape.
+    pub shape: &'static str,
+    /// Word.
+    pub word: &'static str,
+    /// Class.
+    pub class: &'static str,
+    /// Why.
+    pub why: &'static str,
+}
+
+fn complete(r: &RequestSummary) -> Complete {
+    let marked = |mark: &str| r.marks.iter().any(|m| m == mark);
+    match (marked("incomplete"), marked("open") || r.state == State::Unfinished) {
+        (true, true) => {
+            Complete { shape: "◔", word: "incomplete", class: "warn", why: "a stage that was handed over to was not seen, and something began whose end was not seen" }
+        }
+        (true, false) => Complete { shape: "◔", word: "incomplete", class: "warn", why: parts::mark_words("incomplete") },
+        (false, true) => Complete { shape: "◐", word: "open", class: "dim", why: parts::mark_words("open") },
+        (false, false) => Complete { shape: "✓", word: "complete", class: "dim", why: "every stage that was handed over to was seen, and all that began has an end" },
+    }
 }
 
 /// The heads of the columns.
@@ -99,6 +128,7 @@ pub fn columns(address: &ListAddress, query: &RowQuery) -> Vec<Column> {
         sorted("attempts", "most attempts of a task or a model call", SortKey::Attempts, "num"),
         sorted("tokens", "in and out, all model calls", SortKey::Tokens, "num"),
         sorted("errors", "lines of level error or worse", SortKey::Errors, "num"),
+        plain("seen", "whether all of it was seen: complete, open, or incomplete", ""),
     ]
 }
 
@@ -116,7 +146,7 @@ fn row(r: &RequestSummary, longest: i64) -> RowView {
         full: r.scope.as_deref().map_or_else(|| r.id.clone(), |s| format!("{} ({s})", r.id)),
         href: links::request(&r.id, r.scope.as_deref()),
         route: r.route.clone().unwrap_or_else(|| format::NONE.into()),
-        marks: r.marks.iter().filter(|m| m.as_str() != "open" || r.state != crate::model::trace::State::Unfinished).map(|m| (m.clone(), parts::mark_words(m))).collect(),
+        marks: r.marks.iter().filter(|m| !matches!(m.as_str(), "open" | "incomplete")).map(|m| (m.clone(), parts::mark_words(m))).collect(),
         remark,
         start: r.start.map_or_else(|| format::NONE.into(), format::time_of_day),
         instant: r.start.map_or_else(String::new, |s| format!("{} UTC", format::instant(s))),
@@ -129,6 +159,7 @@ fn row(r: &RequestSummary, longest: i64) -> RowView {
         tokens: r.tokens.map_or_else(|| format::NONE.into(), format::count),
         errors: if r.errors > 0 { format::count(u64::from(r.errors)) } else { format::NONE.into() },
         has_errors: r.errors > 0,
+        complete: complete(r),
     }
 }
 

@@ -1,7 +1,9 @@
 //! `/sources`: every file that is read, how it was recognised and why, where its bytes went, and what time it covers.
 //!
 //! Guarantees: the counts of a file add up to the bytes read of it; files that are not read stand there with the reason.
-//! `/sources.json` is the same as data.
+//! What all lines taught of ids and clocks stands below. `/sources.json` is the state of the files as data.
+
+mod learned;
 
 use crate::{
     model::{
@@ -9,6 +11,7 @@ use crate::{
         status::{SourceStatus, Status},
         time::UnixNanos,
     },
+    query::view::LearnedView,
     web::{
         Shared, charts,
         chrome::Chrome,
@@ -20,6 +23,7 @@ use crate::{
 };
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
+use learned::{ClockView, RolesView};
 
 /// Narrowest coverage that is seen.
 const MIN_WIDTH: f64 = 3.0;
@@ -33,8 +37,17 @@ struct SourcesPage {
     span: String,
     ticks: Vec<Tick>,
     sources: Vec<SourceView>,
-    skipped: Vec<(String, String)>,
+    skipped: Vec<SkippedView>,
     skipped_title: String,
+    clocks: Vec<ClockView>,
+    roles: Vec<RolesView>,
+}
+
+/// A file that is not read.
+struct SkippedView {
+    path: String,
+    reason: String,
+    way_out: Option<&'static str>,
 }
 
 struct SourceView {
@@ -47,6 +60,7 @@ struct SourceView {
     services: String,
     zone: String,
     trouble: String,
+    way_out: Option<&'static str>,
     records: String,
     parts: Vec<CountView>,
     bytes: String,
@@ -77,11 +91,13 @@ pub async fn json(State(shared): State<Shared>) -> Result<Response, Problem> {
 
 /// `/sources`.
 pub async fn page(State(shared): State<Shared>) -> Result<Response, Problem> {
+    // What is read is shown also while the index cannot say what it learned.
+    let learned = shared.ask(|answers| answers.learned()).await.unwrap_or_default();
     let status = shared.status.borrow().clone();
-    html(&build(Chrome::new(&shared, "sources", ""), &status))
+    html(&build(Chrome::new(&shared, "sources", ""), &status, &learned))
 }
 
-fn build(chrome: Chrome, status: &Status) -> SourcesPage {
+fn build(chrome: Chrome, status: &Status, learned: &LearnedView) -> SourcesPage {
     let covered = status.sources.iter().filter_map(|s| s.coverage).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     let scale = covered.map(|(from, to)| Scale::new(from.0, to.0));
     SourcesPage {
@@ -91,7 +107,9 @@ fn build(chrome: Chrome, status: &Status) -> SourcesPage {
         ticks: scale.map(ticks).unwrap_or_default(),
         sources: status.sources.iter().map(|s| source(s, scale)).collect(),
         skipped_title: format!("{} not read", format::counted(status.skipped.len() as u64, "file", "files")),
-        skipped: status.skipped.iter().map(|s| (s.path.clone(), s.reason.clone())).collect(),
+        skipped: status.skipped.iter().map(|s| SkippedView { path: s.path.clone(), reason: s.reason.clone(), way_out: learned::way_out(&s.reason) }).collect(),
+        clocks: learned::clocks(&learned.clocks),
+        roles: learned::roles(&learned.roles),
         chrome,
     }
 }
@@ -130,6 +148,7 @@ fn source(s: &SourceStatus, scale: Option<Scale>) -> SourceView {
         services: s.services.iter().take(8).cloned().collect::<Vec<_>>().join(", "),
         zone: s.zone.clone().unwrap_or_default(),
         trouble: s.trouble.clone().unwrap_or_default(),
+        way_out: s.trouble.as_deref().and_then(learned::way_out),
         records: format::counted(s.counters.ok + s.counters.unparsed, "record", "records"),
         parts: counts(s),
         bytes: format::bytes(s.counters.bytes()),
