@@ -332,8 +332,10 @@ fn after_response(b: &Builder<'_>, root: usize, state: State, s: &mut Sentence<'
     if let Some(wait) = wait
         && b.spans[wait].ns().saturating_mul(4) > last - end
     {
-        s.say("; ");
-        s.link(format!("{} of it was {}", length(b.spans[wait].ns()), b.spans[wait].name.replacen("wait for", "waiting for", 1)), wait);
+        // Other work may run beside it, so it is no part of the whole: it is the longest of the waits.
+        let (took, name) = (length(b.spans[wait].ns()), &b.spans[wait].name);
+        s.say("; the longest wait was ");
+        s.link(name.strip_prefix("wait for ").map_or_else(|| format!("{took}, {name}"), |what| format!("{took} for {what}")), wait);
     }
     s.say(".");
 }

@@ -37,12 +37,6 @@ pub fn request(id: &str, scope: Option<&str>) -> String {
     format!("/r/{}{scope}", encode(id))
 }
 
-/// `/r/{id}.json`.
-pub fn request_json(id: &str, scope: Option<&str>) -> String {
-    let scope = scope.map(|s| format!("?scope={}", encode(s))).unwrap_or_default();
-    format!("/r/{}.json{scope}", encode(id))
-}
-
 /// A step on the page of its request, opened there even where it would be grouped or folded.
 pub fn step(id: &str, scope: Option<&str>, key: &str) -> String {
     let page = request(id, scope);

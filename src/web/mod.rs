@@ -91,6 +91,7 @@ pub fn router(state: State) -> Router {
         .route("/r/{id}", get(pages::request::page))
         .route("/compare", get(pages::compare::page))
         .route("/compare.json", get(pages::compare::json))
+        .route("/t/{id}", get(pages::go::task))
         .route("/go", get(pages::go::page))
         .route("/lines", get(pages::lines::page))
         .route("/lines.json", get(pages::lines::json))

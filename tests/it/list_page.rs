@@ -37,7 +37,7 @@ async fn every_column_stands_in_the_row_as_text() {
 #[tokio::test]
 async fn ranges_count_back_from_the_newest_record_and_are_taken_away_again() {
     let html = get("/?q=status%3Aok").await.html();
-    assert_eq!(texts(&html, ".facets h3")[0], "Start");
+    assert_eq!(texts(&html, ".facets h2")[0], "Start");
     assert_eq!(hrefs(&html, ".facets ul:first-of-type a"), ["/?q=status%3Aok%20since%3A15m", "/?q=status%3Aok%20since%3A1h", "/?q=status%3Aok%20since%3A24h"]);
     assert_eq!(texts(&html, ".facets ul:first-of-type li.dim"), ["counted back from the newest record, 2026-11-23 14:36:07.412 UTC"]);
     let hour = get("/?q=status%3Aok%20since%3A1h").await.html();

@@ -27,7 +27,7 @@ use crate::{
 };
 use askama::Template;
 use axum::{
-    extract::{Query, State},
+    extract::{Path, Query, State},
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
@@ -85,6 +85,11 @@ pub(super) enum Reason {
     Never { covered: String },
     /// Nothing was read.
     Nothing,
+}
+
+/// `/t/{task}`: the request of a task, at its step.
+pub async fn task(Path(id): Path<String>) -> Response {
+    Redirect::to(&format!("/go?id={}", links::encode(&id))).into_response()
 }
 
 /// `/go?id=`.

@@ -13,6 +13,9 @@ use crate::{
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
+/// Notices about an address.
+const MAX_NOTICES: usize = 8;
+
 /// What was wished, found in the request.
 pub struct Chosen {
     /// Names of steps in addresses, by index.
@@ -72,6 +75,11 @@ impl Chosen {
             meets
         });
         let path_ns = path_ns(&path.trace);
+        let left = notices.len().saturating_sub(MAX_NOTICES);
+        if left > 0 {
+            notices.truncate(MAX_NOTICES);
+            notices.push(format!("and {} more such", format::count(left as u64)));
+        }
         Self { keys, root, step, folded, matches, keep, path_ns, whole, window: window.filter(|w| *w != whole), notices }
     }
 

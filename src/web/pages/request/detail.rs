@@ -21,6 +21,8 @@ use crate::{
 pub const RAW_LINE_BYTES: usize = 4 * 1024;
 /// Most bytes of raw lines below all steps together.
 const RAW_PAGE_BYTES: usize = 768 * 1024;
+/// Characters of an error's text; the raw line below it has the rest.
+const MESSAGE: usize = 600;
 /// Raw lines below one step.
 const RAW_LINES: usize = 3;
 /// Names of lines below one step.
@@ -220,7 +222,7 @@ fn error(span: &Span) -> Option<ErrorView> {
     };
     Some(ErrorView {
         title: e.kind.as_deref().map_or_else(|| class.to_owned(), |k| format!("{k}, {class}")),
-        message: e.message.clone().unwrap_or_default(),
+        message: e.message.as_deref().map(|m| format::head(m, MESSAGE)).unwrap_or_default(),
         rule: e.rule.clone().unwrap_or_default(),
     })
 }

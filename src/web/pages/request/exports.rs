@@ -57,10 +57,26 @@ fn asked(id: &str) -> Option<(&str, Form)> {
     FORMS.iter().find_map(|form| Some((id.strip_suffix(form.ending())?.strip_suffix('.')?, *form))).filter(|(stem, _)| !stem.is_empty())
 }
 
+/// An address ends as one of a form does.
+pub(super) fn has_ending(id: &str) -> bool {
+    asked(id).is_some() || id.ends_with(".json")
+}
+
 /// A body, or what the id means instead.
 enum Made {
     Body(String),
     Other(Found),
+}
+
+/// Where the document of a request is, with the wishes that it keeps.
+pub(super) fn document(view: &View) -> String {
+    format!("/r/{}.json{}", links::encode(&view.id), wishes(view))
+}
+
+fn wishes(view: &View) -> String {
+    let kept = |key: &str| matches!(key, "scope" | "skew" | "content");
+    let wishes: Vec<String> = view.pairs().into_iter().filter(|(key, _)| kept(key)).map(|(key, value)| format!("{key}={}", links::encode(&value))).collect();
+    if wishes.is_empty() { String::new() } else { format!("?{}", wishes.join("&")) }
 }
 
 /// Where the forms of a request are: words and address, what the reader wants hidden left out of them too.
@@ -72,9 +88,7 @@ pub(super) fn forms(view: &View) -> Vec<(&'static str, String)> {
         Form::Otlp => "OTLP",
         Form::Html => "one file",
     };
-    let kept = |key: &str| matches!(key, "scope" | "skew" | "content");
-    let wishes: Vec<String> = view.pairs().into_iter().filter(|(key, _)| kept(key)).map(|(key, value)| format!("{key}={}", links::encode(&value))).collect();
-    let query = if wishes.is_empty() { String::new() } else { format!("?{}", wishes.join("&")) };
+    let query = wishes(view);
     let of = |form: Form| (words(form), format!("/r/{}.{}{query}", links::encode(&view.id), form.ending()));
     [Form::Html, Form::Markdown, Form::Ndjson, Form::Perfetto, Form::Otlp].map(of).into()
 }
@@ -88,7 +102,7 @@ pub(super) async fn answer(shared: &Shared, view: &View, pairs: &Pairs) -> Resul
     Ok(match made {
         Made::Body(body) => Some(file(form, stem, body)),
         Made::Other(Found::Unknown(_)) => None,
-        Made::Other(found) => Some(twin(found)?),
+        Made::Other(found) => Some(twin(found, view.hides_content)?),
     })
 }
 

@@ -20,6 +20,7 @@ mod view;
 
 use crate::{
     export::veil::Veil,
+    model::id,
     query::view::{Found, PathView, QueryError, Times},
     web::{
         Shared, assets,
@@ -84,20 +85,41 @@ pub async fn page(State(shared): State<Shared>, id: Result<Path<String>, PathRej
         return Err(Problem::TooLong { bytes: id.len(), limit: links::ID_MAX_BYTES });
     }
     let view = View::new(id, &pairs);
+    // An id may itself end in what names a form: then the whole of it is the id.
+    if exports::has_ending(&view.id)
+        && let found = ask(&shared, view.id.clone(), &view).await?
+        && is_exactly(&found, &view.id)
+    {
+        return answer(&shared, found, &view);
+    }
     if let Some(response) = exports::answer(&shared, &view, &pairs).await? {
         return Ok(response);
     }
     if let Some(stem) = view.id.strip_suffix(".json").map(str::to_owned) {
         let found = ask(&shared, stem.clone(), &view).await?;
-        // An id may itself end in `.json`.
         if !matches!(found, Found::Unknown(_)) {
-            return twin(found);
+            return twin(found, view.hides_content);
         }
     }
-    match ask(&shared, view.id.clone(), &view).await? {
-        Found::Path(path) => show(&shared, &path, &view),
-        Found::Choices { choices, more } => go::chooser(&shared, &view.id, choices, more),
-        Found::Unknown(unknown) => go::unknown(&shared, &view.id, *unknown),
+    let found = ask(&shared, view.id.clone(), &view).await?;
+    answer(&shared, found, &view)
+}
+
+fn answer(shared: &Shared, found: Found, view: &View) -> Result<Response, Problem> {
+    match found {
+        Found::Path(path) => show(shared, &path, view),
+        Found::Choices { choices, more } => go::chooser(shared, &view.id, choices, more),
+        Found::Unknown(unknown) => go::unknown(shared, &view.id, *unknown),
+    }
+}
+
+/// What was found bears the id as it was asked, not one that begins so.
+fn is_exactly(found: &Found, asked: &str) -> bool {
+    let asked = id::canonical(asked);
+    match found {
+        Found::Path(path) => path.trace.ids.iter().any(|i| id::canonical(&i.value) == asked),
+        Found::Choices { choices, .. } => choices.iter().all(|c| id::canonical(&c.id) == asked),
+        Found::Unknown(_) => false,
     }
 }
 
@@ -106,8 +128,9 @@ async fn ask(shared: &Shared, id: String, view: &View) -> Result<Found, Problem>
     shared.ask(move |answers| -> Result<Found, QueryError> { answers.path(&id, scope.as_deref(), times) }).await
 }
 
-fn twin(found: Found) -> Result<Response, Problem> {
+fn twin(found: Found, hides_content: bool) -> Result<Response, Problem> {
     match found {
+        Found::Path(path) if hides_content => document(StatusCode::OK, &content::veiled(&path, &Veil::of_log(&path.log, true)).trace),
         Found::Path(path) => document(StatusCode::OK, &path.trace),
         Found::Choices { choices, more } => document(StatusCode::MULTIPLE_CHOICES, &go::choices_json(&choices, more)),
         Found::Unknown(_) => Ok(StatusCode::NOT_FOUND.into_response()),
@@ -144,7 +167,7 @@ fn build(chrome: Chrome, path: &PathView, view: &View) -> RequestPage {
         is_live: false,
         is_single: view.is_single,
         forms: exports::forms(view),
-        json: links::request_json(&view.id, view.scope.as_deref()),
+        json: exports::document(view),
         compare: links::compare("", (&view.id, view.scope.as_deref()), (links::TYPICAL, None)),
         wishes: chosen.notices.clone(),
         head: head::head(&context, view),

@@ -101,7 +101,8 @@ pub fn lay_out(path: &PathView, view: &View, chosen: &Chosen) -> waterfall::Layo
         fold,
         keep: chosen.keep.as_deref(),
         path_ns: &chosen.path_ns,
-        limit: if view.is_whole { waterfall::MAX_ALL_ROWS } else { waterfall::MAX_ROWS },
+        // A request of more steps than that is opened by its parts.
+        limit: if view.is_whole && path.trace.spans.len() <= waterfall::MAX_ALL_ROWS { waterfall::MAX_ALL_ROWS } else { waterfall::MAX_ROWS },
     };
     waterfall::layout(&path.trace.spans, wish)
 }
@@ -187,6 +188,10 @@ fn ticks(c: &Context<'_>, map: &TimeMap, answered: Option<&Answered>, breaks: &[
 
 fn caption(c: &Context<'_>, laid: &waterfall::Layout) -> String {
     let sources = format::counted(c.trace.sources.len() as u64, "source", "sources");
+    let all = c.trace.spans.len();
+    if laid.total < all {
+        return format!("{} of {} · {sources}", format::count(laid.drawn as u64), format::counted(all as u64, "step", "steps"));
+    }
     let steps = format::counted(laid.total as u64, "step", "steps");
     if laid.over > 0 {
         return format!("{} of {steps} drawn: the upper levels, then the failed and the longest · {sources}", format::count(laid.drawn as u64));
