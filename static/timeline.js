@@ -184,6 +184,7 @@
 		[measure.hidden, measured] = [true, null];
 		main.replaceChildren(...fresh.childNodes);
 		Object.assign(main.dataset, fresh.dataset);
+		window.Page.ids();
 		for (const [place, was] of kept) {
 			const one = found(place);
 			// What the reader opened stays open; what they closed stays closed while nothing else was asked for.
@@ -536,7 +537,6 @@
 		refold();
 		border();
 		copies();
-		window.Page.ids();
 		const target = byId(decodeURIComponent(location.hash.slice(1)));
 		if (target?.matches(".step")) at = target.id;
 		rove();

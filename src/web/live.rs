@@ -30,7 +30,7 @@ use tokio::{
 /// Most streams at once.
 pub const MAX_STREAMS: usize = 64;
 /// Longest silence: what stands between would take the stream for dead.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+const HEARTBEAT: Duration = Duration::from_secs(5);
 /// When a reader should come again after its stream ended.
 const RETRY_MS: u64 = 3_000;
 

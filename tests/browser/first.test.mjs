@@ -70,7 +70,7 @@ for (const view of views) {
       assert.match(verdict, /\d\s(ns|µs|ms|s|min|h)\b/, "the verdict states a time with its unit");
       assert.ok((await page.locator(".ids").innerText()).includes(sample.request_id.slice(0, 8)), "the id is on the page");
 
-      const panels = page.locator("table.parts");
+      const panels = page.locator(".two table.parts");
       assert.ok((await panels.count()) >= 1, "there is a breakdown");
       for (const panel of await panels.all()) {
         const shares = (await column(panel, "share")).map(tenths);
