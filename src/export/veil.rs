@@ -142,17 +142,14 @@ impl Veil {
                 let long_enough = *kind == Kind::Secret || value.len() >= least;
                 long_enough && bytes[at..].starts_with(value.as_bytes()) && stands_alone(text, &(at..at + value.len()))
             };
-            match candidates.and_then(|c| c.iter().find(fits)) {
-                Some(i) => {
-                    let (value, kind) = &self.values[*i];
-                    out.push((at..at + value.len(), *kind));
-                    at += value.len();
-                }
-                None => {
-                    let loose = candidates.and_then(|c| self.loosely(&text.as_bytes()[at..], c, &mut work));
-                    out.extend(loose.map(|length| (at..at + length, Kind::Content)));
-                    at += loose.unwrap_or(1);
-                }
+            if let Some(i) = candidates.and_then(|c| c.iter().find(fits)) {
+                let (value, kind) = &self.values[*i];
+                out.push((at..at + value.len(), *kind));
+                at += value.len();
+            } else {
+                let loose = candidates.and_then(|c| self.loosely(&bytes[at..], c, &mut work));
+                out.extend(loose.map(|length| (at..at + length, Kind::Content)));
+                at += loose.unwrap_or(1);
             }
         }
         out
