@@ -156,7 +156,7 @@ fn hostile_records_cost_no_more_than_their_length() {
     for piece in [
         r#""messages":["#,
         r#""cookie":[***"#,
-        r#"prompt='x'y"#,
+        r"prompt='x'y",
         r#""password":"***\"#,
         r#"{"role":"content":["#,
         "--password ",
