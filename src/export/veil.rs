@@ -16,7 +16,9 @@ const HEAD: usize = 6;
 /// From so many bytes on a value is looked for inside names and inside words too.
 const LONG: usize = 24;
 /// Members of a message that say what it is, not what was said.
-const FRAME: [&str; 4] = ["role", "type", "id", "name"];
+const FRAME: [&str; 13] = ["role", "type", "id", "name", "status", "object", "model", "finish_reason", "finishReason", "stop_reason", "call_id", "tool_call_id", "tool_use_id"];
+/// Values that are compared loosely at one place.
+const MAX_LOOSE: usize = 8;
 
 /// What is to be hidden in one request.
 #[derive(Debug, Default)]
@@ -128,6 +130,8 @@ impl Veil {
     /// Where known values stand. Contents shorter than `least` bytes are passed over.
     fn known(&self, text: &str, least: usize) -> Vec<Part> {
         let (bytes, mut out, mut at) = (text.as_bytes(), Vec::new(), 0);
+        // Loose comparing is given up where a text is made to cost: exact values are still found.
+        let mut work = 8 * text.len() + 65_536;
         if self.values.is_empty() {
             return out;
         }
@@ -138,16 +142,60 @@ impl Veil {
                 let long_enough = *kind == Kind::Secret || value.len() >= least;
                 long_enough && bytes[at..].starts_with(value.as_bytes()) && stands_alone(text, &(at..at + value.len()))
             };
-            match candidates.and_then(|c| c.iter().find(fits)) {
-                Some(i) => {
-                    let (value, kind) = &self.values[*i];
-                    out.push((at..at + value.len(), *kind));
-                    at += value.len();
-                }
-                None => at += 1,
+            if let Some(i) = candidates.and_then(|c| c.iter().find(fits)) {
+                let (value, kind) = &self.values[*i];
+                out.push((at..at + value.len(), *kind));
+                at += value.len();
+            } else {
+                let loose = candidates.and_then(|c| self.loosely(&bytes[at..], c, &mut work));
+                out.extend(loose.map(|length| (at..at + length, Kind::Content)));
+                at += loose.unwrap_or(1);
             }
         }
         out
+    }
+
+    /// How long a content is here that was cut (`…`) or whose spaces were changed.
+    fn loosely(&self, text: &[u8], candidates: &[usize], work: &mut usize) -> Option<usize> {
+        candidates.iter().take(MAX_LOOSE).map(|i| &self.values[*i]).filter(|(value, kind)| *kind == Kind::Content && value.len() >= LONG).find_map(|(value, _)| {
+            let (length, of_value) = alike(text, value.as_bytes(), *work);
+            *work = work.saturating_sub(length);
+            let rest = &text[length..];
+            let is_cut = rest.starts_with(b"...") || rest.starts_with("…".as_bytes()) || rest.starts_with(b" ...");
+            (length >= LONG && (of_value == value.len() || is_cut)).then_some(length)
+        })
+    }
+}
+
+/// How far a text and a value are alike but for their spaces, in bytes of each, on borders of characters; at most `most`.
+fn alike(text: &[u8], value: &[u8], most: usize) -> (usize, usize) {
+    let (mut a, mut b, mut border) = (0, 0, (0, 0));
+    while a < text.len().min(most) && b < value.len() {
+        let (here, there) = (space(&text[a..]), space(&value[b..]));
+        if here > 0 && there > 0 {
+            (a, b) = (a + here, b + there);
+        } else if text[a] == value[b] {
+            (a, b) = (a + 1, b + 1);
+        } else {
+            break;
+        }
+        let is_border = |bytes: &[u8], at: usize| bytes.get(at).is_none_or(|byte| byte & 0xC0 != 0x80);
+        if is_border(text, a) && is_border(value, b) {
+            border = (a, b);
+        }
+    }
+    border
+}
+
+/// Bytes of the spaces a text begins with, also as escapes.
+fn space(text: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        match text[at..] {
+            [b' ' | b'\n' | b'\r' | b'\t', ..] => at += 1,
+            [b'\\', b'n' | b'r' | b't', ..] => at += 2,
+            _ => return at,
+        }
     }
 }
 
@@ -163,7 +211,8 @@ fn stands_alone(text: &str, at: &Range<usize>) -> bool {
 fn spell(slice: &str, out: &mut Vec<String>) {
     let once = unescaped(slice);
     let twice = once.as_deref().and_then(unescaped);
-    for form in [Some(slice), once.as_deref(), twice.as_deref()].into_iter().flatten() {
+    let thrice = twice.as_deref().and_then(unescaped);
+    for form in [Some(slice), once.as_deref(), twice.as_deref(), thrice.as_deref()].into_iter().flatten() {
         out.push(form.trim().to_owned());
         if form.starts_with(['[', '{'])
             && let Ok(value) = serde_json::from_str::<serde_json::Value>(form)
@@ -235,7 +284,7 @@ fn stand_in(hidden: &str, kind: Kind) -> String {
     };
     match hidden.find('"') {
         Some(at) if hidden.starts_with(['[', '{']) => {
-            let quote = if hidden[..at].ends_with('\\') { "\\\"" } else { "\"" };
+            let quote = &hidden[hidden[..at].trim_end_matches('\\').len()..=at];
             format!("{quote}{words}{quote}")
         }
         _ => words,
@@ -309,5 +358,27 @@ mod tests {
         let outer: serde_json::Value = serde_json::from_str(&hidden).unwrap();
         let inner: serde_json::Value = serde_json::from_str(outer["msg"].as_str().unwrap()).unwrap();
         assert_eq!(inner["n"], 1);
+    }
+
+    #[test]
+    fn a_content_that_was_shortened_or_reflowed_is_hidden_too() {
+        let raw = r#"{"prompt":"Please tell me about\n  the knee of Ms Frei and what to do with it"}"#;
+        let veil = Veil::of([raw], true);
+        assert_eq!(veil.prose("asked: Please tell me about the knee of M... (cut)"), "asked: [content hidden, 34 characters]... (cut)");
+        assert_eq!(veil.prose("asked: Please tell me about the knee o…"), "asked: [content hidden, 31 characters]…");
+        assert_eq!(veil.prose("Please tell me about the knee of Ms Frei  and what to do with it!"), "[content hidden, 64 characters]!");
+        assert_eq!(veil.prose("Please tell me about the weather"), "Please tell me about the weather");
+    }
+
+    #[test]
+    fn a_record_three_strings_deep_stays_one() {
+        let inner = serde_json::json!({ "messages": [{ "role": "user", "content": "hello there" }], "n": 1 }).to_string();
+        let middle = serde_json::json!({ "body": inner }).to_string();
+        let raw = serde_json::json!({ "msg": middle, "status": "completed" }).to_string();
+        let hidden = Veil::of([raw.as_str()], true).record(&raw);
+        assert!(!hidden.contains("hello there") && hidden.contains("completed"), "{hidden}");
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        let middle = read(read(&hidden)["msg"].as_str().unwrap());
+        assert_eq!(read(middle["body"].as_str().unwrap())["n"], 1);
     }
 }

@@ -1,14 +1,17 @@
 //! Which parts of a record are nobody's business: keys, tokens and passwords, and what people and models said to each other.
 //!
 //! Guarantees: a mark is a byte range of the record as it stands, on character borders, in order; secrets are told by a documented shape
-//! or by the name they stand under, content by its name; a value that was masked already and a count of tokens are not marked.
+//! or by the name they stand under, content by its name and by what stands beside it; a value that was masked already and a count of tokens are not marked.
 //! Never changes a record: floors above mask and fold. Shapes and names are data (`sensitive/names.toml`).
 
+mod arguments;
+mod beside;
 mod names;
 mod shapes;
 mod table;
 #[cfg(test)]
 mod tests;
+mod value;
 
 pub use table::Sensitive;
 
@@ -48,6 +51,7 @@ const MAX_MARKS: usize = 1_000;
 /// The marks of a record. Secrets inside content are marked too.
 pub fn marks(raw: &str, table: &Sensitive) -> Vec<Mark> {
     let mut found = names::find(raw, table);
+    found.extend(arguments::find(raw, table).map(|at| Mark { at, kind: Kind::Secret }));
     found.extend(shapes::find(raw, table).map(|at| Mark { at, kind: Kind::Secret }));
     found.sort_by_key(|mark| (mark.kind, mark.at.start, std::cmp::Reverse(mark.at.end)));
     // Of marks of one kind that touch, one is kept.

@@ -1,97 +1,93 @@
 //! Values under a telling name: members of JSON at any depth, also of JSON inside a string; `name=value` and `name: value` in text.
 //!
-//! Guarantees: one pass over the record; a value ends where its quotes or its delimiters end. Never decides by the value alone.
+//! Guarantees: linear in the record: a value that is long is marked, and what is marked is not read for the same once more; a value ends
+//! where its quotes or its delimiters end, a value that was cut with the text it stands in. Never decides by the value alone.
 
-use super::{Kind, Mark, Sensitive};
-use crate::recognise::scan;
+use super::{
+    Kind, Mark, Sensitive,
+    beside::{Beside, name_at_end},
+    value,
+};
+use std::ops::Range;
 
-/// Longest name that is looked at.
-const MAX_NAME: usize = 64;
+/// Longest value that is asked whether it was masked; one that is longer holds more than a mask.
+const MAX_MASKED: usize = 1_024;
+
+/// A name as it stands in a record.
+pub(super) struct Name<'a> {
+    pub(super) text: &'a str,
+    /// Where it begins.
+    pub(super) start: usize,
+    pub(super) quoted: bool,
+    /// Backslashes before the quote behind it: how deep the record is inside strings.
+    pub(super) depth: usize,
+}
 
 /// Marks of values that stand under a name.
 pub(super) fn find(raw: &str, table: &Sensitive) -> Vec<Mark> {
     let mut out = Vec::new();
     let b = raw.as_bytes();
-    let mut at = 0;
+    let mut beside = Beside::of(raw);
+    let (mut at, mut said_to) = (0, 0);
     while let Some(found) = memchr::memchr2(b':', b'=', &b[at..]) {
         let sign = at + found;
         at = sign + 1;
-        let Some(name) = name_before(raw, sign) else { continue };
-        let (secret, content) = table.says(name.text);
-        let content = content && name.quoted && b[sign] == b':';
-        if !secret && !content {
-            continue;
-        }
-        let Some(value) = value_after(raw, sign + 1, secret) else { continue };
-        if secret {
-            if is_secret_value(&raw[value.clone()]) {
+        let Some(name) = name_at_end(raw, sign) else { continue };
+        if is_secret(raw, &name, b[sign], table) {
+            if let Some(value) = value::after(raw, sign + 1, &name, true)
+                && is_secret_value(&raw[value.clone()])
+            {
+                at = value.end;
                 out.push(Mark { at: value, kind: Kind::Secret });
             }
-        } else if value.len() > 2 {
-            out.push(Mark { at: value, kind: Kind::Content });
+        } else if sign >= said_to && name.quoted == (b[sign] == b':') {
+            // What stands inside content is content already.
+            if let Some(value) = content(raw, sign + 1, &name, table, &mut beside) {
+                said_to = value.end;
+                out.push(Mark { at: value, kind: Kind::Content });
+            }
         }
     }
     out
 }
 
-struct Name<'a> {
-    text: &'a str,
-    quoted: bool,
+/// The name tells a secret where it stands: words of prose need quotes or `=`, parameters an address, `value` the name beside it.
+fn is_secret(raw: &str, name: &Name<'_>, sign: u8, table: &Sensitive) -> bool {
+    let says = table.says(name.text);
+    let in_address = || raw[..name.start].ends_with(['&', '?']);
+    (says.secret && (!says.shy || name.quoted || sign == b'='))
+        || (says.parameter && sign == b'=' && in_address())
+        || (says.pair && name.quoted && header_before(raw, name.start).is_some_and(|header| table.says(header).secret))
 }
 
-/// The name that ends before a sign: quoted (with the backslashes of a string inside a string), or a word.
-fn name_before(raw: &str, sign: usize) -> Option<Name<'_>> {
-    let head = raw[..sign].trim_end_matches(' ');
-    let quoted = head.ends_with(['"', '\'']);
-    let word = head.trim_end_matches(['"', '\'', '\\']);
-    let inside = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-    let start = word.char_indices().rev().take(MAX_NAME + 1).take_while(|(_, c)| inside(*c)).last()?.0;
-    let text = &word[start..];
-    (text.len() <= MAX_NAME && !text.is_empty()).then_some(Name { text, quoted })
+/// `{"name":"Authorization","value":…`: the name of the header before its value.
+fn header_before(raw: &str, start: usize) -> Option<&str> {
+    let head = raw[..start].trim_end_matches(['"', '\'', '\\', ' ']).strip_suffix(',')?;
+    let header = name_at_end(raw, head.len()).filter(|header| header.quoted)?;
+    let sign = raw[..header.start].trim_end_matches(['"', '\'', '\\', ' ']).strip_suffix(':')?;
+    let member = name_at_end(raw, sign.len())?;
+    matches!(member.text, "name" | "Name" | "key" | "Key").then_some(header.text)
 }
 
-/// The value behind a sign, without quotes.
-fn value_after(raw: &str, from: usize, secret: bool) -> Option<std::ops::Range<usize>> {
-    let rest = &raw[from..];
-    let start = from + (rest.len() - rest.trim_start_matches(' ').len());
-    let text = &raw[start..];
-    let open = text.len() - text.trim_start_matches('\\').len();
-    match text.as_bytes().get(open)? {
-        quote @ (b'"' | b'\'') => {
-            let begin = start + open + 1;
-            Some(begin..begin + quoted_end(&raw.as_bytes()[begin..], *quote, open))
-        }
-        // `[` and `{`: a list of cookies, messages. The value as a whole.
-        b'[' | b'{' if open == 0 => {
-            let wrapped = scan::value_length(text)?;
-            Some(start..start + wrapped)
-        }
-        _ if secret => {
-            // `Bearer x` and `Basic x` are two words.
-            let scheme = ["Bearer ", "bearer ", "Basic ", "basic ", "Token "].into_iter().find(|scheme| text.starts_with(scheme)).map_or(0, str::len);
-            let stop = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '&' | '"' | '\'' | '}' | ']' | ')' | '\\');
-            let length = text[scheme..].find(stop).unwrap_or(text.len() - scheme);
-            (length > 0).then_some(start..start + scheme + length)
-        }
-        _ => None,
+/// The value under a name when it is content: by the name, or by the name and what stands beside it.
+fn content(raw: &str, from: usize, name: &Name<'_>, table: &Sensitive, beside: &mut Beside<'_>) -> Option<Range<usize>> {
+    let says = table.says(name.text);
+    let rule = says.rule.and_then(|at| table.rules.get(at));
+    let head = &raw[from..];
+    if !says.content && !rule.is_some_and(|rule| beside.allows(rule, head)) {
+        return None;
     }
-}
-
-/// Where a string ends whose quotes have `depth` backslashes in front.
-fn quoted_end(b: &[u8], quote: u8, depth: usize) -> usize {
-    let mut slashes = 0;
-    for (at, byte) in b.iter().enumerate() {
-        match byte {
-            b'\\' => slashes += 1,
-            byte if *byte == quote && slashes <= depth => return at - slashes,
-            _ => slashes = 0,
-        }
-    }
-    b.len()
+    let value = value::after(raw, from, name, false)?;
+    let is_list = raw[value.start..].starts_with(['[', '{']);
+    let least = rule.filter(|_| !says.content && !is_list).map_or(3, |rule| rule.least.max(3));
+    (value.len() >= least).then_some(value)
 }
 
 /// Not empty, not masked already, no number or word of JSON.
 fn is_secret_value(value: &str) -> bool {
+    if value.len() > MAX_MASKED {
+        return true;
+    }
     let bare = value.trim_matches(|c: char| !c.is_alphanumeric());
     let masked = value.contains("***")
         || value.contains('…')

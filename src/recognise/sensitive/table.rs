@@ -16,8 +16,45 @@ pub struct Sensitive {
     secret_names: FxHashSet<String>,
     secret_words: FxHashSet<String>,
     harmless: FxHashSet<String>,
+    shy: FxHashSet<String>,
+    parameters: FxHashSet<String>,
     content_names: FxHashSet<String>,
-    known: RwLock<FxHashMap<Box<str>, (bool, bool)>>,
+    pub(super) rules: Vec<Rule>,
+    known: RwLock<FxHashMap<Box<str>, Says>>,
+}
+
+/// What a name says of its value.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Says {
+    pub(super) secret: bool,
+    /// A word of prose too.
+    pub(super) shy: bool,
+    /// A secret in the query of an address.
+    pub(super) parameter: bool,
+    /// The value of a pair whose name stands before it.
+    pub(super) pair: bool,
+    pub(super) content: bool,
+    /// Content by what stands beside it.
+    pub(super) rule: Option<usize>,
+}
+
+/// Names that tell content only together with others.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rule {
+    names: Vec<String>,
+    /// Any of these names, as written, stands in the record.
+    #[serde(default)]
+    pub(super) with: Vec<String>,
+    /// Or the value is a list whose first object has any of these.
+    #[serde(default)]
+    pub(super) heads: Vec<String>,
+    /// A text is not enough.
+    #[serde(default)]
+    pub(super) lists_only: bool,
+    /// Fewest bytes of a text.
+    #[serde(default)]
+    pub(super) least: usize,
 }
 
 /// A token that begins in a way its issuer documents.
@@ -46,6 +83,8 @@ struct Secrets {
     prefixes: Vec<Prefix>,
     names: Vec<String>,
     words: Vec<String>,
+    shy: Vec<String>,
+    parameters: Vec<String>,
     harmless: Vec<String>,
 }
 
@@ -53,6 +92,7 @@ struct Secrets {
 #[serde(deny_unknown_fields)]
 struct Contents {
     names: Vec<String>,
+    beside: Vec<Rule>,
 }
 
 impl Sensitive {
@@ -64,29 +104,50 @@ impl Sensitive {
 
     pub(super) fn load(text: &str) -> Result<Self, toml::de::Error> {
         let file: File = toml::from_str(text)?;
+        let folded = |names: Vec<String>| -> Vec<String> { names.iter().map(|name| said_parts(name).concat()).collect() };
+        let mut rules = file.content.beside;
+        for rule in &mut rules {
+            rule.names = folded(std::mem::take(&mut rule.names)).into_iter().collect();
+        }
         Ok(Self {
             prefixes: file.secret.prefixes,
-            secret_names: file.secret.names.into_iter().collect(),
-            secret_words: file.secret.words.into_iter().collect(),
-            harmless: file.secret.harmless.into_iter().collect(),
-            content_names: file.content.names.into_iter().collect(),
+            secret_names: folded(file.secret.names).into_iter().collect(),
+            secret_words: folded(file.secret.words).into_iter().collect(),
+            harmless: folded(file.secret.harmless).into_iter().collect(),
+            shy: folded(file.secret.shy).into_iter().collect(),
+            parameters: folded(file.secret.parameters).into_iter().collect(),
+            content_names: folded(file.content.names).into_iter().collect(),
+            rules,
             known: RwLock::default(),
         })
     }
 
-    /// Whether the value under a name is a secret, and whether it is content. Names repeat from line to line: what was said of one is
+    /// What a name says of its value. Names repeat from line to line: what was said of one is
     /// kept, at most [`MAX_KNOWN`].
-    pub(super) fn says(&self, name: &str) -> (bool, bool) {
+    pub(super) fn says(&self, name: &str) -> Says {
         if let Some(said) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(name) {
             return *said;
         }
-        let said = (self.is_secret_name(name), self.is_content_name(name));
+        let said = self.judge(name);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX_KNOWN {
             known.clear();
         }
         known.insert(name.into(), said);
         said
+    }
+
+    fn judge(&self, name: &str) -> Says {
+        let (parts, folded) = (parts(name), said_parts(name).concat());
+        let last = parts.last().map_or("", String::as_str);
+        Says {
+            secret: self.is_secret_name(name),
+            shy: self.shy.contains(last),
+            parameter: self.parameters.contains(&folded),
+            pair: folded == "value",
+            content: self.is_content_name(name),
+            rule: self.rules.iter().position(|rule| rule.names.contains(&folded)),
+        }
     }
 
     /// A value under this name is a secret: the folded name, or its last part with none before it that makes it harmless.
@@ -102,9 +163,17 @@ impl Sensitive {
 
     /// What stands under this name is content.
     pub(super) fn is_content_name(&self, name: &str) -> bool {
-        let parts = parts(name);
-        self.content_names.contains(&parts.concat()) || parts.len() > 2 && self.content_names.contains(&parts[parts.len() - 2..].concat())
+        let parts = said_parts(name);
+        let ends = |length: usize| parts.len() > length && self.content_names.contains(&parts[parts.len() - length..].concat());
+        self.content_names.contains(&parts.concat()) || ends(2) || ends(3)
     }
+}
+
+/// The parts without the numbers: `gen_ai.prompt.0.content` is the content of a prompt.
+fn said_parts(name: &str) -> Vec<String> {
+    let mut parts = parts(name);
+    parts.retain(|part| !part.bytes().all(|b| b.is_ascii_digit()));
+    parts
 }
 
 /// The words of a name in lower case, cut at case, dots, dashes and underscores.
@@ -138,6 +207,22 @@ mod tests {
     }
 
     #[test]
+    fn every_entry_matches_itself() {
+        let text = include_str!("names.toml");
+        let file: File = toml::from_str(text).unwrap();
+        let table = Sensitive::builtin();
+        for name in &file.secret.names {
+            assert!(table.is_secret_name(name), "{name}");
+        }
+        for name in &file.content.names {
+            assert!(table.is_content_name(name), "{name}");
+        }
+        for name in file.content.beside.iter().flat_map(|rule| &rule.names) {
+            assert!(table.says(name).rule.is_some(), "{name}");
+        }
+    }
+
+    #[test]
     fn names_are_told_by_their_parts() {
         let table = Sensitive::builtin();
         for name in [
@@ -160,10 +245,53 @@ mod tests {
         for name in ["max_tokens", "tokens", "first_token", "next_token", "page_token", "token_count", "secretary", "password_reset_url", "key", "cache_key", "stop_token"] {
             assert!(!table.is_secret_name(name), "{name}");
         }
-        for name in ["messages", "prompt", "gen_ai.input.messages", "gen_ai.output.messages", "ai.prompt", "ai.response.text", "completion", "input.value", "response_text"] {
+        for name in [
+            "messages",
+            "prompt",
+            "gen_ai.input.messages",
+            "gen_ai.output.messages",
+            "ai.prompt",
+            "ai.response.text",
+            "completion",
+            "input.value",
+            "response_text",
+            "query_text",
+            "gen_ai.completion",
+            "gen_ai.prompt.0.content",
+            "gen_ai.completion.12.content",
+            "gen_ai.tool.call.arguments",
+            "gen_ai.tool.call.result",
+            "gen_ai.system_instructions",
+            "llm.input_messages.0.message.content",
+            "llm.output_messages.1.message.content",
+            "ai.prompt.messages",
+            "ai.response.object",
+            "llm_output",
+            "reasoning_content",
+            "user_input",
+            "toolInput",
+            "delta.content",
+            "systemInstruction",
+        ] {
             assert!(table.is_content_name(name), "{name}");
         }
-        for name in ["message", "prompt_version", "prompt_tokens", "completion_tokens", "response_time", "input_tokens", "output_path"] {
+        for name in [
+            "message",
+            "prompt_version",
+            "prompt_tokens",
+            "completion_tokens",
+            "response_time",
+            "input_tokens",
+            "output_path",
+            "text",
+            "body",
+            "status_text",
+            "error.message",
+            "content",
+            "http.response.object",
+            "content_type",
+            "content_length",
+        ] {
             assert!(!table.is_content_name(name), "{name}");
         }
     }
