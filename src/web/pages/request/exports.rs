@@ -59,7 +59,7 @@ fn asked(id: &str) -> Option<(&str, Form)> {
 
 /// An address ends as one of a form does.
 pub(super) fn has_ending(id: &str) -> bool {
-    asked(id).is_some() || id.ends_with(".json")
+    asked(id).is_some() || id.strip_suffix(".json").is_some()
 }
 
 /// A body, or what the id means instead.
