@@ -1,19 +1,17 @@
 //! How long does the page of a request take from the question to its last byte: of 300 steps, of 10,000, and of 48,310 drawn to its 2,000
 //! rows; with the sizes of what is sent, which are printed once.
 
+mod support;
+
 use axum::{
     body::{Body, to_bytes},
     http::Request,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
-use std::{fmt::Write, hint::black_box, path::Path, sync::Arc, time::Duration};
+use std::{fmt::Write, hint::black_box, sync::Arc};
+use support::engine_of;
 use throughline::{
-    app::pipeline::Pipeline,
     model::status::Status,
-    query::engine::Engine,
-    recognise::Tables,
-    source::Watch,
-    store::{RowStore, Store},
     web::{self, State},
 };
 use tokio::{runtime::Runtime, sync::watch};
@@ -60,18 +58,6 @@ fn agent(steps: usize) -> String {
         now + 5
     );
     out
-}
-
-fn engine_of(logs: &Path, data: &Path) -> Engine {
-    let store = Arc::new(Store::open_writer(data).expect("a store"));
-    let rows = Arc::new(RowStore::open(data).expect("rows").0);
-    let watch = Watch { paths: vec![logs.display().to_string()], follow: false, spool_dir: data.join("spool"), poll_only: true };
-    let pipeline = Pipeline::start(store.clone(), rows.clone(), Tables::builtin(), watch).expect("sources");
-    while !pipeline.is_done() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    pipeline.finish().expect("the logs are read");
-    Engine::new(store, rows, Tables::builtin())
 }
 
 fn page(c: &mut Criterion) {

@@ -1,39 +1,25 @@
 //! How long does a question take: an id resolved and its path rebuilt, a list with its overview, over the sample logs; and what linking and drawing
 //! cost beyond reading, of a path of 40 units and 300 lines and of one of 10,000 lines.
 
+mod support;
+
 use criterion::{Criterion, criterion_group, criterion_main};
-use std::{hint::black_box, path::Path, sync::Arc, time::Duration};
+use std::{hint::black_box, path::Path};
+use support::engine_of;
 use throughline::{
-    app::pipeline::Pipeline,
     model::summary::RowQuery,
     query::{
         assemble::Assembler,
-        engine::Engine,
         lines::IndexLines,
         view::{Answers, Times},
     },
     recognise::Tables,
     reconstruct::build,
-    source::Watch,
-    store::{RowStore, Store},
 };
 
 /// As the program itself.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// What a directory or file holds, indexed below `data`.
-fn engine_of(logs: &Path, data: &Path) -> Engine {
-    let store = Arc::new(Store::open_writer(data).expect("a store"));
-    let rows = Arc::new(RowStore::open(data).expect("rows").0);
-    let watch = Watch { paths: vec![logs.display().to_string()], follow: false, spool_dir: data.join("spool"), poll_only: true };
-    let pipeline = Pipeline::start(store.clone(), rows.clone(), Tables::builtin(), watch).expect("sources");
-    while !pipeline.is_done() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    pipeline.finish().expect("the logs are read");
-    Engine::new(store, rows, Tables::builtin())
-}
 
 /// A request that hands over `tasks` tasks, each of `lines` lines.
 fn fanned_out(tasks: usize, lines: usize) -> String {

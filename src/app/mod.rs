@@ -438,7 +438,7 @@ fn export_page(args: &ExportArgs) -> Result<()> {
         return Err(Usage("--format html is the page of one request: give its id".into()).into());
     };
     let (engine, _) = engine(&args.data)?;
-    let found = engine.path(id, args.scope.as_deref(), times(args.apply_skew))?;
+    let found = engine.path_and_usual(id, args.scope.as_deref(), times(args.apply_skew))?;
     with_out(|out| match &found {
         Found::Path(path) => Ok(out.to.write_all(web::single(path, id, args.hide_content).as_bytes())?),
         other => commands::show::run(out, id, other, false, false),

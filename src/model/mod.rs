@@ -10,6 +10,7 @@ pub mod format;
 pub mod habits;
 pub mod id;
 pub mod id_time;
+pub mod log_line;
 pub mod path_words;
 pub mod profile;
 pub mod record;

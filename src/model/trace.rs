@@ -4,12 +4,10 @@
 //! Guarantees held by the builder (`reconstruct`): the segments of a breakdown are disjoint, ordered and add up to `total_ns`
 //! exactly; every id but the root's names the line that proves it. Never holds raw text: a [`LogLine`] carries what a page shows.
 
+pub use crate::model::log_line::LogLine;
 pub use crate::model::path_words::{AnomalyKind, Evidence, FailureClass, LinkRule, Outcome, PlacedBy, RetryClass, SegmentKind, Serving, SpanKind, Stage, State};
 
-use crate::model::{
-    entry::{At, Severity},
-    time::UnixNanos,
-};
+use crate::model::time::UnixNanos;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -186,6 +184,32 @@ pub struct Span {
 }
 
 impl Span {
+    /// A step with a stated interval of which nothing else is known.
+    pub fn new(id: &str, kind: SpanKind, name: &str, start: UnixNanos, end: UnixNanos) -> Self {
+        Self {
+            id: id.into(),
+            parent: None,
+            kind,
+            name: name.into(),
+            service: None,
+            host: None,
+            start,
+            end: Some(end),
+            evidence: Evidence::Stated,
+            unfinished: false,
+            attempt: None,
+            outcome: Outcome::Ok,
+            error: None,
+            ids: Vec::new(),
+            lines: Vec::new(),
+            blocking: true,
+            status: None,
+            queue: None,
+            stated_wait_ns: None,
+            model: None,
+        }
+    }
+
     /// End, or start when no end is known.
     pub fn end_or_start(&self) -> UnixNanos {
         self.end.unwrap_or(self.start)
@@ -454,31 +478,4 @@ pub struct Placement {
     pub rule: PlacedBy,
     /// `kind:value` of the unit it is of.
     pub id: String,
-}
-
-/// One line of the merged log of a request, as a page shows it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LogLine {
-    /// Where it stands.
-    pub at: At,
-    /// `file:line`.
-    pub line: LineRef,
-    /// Corrected time (zone applied); absent when the line has none.
-    pub time: Option<UnixNanos>,
-    /// Severity.
-    pub severity: Option<Severity>,
-    /// Stage of the step it belongs to.
-    pub stage: Option<Stage>,
-    /// Service or source name.
-    pub service: String,
-    /// Human text, or the head of the raw text when there is none.
-    pub text: String,
-    /// The raw record.
-    pub raw: String,
-    /// Id of the span it belongs to; `None`: unplaced.
-    pub span: Option<String>,
-    /// It carries an id of the path and fits no step.
-    pub unplaced: bool,
-    /// It carries no id of its own: what proves whose it is.
-    pub placed_by: Option<PlacedBy>,
 }

@@ -4,7 +4,7 @@
 //! caches of what the lines say. Never writes.
 
 use crate::{
-    analyse::operations::{Lengths, Operation, typical},
+    analyse::operations::{Lengths, typical},
     model::{
         profile::Profile,
         summary::{Preset, RequestSummary, RowFilter, RowQuery, Typical},
@@ -16,7 +16,7 @@ use crate::{
         clocks,
         lines::{self, IndexLines, Limit, Lineages, store},
         resolve::{self, Choice, Meaning},
-        view::{Answers, Behind, ChoiceView, Exact, Found, LearnedView, LinesQuery, LinesView, ListView, PathView, QueryError, Shown, Times, UnknownView, Whole},
+        view::{Answers, Behind, ChoiceView, Exact, Found, LearnedView, LinesQuery, LinesView, ListView, Operations, PathView, QueryError, Shown, Times, UnknownView, Whole},
     },
     recognise::Tables,
     reconstruct::{
@@ -85,9 +85,6 @@ struct RouteTypical {
     by_kind: BTreeMap<SegmentKind, Typical>,
 }
 
-/// What is typical of the operations of a route.
-type Operations = Arc<BTreeMap<Operation, Typical>>;
-
 /// Answers questions. Cheap to share.
 pub struct Engine {
     store: Arc<Store>,
@@ -142,11 +139,7 @@ impl Engine {
         let (built, log, _) = self.build(snapshot, index, root, times)?;
         let (trace, typical) = self.finish(snapshot, built)?;
         let (typical, typical_by_kind) = typical.map_or((None, BTreeMap::new()), |t| (Some(t.total), t.by_kind));
-        let typical_by_operation = match &trace.route {
-            Some(route) if typical.is_some() => self.operations(snapshot, route)?,
-            _ => Operations::default(),
-        };
-        Ok(PathView { trace, log, typical, typical_by_kind, typical_by_operation, took_us: begun.elapsed().as_micros() as u64 })
+        Ok(PathView { trace, log, typical, typical_by_kind, typical_by_operation: Operations::default(), took_us: begun.elapsed().as_micros() as u64 })
     }
 
     /// The path of a tree, by its lines' times or by shifted ones. What it says of clocks it says by the times of its lines.
@@ -316,6 +309,17 @@ impl Answers for Engine {
         // Shifted clocks put lines into another order.
         self.built(&snapshot, &mut tree, times)?;
         Ok(Some(records(&tree, &index)))
+    }
+
+    fn is_id(&self, text: &str, scope: Option<&str>) -> Result<bool, QueryError> {
+        let snapshot = self.snapshot()?;
+        let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), Some(Limit::of_ms(LIMIT_MS)));
+        let meaning = resolve::exact(&index, &mut Assembler::new(&index, &snapshot.profile), text, scope)?;
+        Ok(matches!(meaning, Some(Meaning::One(_) | Meaning::Many { .. })))
+    }
+
+    fn usual(&self, route: &str) -> Result<Operations, QueryError> {
+        self.operations(&*self.snapshot()?, route)
     }
 
     fn list(&self, search: &str, query: RowQuery) -> Result<ListView, QueryError> {

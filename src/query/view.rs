@@ -7,7 +7,7 @@ use crate::{
     analyse::operations::Operation,
     model::{
         entry::Severity,
-        format,
+        format, id,
         profile::RoleDecision,
         summary::{ListPage, RowQuery, Typical},
         time::UnixNanos,
@@ -52,6 +52,9 @@ pub enum Times {
     Shifted,
 }
 
+/// What is typical of the operations of a route.
+pub type Operations = Arc<BTreeMap<Operation, Typical>>;
+
 /// One request with everything its page shows.
 #[derive(Debug, Clone)]
 pub struct PathView {
@@ -63,8 +66,9 @@ pub struct PathView {
     pub typical: Option<Typical>,
     /// Time by segment kind of finished requests of the same route.
     pub typical_by_kind: BTreeMap<SegmentKind, Typical>,
-    /// Length of the same operation in other requests of the route, as far as a sample of them says.
-    pub typical_by_operation: Arc<BTreeMap<Operation, Typical>>,
+    /// Length of the same operation in other requests of the route, as far as a sample of them says; empty unless asked for
+    /// ([`Answers::path_and_usual`]).
+    pub typical_by_operation: Operations,
     /// Time from the question to the built path, in microseconds.
     pub took_us: u64,
 }
@@ -348,6 +352,29 @@ pub struct LinesView {
 pub trait Answers: Send + Sync {
     /// Any id (request, task, job, trace, call, provider id), its first characters, or a pasted line → request.
     fn path(&self, text: &str, scope: Option<&str>, times: Times) -> Result<Found, QueryError>;
+    /// The text is a whole id of some line, not only the begin of one.
+    fn is_id(&self, text: &str, scope: Option<&str>) -> Result<bool, QueryError> {
+        let is = |value: &str| id::canonical(value) == id::canonical(text);
+        Ok(match self.path(text, scope, Times::Written)? {
+            Found::Path(path) => path.trace.ids.iter().any(|i| is(&i.value)),
+            Found::Choices { choices, .. } => choices.iter().any(|c| is(&c.id)),
+            Found::Unknown(_) => false,
+        })
+    }
+    /// What is typical of the operations of a route: read from a sample of its requests the first time it is asked for.
+    fn usual(&self, _route: &str) -> Result<Operations, QueryError> {
+        Ok(Operations::default())
+    }
+    /// [`Answers::path`] with what is typical of its operations.
+    fn path_and_usual(&self, text: &str, scope: Option<&str>, times: Times) -> Result<Found, QueryError> {
+        let mut found = self.path(text, scope, times)?;
+        if let Found::Path(path) = &mut found
+            && let Some(route) = path.trace.route.as_deref().filter(|_| path.typical.is_some())
+        {
+            path.typical_by_operation = self.usual(route)?;
+        }
+        Ok(found)
+    }
     /// The records of the request that an id means, each once, in the order of its lines; none when it means no request or several.
     fn records(&self, text: &str, scope: Option<&str>, times: Times) -> Result<Option<Vec<Shown>>, QueryError>;
     /// Rows. `search` is the text of the search box; its conditions are added to those of `query`.

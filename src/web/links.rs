@@ -31,10 +31,19 @@ pub fn encode(text: &str) -> String {
     out
 }
 
+/// A path of ours with what stands behind `?`; a key without a value is left out.
+pub fn address<K: AsRef<str>, V: AsRef<str>>(path: &str, pairs: impl IntoIterator<Item = (K, V)>) -> String {
+    let mut out = path.to_owned();
+    for (key, value) in pairs.into_iter().filter(|(_, value)| !value.as_ref().is_empty()) {
+        let sign = if out.len() == path.len() { '?' } else { '&' };
+        let _ = write!(out, "{sign}{}={}", key.as_ref(), encode(value.as_ref()));
+    }
+    out
+}
+
 /// `/r/{id}`, with the scope of a weak id.
 pub fn request(id: &str, scope: Option<&str>) -> String {
-    let scope = scope.map(|s| format!("?scope={}", encode(s))).unwrap_or_default();
-    format!("/r/{}{scope}", encode(id))
+    address(&format!("/r/{}", encode(id)), [("scope", scope.unwrap_or(""))])
 }
 
 /// A step on the page of its request, opened there even where it would be grouped or folded.
@@ -52,12 +61,11 @@ pub type CompareSide<'a> = (&'a str, Option<&'a str>);
 
 /// `/compare?a=…&b=…`; with `.json` behind the name, the same as data.
 pub fn compare(ending: &str, a: CompareSide<'_>, b: CompareSide<'_>) -> String {
-    let mut parts = Vec::new();
-    for (key, (id, scope)) in [("a", a), ("b", b)] {
-        parts.extend((!id.is_empty()).then(|| format!("{key}={}", encode(id))));
-        parts.extend(scope.filter(|_| !id.is_empty()).map(|s| format!("{key}_scope={}", encode(s))));
-    }
-    if parts.is_empty() { format!("/compare{ending}") } else { format!("/compare{ending}?{}", parts.join("&")) }
+    let side = |key: &str, (id, scope): CompareSide<'_>| {
+        let scope = scope.filter(|_| !id.is_empty()).unwrap_or("");
+        [(key.to_owned(), id.to_owned()), (format!("{key}_scope"), scope.to_owned())]
+    };
+    address(&format!("/compare{ending}"), side("a", a).into_iter().chain(side("b", b)))
 }
 
 /// Name of a fragment: letters, digits, `-`, `_` and `.`; anything else is replaced and told apart by a checksum.
@@ -116,18 +124,9 @@ pub struct ListAddress {
 impl ListAddress {
     /// The address; `after` continues behind a row.
     pub fn href(&self, after: Option<&str>) -> String {
-        let mut parts = Vec::new();
-        let mut add = |key: &str, value: &str| {
-            if !value.is_empty() {
-                parts.push(format!("{key}={}", encode(value)));
-            }
-        };
-        add("q", &self.q);
-        add("preset", if self.preset == Preset::All.word() { "" } else { &self.preset });
-        add("sort", &self.sort);
-        add("dir", if self.ascending { "asc" } else { "" });
-        add("after", after.unwrap_or(""));
-        if parts.is_empty() { "/".into() } else { format!("/?{}", parts.join("&")) }
+        let preset = if self.preset == Preset::All.word() { "" } else { &self.preset };
+        let dir = if self.ascending { "asc" } else { "" };
+        address("/", [("q", self.q.as_str()), ("preset", preset), ("sort", &self.sort), ("dir", dir), ("after", after.unwrap_or(""))])
     }
 
     /// The same with another query text.
@@ -151,17 +150,8 @@ pub struct LinesAddress {
 impl LinesAddress {
     /// The address; `after` continues behind a line.
     pub fn href(&self, after: Option<&str>) -> String {
-        let mut parts = Vec::new();
-        let mut add = |key: &str, value: &str| {
-            if !value.is_empty() {
-                parts.push(format!("{key}={}", encode(value)));
-            }
-        };
-        add("q", &self.q);
-        add("order", if self.oldest { "oldest" } else { "" });
-        add("live", if self.live { "1" } else { "" });
-        add("after", after.unwrap_or(""));
-        if parts.is_empty() { "/lines".into() } else { format!("/lines?{}", parts.join("&")) }
+        let (order, live) = (if self.oldest { "oldest" } else { "" }, if self.live { "1" } else { "" });
+        address("/lines", [("q", self.q.as_str()), ("order", order), ("live", live), ("after", after.unwrap_or(""))])
     }
 
     /// The same with another query text, from its first line on.

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
-import { launch, overflow, serve, truth, watched } from "./harness.mjs";
+import { launch, serve, truth, visit as visited } from "./harness.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -28,16 +28,7 @@ after(async () => {
   await server?.stop();
 });
 
-/** Opens a watched page, and holds it to what every page is held to once the visit is over. */
-async function visit(view, what) {
-  const { page, faults, close } = await watched(browser, server.url, view);
-  try {
-    await what(page, async (name) => assert.ok((await overflow(page)) <= 0, `${name} is ${await overflow(page)} px wider than its window`));
-    assert.deepEqual(faults(), []);
-  } finally {
-    await close();
-  }
-}
+const visit = (view, what) => visited(browser, server.url, view, what);
 
 /** The column of a table under a heading, as text. */
 async function column(table, heading) {

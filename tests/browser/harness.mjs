@@ -124,11 +124,17 @@ export function overflow(page) {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }
 
-/** Opens a watched page, does something with it, and holds it to a quiet console and to its own host. */
+/**
+ * Opens a watched page, does something with it, and holds it to a quiet console and to its own host. `what` gets the page and a function
+ * that holds it to its width.
+ */
 export async function visit(browser, url, view, what) {
   const { page, faults, close } = await watched(browser, url, view);
   try {
-    await what(page);
+    await what(page, async (name) => {
+      const wider = await overflow(page);
+      assert.ok(wider <= 0, `${name} is ${wider} px wider than its window`);
+    });
     assert.deepEqual(faults(), []);
   } finally {
     await close();

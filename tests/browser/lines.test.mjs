@@ -6,7 +6,7 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { launch, overflow, serve, watched } from "./harness.mjs";
+import { launch, serve, visit as visited, watched } from "./harness.mjs";
 
 const windows = [
   { width: 1440, height: 900 },
@@ -36,15 +36,7 @@ after(async () => {
   rmSync(logs, { recursive: true, force: true });
 });
 
-async function visit(server, view, what) {
-  const { page, faults, close } = await watched(browser, server.url, view);
-  try {
-    await what(page, async (name) => assert.ok((await overflow(page)) <= 0, `${name} is ${await overflow(page)} px wider than its window`));
-    assert.deepEqual(faults(), []);
-  } finally {
-    await close();
-  }
-}
+const visit = (server, view, what) => visited(browser, server.url, view, what);
 
 for (const view of views) {
   const named = `${view.scripts ? "with" : "without"} scripts, ${view.colour}, ${view.width} px`;

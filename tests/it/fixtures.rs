@@ -50,26 +50,10 @@ pub fn line(file: &str, line: u64) -> LineRef {
 
 pub fn span(id: &str, parent: &str, kind: SpanKind, name: &str, service: &str, from_ms: i64, took_ms: i64) -> Span {
     Span {
-        id: id.into(),
         parent: Some(parent.to_owned()).filter(|p| !p.is_empty()),
-        kind,
-        name: name.into(),
         service: Some(service.to_owned()).filter(|s| !s.is_empty()),
-        host: None,
-        start: at(from_ms),
-        end: Some(at(from_ms + took_ms)),
-        evidence: Evidence::Stated,
-        unfinished: false,
-        attempt: None,
-        outcome: Outcome::Ok,
-        error: None,
-        ids: Vec::new(),
-        lines: Vec::new(),
         blocking: from_ms < 4_300,
-        status: None,
-        queue: None,
-        stated_wait_ns: None,
-        model: None,
+        ..Span::new(id, kind, name, at(from_ms), at(from_ms + took_ms))
     }
 }
 

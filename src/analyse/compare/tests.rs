@@ -3,33 +3,12 @@
 use super::*;
 use crate::model::{
     time::UnixNanos,
-    trace::{Breakdown, Evidence, RetryClass, Segment, Serving, State, Verdict},
+    trace::{Breakdown, RetryClass, Segment, Serving, State, Verdict},
 };
 use proptest::prelude::*;
 
 fn span(kind: SpanKind, name: &str, start: i64, ns: i64) -> Span {
-    Span {
-        id: String::new(),
-        parent: None,
-        kind,
-        name: name.into(),
-        service: None,
-        host: None,
-        start: UnixNanos(start),
-        end: Some(UnixNanos(start + ns)),
-        evidence: Evidence::Stated,
-        unfinished: false,
-        attempt: None,
-        outcome: Outcome::Ok,
-        error: None,
-        ids: Vec::new(),
-        lines: Vec::new(),
-        blocking: true,
-        status: None,
-        queue: None,
-        stated_wait_ns: None,
-        model: None,
-    }
+    Span::new("", kind, name, UnixNanos(start), UnixNanos(start + ns))
 }
 
 /// A path whose steps follow each other with `gap` between them, all of their time on the critical path.

@@ -202,6 +202,28 @@ pub fn level_class(severity: Option<Severity>) -> &'static str {
     }
 }
 
+/// A filter with its values.
+pub struct FacetView {
+    /// Words.
+    pub title: String,
+    /// Values.
+    pub values: Vec<FacetLink>,
+    /// Values that are not shown.
+    pub more: String,
+}
+
+/// A value of a filter.
+pub struct FacetLink {
+    /// Words, behind a shape where it has one.
+    pub text: String,
+    /// How many.
+    pub count: String,
+    /// The page with it, or without it when it is set.
+    pub href: String,
+    /// It is set.
+    pub chosen: bool,
+}
+
 /// A line of a source, with its row on this page when it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineLink {

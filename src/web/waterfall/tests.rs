@@ -15,28 +15,7 @@ use crate::{
 };
 
 fn span(id: &str, parent: Option<&str>, kind: SpanKind, start: i64, end: i64) -> Span {
-    Span {
-        id: id.into(),
-        parent: parent.map(str::to_owned),
-        kind,
-        name: id.trim_end_matches(char::is_numeric).into(),
-        service: None,
-        host: None,
-        start: UnixNanos(start),
-        end: Some(UnixNanos(end)),
-        evidence: Evidence::Stated,
-        unfinished: false,
-        attempt: None,
-        outcome: Outcome::Ok,
-        error: None,
-        ids: Vec::new(),
-        lines: Vec::new(),
-        blocking: true,
-        status: None,
-        queue: None,
-        stated_wait_ns: None,
-        model: None,
-    }
+    Span { parent: parent.map(str::to_owned), ..Span::new(id, kind, id.trim_end_matches(char::is_numeric), UnixNanos(start), UnixNanos(end)) }
 }
 
 fn steps(layout: &Layout) -> Vec<(usize, usize)> {

@@ -18,7 +18,7 @@ use crate::{
         links::{self, LinesAddress},
         pages::{
             Pairs, document, html,
-            parts::{NoticeView, notice_view},
+            parts::{FacetView, NoticeView, notice_view},
             value,
         },
     },
@@ -29,7 +29,7 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use overview::{FacetView, Histogram, PresetLink};
+use overview::{Histogram, PresetLink};
 use rows::RowView;
 use serde::Serialize;
 

@@ -9,6 +9,7 @@ use crate::{
     web::{
         format,
         links::{self, LinesAddress},
+        pages::parts::{FacetLink, FacetView},
         scale::{Tick, Units},
     },
 };
@@ -31,28 +32,6 @@ pub struct PresetLink {
     /// Address.
     pub href: String,
     /// It is the one that is shown.
-    pub chosen: bool,
-}
-
-/// A filter.
-pub struct FacetView {
-    /// Words.
-    pub title: &'static str,
-    /// Values: shape, words, count, address, set.
-    pub values: Vec<FacetLink>,
-    /// Values that are not shown.
-    pub more: String,
-}
-
-/// A value of a filter.
-pub struct FacetLink {
-    /// Shape and words.
-    pub text: String,
-    /// How many.
-    pub count: String,
-    /// The lines with or without it.
-    pub href: String,
-    /// It is set.
     pub chosen: bool,
 }
 
@@ -135,8 +114,8 @@ pub fn facets(address: &LinesAddress, answer: &LinesView) -> Vec<FacetView> {
     let sources = &answer.overview.sources;
     let more = sources.len().saturating_sub(SOURCES);
     let views = [
-        FacetView { title: "Level", values: answer.overview.levels.iter().map(level).collect(), more: String::new() },
-        FacetView { title: "Source", values: sources.iter().take(SOURCES).map(source).collect(), more: if more > 0 { format!("and {more} more") } else { String::new() } },
+        FacetView { title: "Level".into(), values: answer.overview.levels.iter().map(level).collect(), more: String::new() },
+        FacetView { title: "Source".into(), values: sources.iter().take(SOURCES).map(source).collect(), more: if more > 0 { format!("and {more} more") } else { String::new() } },
     ];
     views.into_iter().filter(|f| !f.values.is_empty()).collect()
 }

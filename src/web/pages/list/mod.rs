@@ -25,7 +25,7 @@ use crate::{
         links::{self, LinesAddress, ListAddress},
         pages::{
             Pairs, document, html,
-            parts::{NoticeView, notice_view},
+            parts::{FacetView, NoticeView, notice_view},
             value,
         },
     },
@@ -37,7 +37,7 @@ use axum::{
     response::Response,
 };
 use empty::Empty;
-use overview::{FacetView, Histogram};
+use overview::Histogram;
 use rows::{Column, RowView};
 use scatter::ScatterView;
 use serde::Serialize;

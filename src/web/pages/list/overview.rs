@@ -11,7 +11,7 @@ use crate::{
     web::{
         charts, format,
         links::{self, ListAddress},
-        pages::parts,
+        pages::parts::{self, FacetLink, FacetView},
         scale::Units,
     },
 };
@@ -20,28 +20,6 @@ use crate::{
 pub const HISTOGRAM_HEIGHT: f64 = 92.0;
 /// Columns start this far below the top, where the percentiles are named.
 const HISTOGRAM_TOP: f64 = 24.0;
-
-/// A filter.
-pub struct FacetView {
-    /// Words.
-    pub title: String,
-    /// Values.
-    pub values: Vec<FacetLink>,
-    /// Values that are not shown.
-    pub more: String,
-}
-
-/// A value of a filter.
-pub struct FacetLink {
-    /// Words.
-    pub text: String,
-    /// How many.
-    pub count: String,
-    /// The list with or without it.
-    pub href: String,
-    /// It is set.
-    pub chosen: bool,
-}
 
 /// The histogram.
 pub struct Histogram {

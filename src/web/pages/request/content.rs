@@ -60,20 +60,20 @@ pub fn pieces(raw: &str, limit: usize, ids: &Ids<'_>, hiding: Option<&Veil>) -> 
         }
         let hidden = veil.record(raw);
         let (shown, _) = links::cut(&hidden, limit);
-        return (parts::mark_ids(shown, ids).into_iter().map(|p| if p.marked { Piece::Id(p.text) } else { Piece::Text(p.text) }).collect(), hidden.len() - shown.len());
+        return (plain(shown, ids).collect(), hidden.len() - shown.len());
     }
     let marks = sensitive::marks(looked_at, Sensitive::builtin());
     let (mut out, mut at, mut room) = (Vec::new(), 0, limit);
-    let plain = |range: Range<usize>, room: &mut usize, out: &mut Vec<Piece>| {
+    let as_written = |range: Range<usize>, room: &mut usize, out: &mut Vec<Piece>| {
         let (shown, _) = links::cut(&looked_at[range], *room);
         *room -= shown.len();
-        out.extend(parts::mark_ids(shown, ids).into_iter().map(|p| if p.marked { Piece::Id(p.text) } else { Piece::Text(p.text) }));
+        out.extend(plain(shown, ids));
     };
     for mark in &marks {
         if mark.at.start < at {
             continue;
         }
-        plain(at..mark.at.start, &mut room, &mut out);
+        as_written(at..mark.at.start, &mut room, &mut out);
         at = mark.at.end;
         if room == 0 {
             break;
@@ -84,9 +84,14 @@ pub fn pieces(raw: &str, limit: usize, ids: &Ids<'_>, hiding: Option<&Veil>) -> 
         });
     }
     if at < looked_at.len() && room > 0 {
-        plain(at..looked_at.len(), &mut room, &mut out);
+        as_written(at..looked_at.len(), &mut room, &mut out);
     }
     (out, raw.len().saturating_sub(limit))
+}
+
+/// Text with the ids in it.
+fn plain(text: &str, ids: &Ids<'_>) -> impl Iterator<Item = Piece> {
+    parts::mark_ids(text, ids).into_iter().map(|p| if p.marked { Piece::Id(p.text) } else { Piece::Text(p.text) })
 }
 
 /// A path in whose texts nothing secret stands, nor, where the reader wishes so, what was said. Raw lines stay as they are: [`pieces`] cuts

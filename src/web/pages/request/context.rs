@@ -21,8 +21,7 @@ use crate::{
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// Fewest finished requests that make something typical.
-pub const TYPICAL_FROM: u64 = 20;
+pub use crate::analyse::compare::ENOUGH as TYPICAL_FROM;
 
 /// The path with its indexes.
 pub struct Context<'a> {

@@ -70,13 +70,13 @@ enum Made {
 
 /// Where the document of a request is, with the wishes that it keeps.
 pub(super) fn document(view: &View) -> String {
-    format!("/r/{}.json{}", links::encode(&view.id), wishes(view))
+    at(view, "json")
 }
 
-fn wishes(view: &View) -> String {
-    let kept = |key: &str| matches!(key, "scope" | "skew" | "content");
-    let wishes: Vec<String> = view.pairs().into_iter().filter(|(key, _)| kept(key)).map(|(key, value)| format!("{key}={}", links::encode(&value))).collect();
-    if wishes.is_empty() { String::new() } else { format!("?{}", wishes.join("&")) }
+/// Where a form is, with the wishes that all of them keep.
+fn at(view: &View, ending: &str) -> String {
+    let kept = view.pairs().into_iter().filter(|(key, _)| matches!(*key, "scope" | "skew" | "content"));
+    links::address(&format!("/r/{}.{ending}", links::encode(&view.id)), kept)
 }
 
 /// Where the forms of a request are: words and address, what the reader wants hidden left out of them too.
@@ -88,8 +88,7 @@ pub(super) fn forms(view: &View) -> Vec<(&'static str, String)> {
         Form::Otlp => "OTLP",
         Form::Html => "one file",
     };
-    let query = wishes(view);
-    let of = |form: Form| (words(form), format!("/r/{}.{}{query}", links::encode(&view.id), form.ending()));
+    let of = |form: Form| (words(form), at(view, form.ending()));
     [Form::Html, Form::Markdown, Form::Ndjson, Form::Perfetto, Form::Otlp].map(of).into()
 }
 
@@ -97,7 +96,7 @@ pub(super) fn forms(view: &View) -> Vec<(&'static str, String)> {
 pub(super) async fn answer(shared: &Shared, view: &View, pairs: &Pairs) -> Result<Option<Response>, Problem> {
     let Some((stem, form)) = asked(&view.id) else { return Ok(None) };
     let (id, scope, hide_content) = (stem.to_owned(), view.scope.clone(), value(pairs, "content") == Some("hidden"));
-    let times = if view.is_shifted { Times::Shifted } else { Times::Written };
+    let times = view.times();
     let made = shared.ask(move |answers| make(answers, &id, scope.as_deref(), times, form, hide_content)).await?;
     Ok(match made {
         Made::Body(body) => Some(file(form, stem, body)),
@@ -107,7 +106,7 @@ pub(super) async fn answer(shared: &Shared, view: &View, pairs: &Pairs) -> Resul
 }
 
 fn make(answers: &dyn Answers, id: &str, scope: Option<&str>, times: Times, form: Form, hide_content: bool) -> Result<Made, QueryError> {
-    let found = answers.path(id, scope, times)?;
+    let found = if form == Form::Html { answers.path_and_usual(id, scope, times)? } else { answers.path(id, scope, times)? };
     let Found::Path(path) = &found else { return Ok(Made::Other(found)) };
     let records = if form == Form::Ndjson { answers.records(id, scope, times)?.unwrap_or_default() } else { Vec::new() };
     Ok(Made::Body(body(path, id, &records, form, hide_content)))

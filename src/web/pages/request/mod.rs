@@ -20,8 +20,7 @@ mod view;
 
 use crate::{
     export::veil::Veil,
-    model::id,
-    query::view::{Found, PathView, QueryError, Times},
+    query::view::{Found, PathView, QueryError},
     web::{
         Shared, assets,
         chrome::Chrome,
@@ -86,17 +85,15 @@ pub async fn page(State(shared): State<Shared>, id: Result<Path<String>, PathRej
     }
     let view = View::new(id, &pairs);
     // An id may itself end in what names a form: then the whole of it is the id.
-    if exports::has_ending(&view.id)
-        && let found = ask(&shared, view.id.clone(), &view).await?
-        && is_exactly(&found, &view.id)
-    {
+    if !exports::has_ending(&view.id) || is_id(&shared, &view).await? {
+        let found = ask(&shared, view.id.clone(), &view).await?;
         return answer(&shared, found, &view);
     }
     if let Some(response) = exports::answer(&shared, &view, &pairs).await? {
         return Ok(response);
     }
     if let Some(stem) = view.id.strip_suffix(".json").map(str::to_owned) {
-        let found = ask(&shared, stem.clone(), &view).await?;
+        let found = document_of(&shared, stem, &view).await?;
         if !matches!(found, Found::Unknown(_)) {
             return twin(found, view.hides_content);
         }
@@ -113,19 +110,19 @@ fn answer(shared: &Shared, found: Found, view: &View) -> Result<Response, Proble
     }
 }
 
-/// What was found bears the id as it was asked, not one that begins so.
-fn is_exactly(found: &Found, asked: &str) -> bool {
-    let asked = id::canonical(asked);
-    match found {
-        Found::Path(path) => path.trace.ids.iter().any(|i| id::canonical(&i.value) == asked),
-        Found::Choices { choices, .. } => choices.iter().all(|c| id::canonical(&c.id) == asked),
-        Found::Unknown(_) => false,
-    }
+async fn is_id(shared: &Shared, view: &View) -> Result<bool, Problem> {
+    let (id, scope) = (view.id.clone(), view.scope.clone());
+    shared.ask(move |answers| answers.is_id(&id, scope.as_deref())).await
+}
+
+async fn document_of(shared: &Shared, id: String, view: &View) -> Result<Found, Problem> {
+    let (scope, times) = (view.scope.clone(), view.times());
+    shared.ask(move |answers| answers.path(&id, scope.as_deref(), times)).await
 }
 
 async fn ask(shared: &Shared, id: String, view: &View) -> Result<Found, Problem> {
-    let (scope, times) = (view.scope.clone(), if view.is_shifted { Times::Shifted } else { Times::Written });
-    shared.ask(move |answers| -> Result<Found, QueryError> { answers.path(&id, scope.as_deref(), times) }).await
+    let (scope, times) = (view.scope.clone(), view.times());
+    shared.ask(move |answers| -> Result<Found, QueryError> { answers.path_and_usual(&id, scope.as_deref(), times) }).await
 }
 
 fn twin(found: Found, hides_content: bool) -> Result<Response, Problem> {

@@ -4,11 +4,13 @@
 //! address made here is read back as the same wishes. Never looks at the request: that a step or an interval is there is checked where it
 //! is used.
 
-use crate::web::{
-    format, links,
-    pages::{Pairs, value},
+use crate::{
+    query::view::Times,
+    web::{
+        format, links,
+        pages::{Pairs, value},
+    },
 };
-use std::fmt::Write;
 
 /// Most steps folded one by one.
 pub const MAX_FOLDED: usize = 200;
@@ -218,6 +220,11 @@ impl View {
         view
     }
 
+    /// Whose times are shown.
+    pub fn times(&self) -> Times {
+        if self.is_shifted { Times::Shifted } else { Times::Written }
+    }
+
     /// Wishes as `key`, value in the order of an address, without those that are what they are anyway.
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         let mut out = Vec::new();
@@ -276,10 +283,7 @@ impl View {
     pub fn href(&self, change: impl FnOnce(&mut Self), fragment: &str) -> String {
         let mut wish = self.clone();
         change(&mut wish);
-        let mut out = links::request(&wish.id, None);
-        for (i, (key, value)) in wish.pairs().iter().enumerate() {
-            let _ = write!(out, "{}{key}={}", if i == 0 { '?' } else { '&' }, links::encode(value));
-        }
+        let mut out = links::address(&links::request(&wish.id, None), wish.pairs());
         out.push_str(fragment);
         out
     }
