@@ -135,7 +135,7 @@ impl Writer {
                 write!(out.to, "{rule}{}", markdown::ticket(trace, log, self.hide_content))?;
             }
             Form::Perfetto => out.to.write_all(self.perfetto.request(trace, log, self.hide_content).as_bytes())?,
-            Form::Otlp => out.line(&otlp::document(trace, log, self.hide_content).to_string())?,
+            Form::Otlp => out.line(&otlp::document(trace, log, self.hide_content))?,
             Form::Ndjson => {
                 let veil = self.hide_content.then(|| ndjson::veil(whole.records.iter().map(|r| &r.record)));
                 for Shown { file, record } in &whole.records {

@@ -14,42 +14,50 @@ use crate::{
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::fmt::Write;
 
 /// Version of the conventions whose names are used.
 const SCHEMA: &str = "https://opentelemetry.io/schemas/1.37.0";
 
-/// The whole request.
-pub fn document(trace: &Trace, log: &[LogLine], hide_content: bool) -> Value {
+/// A service on a host.
+type Resource<'a> = (Option<&'a str>, Option<&'a str>);
+
+/// The whole request, without a newline. One span at a time is held as a value: as a whole, a request of 50,000 spans would take a gigabyte.
+pub fn document(trace: &Trace, log: &[LogLine], hide_content: bool) -> String {
     let trace_id = trace_id(trace);
     let maker = Maker { trace, ids: span_ids(trace, &trace_id), trace_id, veil: Veil::of_log(log, hide_content) };
-    let mut events: FxHashMap<&str, Vec<Value>> = FxHashMap::default();
+    let mut lines: FxHashMap<&str, Vec<&LogLine>> = FxHashMap::default();
     let root = trace.spans.first().map(|s| s.id.as_str());
     for line in log.iter().filter(|l| l.time.is_some()) {
         if let Some(span) = line.span.as_deref().or(root) {
-            events.entry(span).or_default().push(maker.event(line));
+            lines.entry(span).or_default().push(line);
         }
     }
-    let mut resources: Vec<((Option<&str>, Option<&str>), Vec<Value>)> = Vec::new();
+    let mut resources: Vec<Resource<'_>> = Vec::new();
+    let mut spans_of: FxHashMap<Resource<'_>, Vec<&Span>> = FxHashMap::default();
     for span in &trace.spans {
         let resource = (span.service.as_deref(), span.host.as_deref());
-        let made = maker.span(span, events.remove(span.id.as_str()).unwrap_or_default());
-        match resources.iter_mut().find(|(known, _)| *known == resource) {
-            Some((_, spans)) => spans.push(made),
-            None => resources.push((resource, vec![made])),
+        let spans = spans_of.entry(resource).or_default();
+        if spans.is_empty() {
+            resources.push(resource);
         }
+        spans.push(span);
     }
     let scope = json!({"name": "throughline", "version": env!("CARGO_PKG_VERSION")});
-    let resource_spans: Vec<Value> = resources
-        .into_iter()
-        .map(|((service, host), spans)| {
-            json!({
-                "resource": {"attributes": maker.resource(service, host)},
-                "scopeSpans": [{"scope": scope, "spans": spans, "schemaUrl": SCHEMA}],
-                "schemaUrl": SCHEMA,
-            })
-        })
-        .collect();
-    json!({"resourceSpans": resource_spans})
+    let mut out = String::from("{\"resourceSpans\":[");
+    for (at, resource) in resources.iter().enumerate() {
+        let attributes = Value::from(maker.resource(resource.0, resource.1));
+        let comma = if at > 0 { "," } else { "" };
+        let _ = write!(out, "{comma}{{\"resource\":{{\"attributes\":{attributes}}},\"scopeSpans\":[{{\"scope\":{scope},\"spans\":[");
+        for (at, span) in spans_of.get(resource).into_iter().flatten().enumerate() {
+            let events = lines.remove(span.id.as_str()).unwrap_or_default();
+            let made = maker.span(span, events.into_iter().map(|l| maker.event(l)).collect());
+            let _ = write!(out, "{}{made}", if at > 0 { "," } else { "" });
+        }
+        let _ = write!(out, "],\"schemaUrl\":\"{SCHEMA}\"}}],\"schemaUrl\":\"{SCHEMA}\"}}");
+    }
+    out.push_str("]}");
+    out
 }
 
 /// The trace id that a line states, else one that follows from the root's id.

@@ -15,7 +15,7 @@ use crate::{
 };
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write};
 
 /// One document of one request.
 pub fn document(trace: &Trace, log: &[LogLine], hide_content: bool) -> String {
@@ -58,19 +58,11 @@ impl Writer {
         let starts = trace.spans.iter().map(|s| s.start.0).chain(log.iter().filter_map(|l| l.time.map(|t| t.0))).chain(trace.start.map(|s| s.0));
         let zero = *self.zero.get_or_insert(starts.min().unwrap_or(0));
         let veil = Veil::of_log(log, hide_content);
-        let mut request = Request { writer: self, trace, veil: &veil, zero, services: BTreeMap::new(), events: Vec::new() };
+        let mut request = Request { writer: self, trace, veil: &veil, zero, services: BTreeMap::new(), out: String::new() };
         let lanes = request.steps();
         request.hand_overs(&lanes);
         request.lines(log, &lanes);
-        let mut out = String::new();
-        for event in request.events {
-            if self.any {
-                out.push_str(",\n");
-            }
-            self.any = true;
-            out.push_str(&event.to_string());
-        }
-        out
+        request.out
     }
 }
 
@@ -96,10 +88,17 @@ struct Request<'a, 'w> {
     veil: &'w Veil,
     zero: i64,
     services: BTreeMap<String, Service<'a>>,
-    events: Vec<Value>,
+    /// As they are written: as values, those of 50,000 steps would take a gigabyte.
+    out: String,
 }
 
 impl<'a> Request<'a, '_> {
+    fn event(&mut self, event: &Value) {
+        let between = if self.writer.any { ",\n" } else { "" };
+        self.writer.any = true;
+        let _ = write!(self.out, "{between}{event}");
+    }
+
     /// Draws every step; where each is drawn.
     fn steps(&mut self) -> FxHashMap<&'a str, Place> {
         let parents: FxHashMap<&str, &str> = self.trace.spans.iter().filter_map(|s| Some((s.id.as_str(), s.parent.as_deref()?))).collect();
@@ -110,7 +109,7 @@ impl<'a> Request<'a, '_> {
             let place = self.place(span, &parents);
             places.insert(span.id.as_str(), place);
             let event = self.step(span, place);
-            self.events.push(event);
+            self.event(&event);
         }
         places
     }
@@ -164,7 +163,7 @@ impl<'a> Request<'a, '_> {
     }
 
     fn meta(&mut self, name: &str, process: u64, thread: u64, args: Value) {
-        self.events.push(json!({"ph": "M", "name": name, "pid": process, "tid": thread, "ts": 0, "args": args}));
+        self.event(&json!({"ph": "M", "name": name, "pid": process, "tid": thread, "ts": 0, "args": args}));
     }
 
     fn micros(&self, at: UnixNanos) -> f64 {
@@ -227,8 +226,8 @@ impl<'a> Request<'a, '_> {
             let (Some(start), Some(end)) = (places.get(from.id.as_str()), places.get(task.id.as_str())) else { continue };
             self.writer.flows += 1;
             let (id, name) = (self.writer.flows, self.veil.name(&task.name));
-            self.events.push(json!({"ph": "s", "id": id, "name": name, "cat": "hand_over", "pid": start.0, "tid": start.1, "ts": self.micros(wait.start)}));
-            self.events.push(json!({"ph": "f", "bp": "e", "id": id, "name": name, "cat": "hand_over", "pid": end.0, "tid": end.1, "ts": self.micros(task.start)}));
+            self.event(&json!({"ph": "s", "id": id, "name": name, "cat": "hand_over", "pid": start.0, "tid": start.1, "ts": self.micros(wait.start)}));
+            self.event(&json!({"ph": "f", "bp": "e", "id": id, "name": name, "cat": "hand_over", "pid": end.0, "tid": end.1, "ts": self.micros(task.start)}));
         }
     }
 
@@ -240,7 +239,7 @@ impl<'a> Request<'a, '_> {
             let (process, thread) = place.unwrap_or_else(|| self.loose(&line.service));
             let text = self.veil.line(line);
             let level = line.severity.map_or("", Severity::word);
-            self.events.push(json!({
+            self.event(&json!({
                 "ph": "i", "s": "t", "name": format!("{level}: {}", format::head(text.trim(), 120)), "cat": "line", "pid": process, "tid": thread, "ts": self.micros(time),
                 "args": {"text": text, "line": line.line.to_string(), "level": level},
             }));

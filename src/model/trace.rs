@@ -161,7 +161,7 @@ pub struct Span {
     pub outcome: Outcome,
     /// What went wrong.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub error: Option<SpanError>,
+    pub error: Option<Box<SpanError>>,
     /// `kind:value` of its ids.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub ids: Vec<String>,
@@ -180,7 +180,7 @@ pub struct Span {
     pub stated_wait_ns: Option<i64>,
     /// Model call facts.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub model: Option<SpanModel>,
+    pub model: Option<Box<SpanModel>>,
 }
 
 impl Span {

@@ -5,13 +5,14 @@
 //! shared id.
 
 use super::{
+    about::{asks_only, errors_name, handed_under_another_name, is_listed, kind_of, mentioned, naming, only_follows},
     episodes::Divided,
     unnamed::{self, Owners},
 };
 use crate::{
     model::{
         entry::Entry,
-        id::{ARGUMENT, IN_ERROR, IdKind, IdRef, IdRelation, canonical, is_strong},
+        id::{IdKind, IdRelation},
         profile::Profile,
         trace::{Anomaly, AnomalyKind, LineRef, LinkRule, Neighbour, PlacedBy},
     },
@@ -20,12 +21,10 @@ use crate::{
         item::{self, Item, WorkRef},
         link::{self, ParentLink, Parentage},
         roles, solo, stretch,
-        words::Verb,
     },
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, VecDeque},
     rc::Rc,
     sync::Arc,
@@ -141,6 +140,18 @@ impl<'a, S: LineSource> Assembler<'a, S> {
 
     /// The tree below a root.
     pub fn tree_of_root(&mut self, root: &Arc<str>) -> Result<Tree, S::Error> {
+        let (tree, lines) = self.gather(root)?;
+        Ok(settled(tree, lines))
+    }
+
+    /// The same, where no other tree is asked for: its lines are moved, not copied.
+    pub fn into_tree_of_root(mut self, root: &Arc<str>) -> Result<Tree, S::Error> {
+        let (tree, lines) = self.gather(root)?;
+        drop(self);
+        Ok(settled(tree, lines))
+    }
+
+    fn gather(&mut self, root: &Arc<str>) -> Result<(Tree, Vec<Rc<Item>>), S::Error> {
         let mut tree = Tree { root: root.clone(), ..Tree::default() };
         let mut lines: BTreeMap<(u64, u64, u32), Rc<Item>> = BTreeMap::new();
         let mut queue: VecDeque<(Arc<str>, Option<ParentLink>, u32)> = VecDeque::from([(root.clone(), None, 0)]);
@@ -201,9 +212,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         }
         tree.links = neighbours.into_values().collect();
         // A line whose only ids here are those of a shared unit belongs to no one request.
-        tree.items = lines.into_values().map(Rc::unwrap_or_clone).collect();
-        build::settle(&mut tree);
-        Ok(tree)
+        Ok((tree, lines.into_values().collect()))
     }
 
     /// Units that lines name under a word that says neither kind nor owner (`follow_up_id`): known as work by lines of their own.
@@ -411,50 +420,10 @@ impl<'a, S: LineSource> Assembler<'a, S> {
     }
 }
 
-/// The unit that a line which enqueues or calls hands over under a name of its own that says id and nothing more (`follow_up_id`), or only that
-/// it was handed over: if others know the value as work.
-fn handed_under_another_name(item: &Item, id: &IdRef) -> Option<String> {
-    let last = id.label.rsplit(['_', '.', '-']).next().unwrap_or_default();
-    let says_id = item.verb == Verb::Queue && (id.label.ends_with("Id") || (last.eq_ignore_ascii_case("id") && last.len() < id.label.len()));
-    let says_handed = matches!(item.verb, Verb::Queue | Verb::Begin) && unnamed::says_handed(&id.label);
-    (id.kind == IdKind::Other && id.relation == IdRelation::Own && (says_id || says_handed) && is_strong(&id.value, false)).then(|| roles::unit_key(id)).flatten()
-}
-
-/// Ids in the text of an error, which may be of the call that failed.
-fn errors_name(item: &Item) -> impl Iterator<Item = Cow<'_, str>> {
-    item.entry.ids.iter().filter(|id| &*id.label == IN_ERROR).map(|id| canonical(&id.value))
-}
-
-/// The kind most of its own lines give a unit, else most of those that name it as another's; of a tie the upper one. What a child
-/// calls its parent (`origin`) is a guess from the child's kind.
-fn kind_of(key: &str, items: &[Rc<Item>]) -> IdKind {
-    let mut counts: BTreeMap<(bool, IdKind), u32> = BTreeMap::new();
-    for r in items.iter().filter_map(|item| item.reference(key)) {
-        *counts.entry((r.relation == IdRelation::Own, r.kind)).or_default() += 1;
-    }
-    counts.into_iter().max_by_key(|((own, kind), n)| (*own, *n, std::cmp::Reverse(roles::level(*kind)))).map_or(IdKind::Other, |((_, kind), _)| kind)
-}
-
-/// How most lines name a unit, its own lines before others; of a tie the smaller name. Free of the order of lines.
-pub(super) fn naming<'a>(items: &'a [Rc<Item>], key: &str) -> Option<&'a WorkRef> {
-    let mut votes: BTreeMap<(bool, &str, &str), (u32, &WorkRef)> = BTreeMap::new();
-    for r in items.iter().filter_map(|item| item.reference(key)) {
-        votes.entry((r.relation == IdRelation::Own, &*r.label, &*r.value)).or_insert((0, r)).0 += 1;
-    }
-    let best = votes.into_iter().min_by_key(|((own, label, value), (count, _))| (std::cmp::Reverse(*own), std::cmp::Reverse(*count), *label, *value));
-    best.map(|(_, (_, r))| r)
-}
-
 fn add_unit(tree: &mut Tree, key: &Arc<str>, fetched: &Fetched, parent: Option<ParentLink>, depth: u32) {
     let Some(r) = naming(&fetched.items, key) else { return };
     let unit = Unit { key: key.clone(), kind: fetched.kind, label: r.label.clone(), value: r.value.clone(), scope: r.scope.clone(), parent, depth };
     tree.units.insert(key.clone(), unit);
-}
-
-/// The line lists the unit among others: it is of the batch, not of its members. One call may be listed too: by whoever asked for it, or remembers it.
-fn is_listed(item: &Item, key: &str) -> bool {
-    let is_one = |r: &WorkRef| roles::level(r.kind) == roles::CALL_LEVEL || item.refs.iter().filter(|r| r.listed).count() > 1;
-    item.reference(key).is_some_and(|r| r.listed && r.relation == IdRelation::Own && is_one(r))
 }
 
 /// A line over many units is shown beside the path of each.
@@ -467,30 +436,14 @@ fn note_batch(item: &Item, neighbours: &mut BTreeMap<(String, String), Neighbour
     }
 }
 
-/// The line is another task's, whose argument the unit is: it stands below the unit only if that task does.
-fn only_follows(item: &Item, key: &str) -> bool {
-    item.reference(key).is_some_and(|r| r.relation == IdRelation::Parent && &*r.label == ARGUMENT)
-}
-
-/// The line is that of a request which only asked about the unit: it belongs to the asker.
-fn asks_only(item: &Item, key: &str, parentage: &Parentage) -> bool {
-    let asker = |r: &WorkRef| r.kind == IdKind::Request && &*r.key != key && parentage.polled_by.contains(&r.key);
-    item.refs.iter().any(asker) || item.reference(key).is_some_and(|r| r.relation == IdRelation::Own && link::asks_about(item, r))
-}
-
 pub(super) fn at(item: &Item) -> (u64, u64, u32) {
     (item.entry.at.file.0, item.entry.at.start, item.entry.at.sub)
 }
 
-/// Other units on the lines of one, in a fixed order.
-fn mentioned<'i>(items: impl Iterator<Item = &'i Rc<Item>>, key: &str) -> Vec<(Arc<str>, IdRelation)> {
-    let mut out: BTreeMap<Arc<str>, IdRelation> = BTreeMap::new();
-    for item in items {
-        for r in item.refs.iter().filter(|r| &*r.key != key) {
-            out.entry(r.key.clone()).or_insert(r.relation);
-        }
-    }
-    out.into_iter().collect()
+fn settled(mut tree: Tree, lines: Vec<Rc<Item>>) -> Tree {
+    tree.items = lines.into_iter().map(Rc::unwrap_or_clone).collect();
+    build::settle(&mut tree);
+    tree
 }
 
 fn display(tree: &Tree, key: &str) -> String {

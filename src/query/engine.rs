@@ -14,6 +14,7 @@ use crate::{
     query::{
         assemble::Assembler,
         clocks,
+        kept::Kept,
         lines::{self, IndexLines, Limit, Lineages, store},
         resolve::{self, Choice, Meaning},
         view::{Answers, Behind, ChoiceView, Exact, Found, LearnedView, LinesQuery, LinesView, ListView, Operations, PathView, QueryError, Shown, Times, UnknownView, Whole},
@@ -43,6 +44,10 @@ const TYPICAL_SAMPLE: usize = 400;
 /// Requests of a route whose steps say what is typical of an operation, and how long they are looked at.
 const OPERATIONS_SAMPLE: usize = 60;
 const OPERATIONS_MS: u64 = LIMIT_MS / 8;
+/// A request of more lines takes as long to read as all others of the sample, and says no more than they.
+const OPERATIONS_MAX_LINES: u32 = 2_000;
+/// Requests of the sample until what they were read from is forgotten.
+const OPERATIONS_FORGET_EVERY: usize = 16;
 /// Paths made until what they were read from is forgotten.
 const FORGET_EVERY: usize = 256;
 /// From this many requests up a route has a typical time.
@@ -60,6 +65,7 @@ pub struct Snapshot {
     pub learned: Learned,
     /// What follows from it.
     pub profile: Profile,
+    kept: Kept,
 }
 
 impl Snapshot {
@@ -120,8 +126,7 @@ impl Engine {
 
     /// The path of a root with its lines, and the row it makes.
     pub fn build(&self, snapshot: &Snapshot, index: &IndexLines<'_>, root: &Arc<str>, times: Times) -> Result<(Built, Vec<LogLine>, RequestSummary), QueryError> {
-        let mut assembler = Assembler::new(index, &snapshot.profile);
-        let mut tree = assembler.tree_of_root(root)?;
+        let mut tree = Assembler::new(index, &snapshot.profile).into_tree_of_root(root)?;
         tree.coverage = coverage(snapshot);
         let built = self.built(snapshot, &mut tree, times)?;
         let row = summary::summarise(&tree, &built);
@@ -132,14 +137,21 @@ impl Engine {
     /// The document of a request: the same for pages, commands and exports. Without a deadline.
     pub fn document(&self, snapshot: &Snapshot, root: &str) -> Result<Trace, QueryError> {
         let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), None);
-        Ok(self.path_of(snapshot, &index, &Arc::from(root), Times::Written, Instant::now())?.trace)
+        Ok(self.finish(snapshot, self.build(snapshot, &index, &Arc::from(root), Times::Written)?.0)?.0)
     }
 
     fn path_of(&self, snapshot: &Snapshot, index: &IndexLines<'_>, root: &Arc<str>, times: Times, begun: Instant) -> Result<PathView, QueryError> {
         let (built, log, _) = self.build(snapshot, index, root, times)?;
         let (trace, typical) = self.finish(snapshot, built)?;
         let (typical, typical_by_kind) = typical.map_or((None, BTreeMap::new()), |t| (Some(t.total), t.by_kind));
-        Ok(PathView { trace, log, typical, typical_by_kind, typical_by_operation: Operations::default(), took_us: begun.elapsed().as_micros() as u64 })
+        Ok(PathView {
+            trace: Arc::new(trace),
+            log: Arc::new(log),
+            typical,
+            typical_by_kind,
+            typical_by_operation: Operations::default(),
+            took_us: begun.elapsed().as_micros() as u64,
+        })
     }
 
     /// The path of a tree, by its lines' times or by shifted ones. What it says of clocks it says by the times of its lines.
@@ -250,7 +262,11 @@ impl Engine {
         let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), Some(limit));
         let mut assembler = Assembler::new(&index, &snapshot.profile);
         let mut lengths = Lengths::default();
-        for row in page.rows.iter().filter(|r| r.state != State::Unfinished) {
+        for (n, row) in page.rows.iter().filter(|r| r.state != State::Unfinished && r.lines <= OPERATIONS_MAX_LINES).enumerate() {
+            if n % OPERATIONS_FORGET_EVERY == OPERATIONS_FORGET_EVERY - 1 {
+                assembler.forget();
+                index.forget();
+            }
             let tree = assembler.tree_of_root(&Arc::from(row.root.as_str()));
             match tree {
                 Ok(tree) => lengths.add(&build::build(&tree, &snapshot.profile).trace),
@@ -288,10 +304,21 @@ impl Answers for Engine {
     fn path(&self, text: &str, scope: Option<&str>, times: Times) -> Result<Found, QueryError> {
         let begun = Instant::now();
         let snapshot = self.snapshot()?;
+        let kept = |path: PathView| Found::Path(Box::new(PathView { took_us: begun.elapsed().as_micros() as u64, ..path }));
+        if let Some(known) = snapshot.kept.of_text(text, scope, times) {
+            return Ok(kept(known));
+        }
         let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), Some(Limit::of_ms(LIMIT_MS)));
         let meaning = resolve::resolve(&index, &mut Assembler::new(&index, &snapshot.profile), text, scope)?;
         Ok(match meaning {
-            Meaning::One(choice) => Found::Path(Box::new(self.path_of(&snapshot, &index, &choice.root, times, begun)?)),
+            Meaning::One(choice) => {
+                if let Some(known) = snapshot.kept.of_root(&choice.root, text, scope, times) {
+                    return Ok(kept(known));
+                }
+                let path = self.path_of(&snapshot, &index, &choice.root, times, begun)?;
+                snapshot.kept.keep(&choice.root, text, scope, times, &path);
+                Found::Path(Box::new(path))
+            }
             Meaning::Many { choices, more } => Found::Choices { choices: self.choices(&snapshot, &index, &choices)?, more },
             Meaning::Nothing { near, inside } => {
                 let inside = self.choices(&snapshot, &index, &inside)?;
@@ -365,7 +392,7 @@ pub fn profile_of(learned: &Learned, tables: &Tables) -> Profile {
 fn snapshot(reader: LineReader, rows: RowReader, tables: &Tables) -> Snapshot {
     let learned = Learned::from_bytes(reader.learned()).unwrap_or_default();
     let profile = profile_of(&learned, tables);
-    Snapshot { lineages: lines::lineages(reader.checkpoint()), reader, rows, learned, profile }
+    Snapshot { lineages: lines::lineages(reader.checkpoint()), reader, rows, learned, profile, kept: Kept::default() }
 }
 
 /// Time each source covers, zones applied.

@@ -55,6 +55,8 @@ pub struct IndexLines<'a> {
     lineages: &'a Lineages,
     recogniser: RefCell<Reader>,
     loaded: RefCell<FxHashMap<(u64, u64), Rc<Loaded>>>,
+    /// Room for the entries of one record.
+    scratch: RefCell<Vec<Entry>>,
     unnamed: Lineage,
     limit: Option<Limit>,
 }
@@ -98,7 +100,7 @@ impl<'a> IndexLines<'a> {
         let unnamed = Lineage { shown: Arc::from("(unknown file)"), source: Arc::from("unknown") };
         let mut recogniser = Reader::new(tables);
         recogniser.tell(profile.customs.clone());
-        Self { reader, lineages, recogniser: RefCell::new(recogniser), loaded: RefCell::default(), unnamed, limit }
+        Self { reader, lineages, recogniser: RefCell::new(recogniser), loaded: RefCell::default(), scratch: RefCell::default(), unnamed, limit }
     }
 
     /// Reads a stored record.
@@ -109,9 +111,10 @@ impl<'a> IndexLines<'a> {
         }
         let lineage = self.lineages.get(&stored.file).unwrap_or(&self.unnamed);
         let record = Record { file: stored.file, source: &lineage.source, start: stored.start, line: stored.line, raw: &stored.raw };
-        let mut entries = Vec::new();
-        self.recogniser.borrow_mut().read(&record, &mut entries);
-        let loaded = Rc::new(Loaded { entries: entries.into_iter().map(Arc::new).collect(), shown: lineage.shown.clone(), stored });
+        let mut read = self.scratch.borrow_mut();
+        self.recogniser.borrow_mut().read(&record, &mut read);
+        // Collected from a drain: what is collected from the vector itself would keep its room for four entries with every record.
+        let loaded = Rc::new(Loaded { entries: read.drain(..).map(Arc::new).collect(), shown: lineage.shown.clone(), stored });
         self.loaded.borrow_mut().insert(key, loaded.clone());
         loaded
     }

@@ -3,12 +3,14 @@
 //!
 //! Guarantees: every question has a deadline and a bound on what it reads. Never writes.
 
+mod about;
 pub mod assemble;
 mod clocks;
 pub mod conditions;
 pub mod engine;
 mod episodes;
 pub mod hits;
+mod kept;
 pub mod lines;
 pub mod listing;
 mod over_time;

@@ -59,9 +59,9 @@ pub type Operations = Arc<BTreeMap<Operation, Typical>>;
 #[derive(Debug, Clone)]
 pub struct PathView {
     /// The document.
-    pub trace: Trace,
+    pub trace: Arc<Trace>,
     /// Merged log in order, unplaced lines included (at most 5,000; `trace.lines` has all).
-    pub log: Vec<LogLine>,
+    pub log: Arc<Vec<LogLine>>,
     /// Total of finished requests of the same route.
     pub typical: Option<Typical>,
     /// Time by segment kind of finished requests of the same route.
@@ -71,6 +71,18 @@ pub struct PathView {
     pub typical_by_operation: Operations,
     /// Time from the question to the built path, in microseconds.
     pub took_us: u64,
+}
+
+impl PathView {
+    /// Its document, for changing it: no other view of it changes.
+    pub fn trace_mut(&mut self) -> &mut Trace {
+        Arc::make_mut(&mut self.trace)
+    }
+
+    /// The same for its log.
+    pub fn log_mut(&mut self) -> &mut Vec<LogLine> {
+        Arc::make_mut(&mut self.log)
+    }
 }
 
 /// A record with the path of its file as shown.

@@ -128,7 +128,7 @@ fn role(role: Role, rank: u32) -> Meaning {
 fn roles(parts: &[&str], depth: u32, common: &Common, owners: &FxHashSet<String>) -> Vec<Meaning> {
     let folded: Vec<String> = parts.iter().map(|p| fold(p)).collect();
     let mut out = Vec::new();
-    if let Some(found) = amount(parts) {
+    if let Some(found) = amount(parts, common) {
         return found.into_iter().map(|found| role(found, 300 + depth)).collect();
     }
     for k in 0..parts.len() {
@@ -143,7 +143,7 @@ fn roles(parts: &[&str], depth: u32, common: &Common, owners: &FxHashSet<String>
             };
             if allowed {
                 let rank = u32::from(*order) * 4 + depth + 60 * k as u32 + if inside { 0 } else { 40 };
-                let from_zero = *role == Role::Attempt && matches!(name.as_str(), "attemptsmade" | "retries" | "retrycount" | "retriesdone" | "retry");
+                let from_zero = *role == Role::Attempt && common.word("tries_before_this", &name);
                 let unit = if is_length(*role) { common.name_units.get(&name).copied() } else { None };
                 out.push(Meaning::Role(RoleUse { role: *role, rank, unit, from_zero }));
             }
@@ -154,11 +154,11 @@ fn roles(parts: &[&str], depth: u32, common: &Common, owners: &FxHashSet<String>
     }
     // `run_attempt`, `fal_app_name`: the name with a word before it. `model_attempt` counts within the work that the line is of.
     let last = words(parts[parts.len() - 1]);
-    if parts.len() == 1 && is_attempt(&last) {
+    if parts.len() == 1 && is_attempt(&last, common) {
         out.push(role(Role::Attempt, 400 + depth));
     } else if parts.len() == 1 && is_owned_service(&last, owners) {
         out.push(role(Role::Service, 400 + depth));
-    } else if parts.len() == 1 && is_cost(&last) {
+    } else if parts.len() == 1 && is_cost(&last, common) {
         out.push(role(Role::Cost, 400 + depth));
     }
     out
@@ -166,42 +166,40 @@ fn roles(parts: &[&str], depth: u32, common: &Common, owners: &FxHashSet<String>
 
 /// `usageDetails: {input, output, total}`, `tokens: {prompt, completion}`, `costDetails: {total}`: amounts, named by their object. One that
 /// plays no role is none of another kind either: a total of tokens is no length.
-fn amount(parts: &[&str]) -> Option<Option<Role>> {
+fn amount(parts: &[&str], common: &Common) -> Option<Option<Role>> {
     let [.., object, last] = parts else { return None };
     let (object, last) = (words(object), last.to_ascii_lowercase());
-    let around = ["details", "detail", "count", "counts", "stats", "metadata", "total", "llm", "model", "ai", "breakdown", "usd"];
-    let of = |nouns: &[&str]| {
-        let is_noun = |w: &String| nouns.contains(&w.as_str());
-        object.iter().any(is_noun) && object.iter().all(|w| is_noun(w) || around.contains(&w.as_str()))
+    let of = |nouns: &str| {
+        let is_noun = |w: &String| common.word(nouns, w);
+        object.iter().any(is_noun) && object.iter().all(|w| is_noun(w) || common.word("around_amount", w))
     };
-    let has_tokens = object.iter().any(|w| w.starts_with("token"));
-    match &*last {
-        "input" | "prompt" if of(&["usage", "token", "tokens"]) => Some(Some(Role::InputTokens)),
-        "output" | "completion" if of(&["usage", "token", "tokens"]) => Some(Some(Role::OutputTokens)),
-        "in" if has_tokens && of(&["usage", "token", "tokens"]) => Some(Some(Role::InputTokens)),
-        "out" if has_tokens && of(&["usage", "token", "tokens"]) => Some(Some(Role::OutputTokens)),
-        "cached" | "cacheread" | "cache_read" if of(&["usage", "token", "tokens"]) => Some(Some(Role::CachedTokens)),
-        "reasoning" if of(&["usage", "token", "tokens"]) => Some(Some(Role::ReasoningTokens)),
-        "total" if of(&["usage", "token", "tokens"]) => Some(None),
-        "total" if of(&["cost", "costs"]) => Some(Some(Role::Cost)),
-        _ => None,
+    let in_tokens = || object.iter().any(|w| w.starts_with("token"));
+    if of("amount_of_tokens") {
+        return match &*last {
+            "input" | "prompt" => Some(Some(Role::InputTokens)),
+            "output" | "completion" => Some(Some(Role::OutputTokens)),
+            "in" if in_tokens() => Some(Some(Role::InputTokens)),
+            "out" if in_tokens() => Some(Some(Role::OutputTokens)),
+            "cached" | "cacheread" | "cache_read" => Some(Some(Role::CachedTokens)),
+            "reasoning" => Some(Some(Role::ReasoningTokens)),
+            "total" => Some(None),
+            _ => None,
+        };
     }
+    (last == "total" && of("amount_of_money")).then_some(Some(Role::Cost))
 }
 
 /// `calculatedTotalCost`, `llm_cost_usd`: a cost with words around it that say neither of what part nor for whom.
-fn is_cost(words: &[String]) -> bool {
-    let around = ["total", "calculated", "estimated", "usd", "llm", "model", "request", "response", "call", "api", "generation", "completion", "ai", "overall", "dollars"];
-    let is_noun = |w: &String| matches!(w.as_str(), "cost" | "costs");
-    words.iter().any(is_noun) && words.iter().all(|w| is_noun(w) || around.contains(&w.as_str()))
+fn is_cost(words: &[String], common: &Common) -> bool {
+    let is_noun = |w: &String| common.word("amount_of_money", w);
+    words.iter().any(is_noun) && words.iter().all(|w| is_noun(w) || common.word("around_cost", w))
 }
 
-fn is_attempt(words: &[String]) -> bool {
-    let beside = ["run", "job", "task", "step", "current", "delivery", "execution", "exec", "activity", "message", "worker", "this"];
+fn is_attempt(words: &[String], common: &Common) -> bool {
+    let is_counted = |before: &[String]| !before.is_empty() && before.iter().all(|w| common.word("before_attempt", w));
     match words {
-        [before @ .., last] if last == "attempt" => !before.is_empty() && before.iter().all(|w| beside.contains(&w.as_str())),
-        [before @ .., attempt, count] if attempt == "attempt" && matches!(count.as_str(), "number" | "no" | "num" | "count" | "index") => {
-            !before.is_empty() && before.iter().all(|w| beside.contains(&w.as_str()))
-        }
+        [before @ .., last] if last == "attempt" => is_counted(before),
+        [before @ .., attempt, count] if attempt == "attempt" && matches!(count.as_str(), "number" | "no" | "num" | "count" | "index") => is_counted(before),
         _ => matches!(words, [num, tries] if num == "num" && matches!(tries.as_str(), "tries" | "attempts")),
     }
 }

@@ -235,7 +235,7 @@ impl Plan {
         }
         let pairs = shape::in_two_parts(leaves, &paths, &ignored, &mut by_role, |name| read(name, tables, v, &owners));
         if v.is_none() {
-            shape::of_loggers(leaves, &paths, &mut by_role, |leaf| ignored.contains(&leaf) || ids.iter().any(|id| id.leaf == leaf));
+            shape::of_loggers(leaves, &paths, &tables.common, &mut by_role, |leaf| ignored.contains(&leaf) || ids.iter().any(|id| id.leaf == leaf));
         }
         // Of a member written twice in one object the last one counts: two ids under one name would join two requests.
         let last: FxHashMap<(u32, u16), usize> = leaves.iter().enumerate().map(|(i, leaf)| ((leaf.path, leaf.object), i)).collect();

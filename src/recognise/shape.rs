@@ -9,6 +9,7 @@ use crate::recognise::{
     plan::{AFTER_NAMES, Candidate},
     role::Role,
     scan::{Kind, Leaf},
+    table::Common,
     two_parts::{self, Pair},
 };
 
@@ -16,8 +17,8 @@ use crate::recognise::{
 pub const WITH_OBJECT: u32 = AFTER_NAMES + 1;
 
 /// What loggers write under names that elsewhere say other things. `taken`: leaves that something else was said of.
-pub fn of_loggers(leaves: &[Leaf<'_>], paths: &[String], by_role: &mut [Vec<Candidate>], taken: impl Fn(u16) -> bool) {
-    let logged = logged_list(leaves, paths, by_role);
+pub fn of_loggers(leaves: &[Leaf<'_>], paths: &[String], common: &Common, by_role: &mut [Vec<Candidate>], taken: impl Fn(u16) -> bool) {
+    let logged = logged_list(leaves, paths, common, by_role);
     let tag = tag(leaves, paths, by_role).map(|leaf| (leaf, AFTER_NAMES));
     for (role, (leaf, rank)) in [(Role::Message, logged), (Role::Logger, tag)].into_iter().filter_map(|(role, found)| Some((role, found.filter(|(leaf, _)| !taken(*leaf))?))) {
         by_role[role as usize].push(Candidate { leaf, unit: None, from_zero: false, rank });
@@ -33,14 +34,13 @@ fn tag(leaves: &[Leaf<'_>], paths: &[String], by_role: &[Vec<Candidate>]) -> Opt
 /// What was handed to a logger, as a list under the name that languages give it; under a wider name it says so only when an object stands
 /// behind the text. Only where the line has a time and a severity and nothing else to say: beside a function, a command or a job these are
 /// what that was called with.
-fn logged_list(leaves: &[Leaf<'_>], paths: &[String], by_role: &[Vec<Candidate>]) -> Option<(u16, u32)> {
-    let list = |names: &[&str]| (0..leaves.len()).find(|i| names.contains(&paths[*i].as_str()) && leaves[*i].kind == Kind::Array);
-    let narrow = list(&["args", "arguments"]).map(|i| (i as u16, AFTER_NAMES));
-    let list = narrow.or_else(|| list(&["data", "params"]).map(|i| (i as u16, WITH_OBJECT)))?;
+fn logged_list(leaves: &[Leaf<'_>], paths: &[String], common: &Common, by_role: &[Vec<Candidate>]) -> Option<(u16, u32)> {
+    let list = |names: &str| (0..leaves.len()).find(|i| common.word(names, &paths[*i]) && leaves[*i].kind == Kind::Array);
+    let narrow = list("handed_to_a_logger").map(|i| (i as u16, AFTER_NAMES));
+    let list = narrow.or_else(|| list("handed_over").map(|i| (i as u16, WITH_OBJECT)))?;
     let has = |role: Role| !by_role[role as usize].is_empty();
-    let of_call = ["kwargs", "func", "function", "fn", "method", "callable", "class", "task", "job", "jid", "cmd", "command", "argv", "name", "tool", "exe", "program"];
     let is_logged = has(Role::Time) && has(Role::Level) && !has(Role::Message) && !has(Role::Template) && !has(Role::JobName) && !has(Role::Tool);
-    (is_logged && !paths.iter().any(|path| of_call.contains(&path.to_ascii_lowercase().as_str()))).then_some(list)
+    (is_logged && !paths.iter().any(|path| common.word("called", &path.to_ascii_lowercase()))).then_some(list)
 }
 
 /// Texts in the object of a severity's number: those of names that say severity, else those that say what kind of line it is.

@@ -136,7 +136,7 @@ fn order_spans(b: &mut Builder<'_>) -> Vec<usize> {
     order.sort_by(|x, y| {
         let key = |i: usize| {
             let d = &b.spans[i];
-            (d.start, rank(d.kind), std::cmp::Reverse(d.end), d.name.clone(), d.unit.clone(), d.attempt)
+            (d.start, rank(d.kind), std::cmp::Reverse(d.end), &d.name, &d.unit, d.attempt)
         };
         key(*x).cmp(&key(*y)).then_with(|| lines_of(b, *x).cmp(&lines_of(b, *y)))
     });

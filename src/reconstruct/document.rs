@@ -165,14 +165,14 @@ fn document_span(b: &Builder<'_>, i: usize, names: &[String], tokens: &FirstToke
         unfinished: d.unfinished,
         attempt: d.attempt,
         outcome: d.outcome,
-        error: span_error(b, i),
+        error: span_error(b, i).map(Box::new),
         ids,
         lines,
         blocking: d.blocking,
         status: d.status,
         queue: d.queue.clone(),
         stated_wait_ns: d.stated_wait_ns,
-        model: (d.kind == SpanKind::ModelCall).then(|| span_model(b, d, tokens.get(&i).copied())),
+        model: (d.kind == SpanKind::ModelCall).then(|| Box::new(span_model(b, d, tokens.get(&i).copied()))),
     }
 }
 
@@ -312,26 +312,43 @@ fn distinct(values: impl Iterator<Item = String>) -> Vec<String> {
     out
 }
 
+/// How far the two sides of a call may stand off each other.
+fn side_slack(d: &Draft) -> i64 {
+    2 * d.quantum_ns + 5_000_000
+}
+
 /// Two services logged one call, the caller and the gateway: one's time lies inside the other's, and both state the same tokens.
 fn is_other_side(b: &Builder<'_>, d: &Draft, other: &Draft) -> bool {
-    let slack = 2 * d.quantum_ns.max(other.quantum_ns) + 5_000_000;
+    let slack = side_slack(d).max(side_slack(other));
     let inside = |x: &Draft, y: &Draft| y.start - slack <= x.start && x.end <= y.end + slack;
     let tokens = |d: &Draft| d.main.iter().chain(&d.items).find_map(|i| b.tree.items[*i].entry.model.as_deref().and_then(|m| m.input_tokens));
     d.service != other.service && (inside(d, other) || inside(other, d)) && tokens(d).is_some() && tokens(d) == tokens(other)
+}
+
+/// Model calls by their sides: one, or that of the caller and that of a gateway.
+fn calls<'b>(b: &'b Builder<'_>) -> Vec<Vec<&'b Draft>> {
+    let drafts = || b.spans.iter().filter(|d| d.kind == SpanKind::ModelCall);
+    let slack = drafts().map(side_slack).max().unwrap_or_default();
+    let mut calls: Vec<Vec<&Draft>> = Vec::new();
+    // Those of one side that a call may still be the other of: spans stand in order of begin, so what ended before has none.
+    let mut open: Vec<usize> = Vec::new();
+    for d in drafts() {
+        open.retain(|&at| calls[at][0].end + slack >= d.start);
+        if let Some(known) = open.iter().position(|&at| is_other_side(b, d, calls[at][0])) {
+            calls[open.remove(known)].push(d);
+        } else {
+            open.push(calls.len());
+            calls.push(vec![d]);
+        }
+    }
+    calls
 }
 
 /// Tokens and cost, counted once a call.
 fn sums(b: &Builder<'_>) -> (Option<Tokens>, Option<f64>) {
     let mut tokens = Tokens::default();
     let mut cost: Option<f64> = None;
-    let mut calls: Vec<Vec<&Draft>> = Vec::new();
-    for d in b.spans.iter().filter(|d| d.kind == SpanKind::ModelCall) {
-        match calls.iter_mut().find(|sides| sides.len() == 1 && is_other_side(b, d, sides[0])) {
-            Some(sides) => sides.push(d),
-            None => calls.push(vec![d]),
-        }
-    }
-    for sides in calls {
+    for sides in calls(b) {
         // What one side leaves out the other states.
         let items = || sides.iter().flat_map(|d| d.main.iter().chain(&d.items));
         let find = |f: &dyn Fn(&crate::model::entry::ModelCall) -> Option<f64>| items().find_map(|i| b.tree.items[*i].entry.model.as_deref().and_then(f));

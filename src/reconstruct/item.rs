@@ -120,6 +120,7 @@ impl Item {
             })
             .collect();
         refs.extend(followed(&entry, profile));
+        refs.shrink_to_fit();
         let verb = words::verb(&entry);
         let mention = if refs.is_empty() && verb != Verb::None { mention(&entry) } else { None };
         let failed = words::failed(&entry);

@@ -91,7 +91,8 @@ fn assert_nested(tid: u64, spans: &[(f64, f64)]) {
 }
 
 /// OTLP's JSON: what `ExportTraceServiceRequest` holds, by the protocol's own mapping.
-fn check_otlp(document: &Value) -> Vec<Value> {
+fn check_otlp(document: &str) -> Vec<Value> {
+    let document: Value = serde_json::from_str(document).unwrap();
     let mut spans = Vec::new();
     for resource in document["resourceSpans"].as_array().unwrap() {
         attributes(&resource["resource"]["attributes"]);
@@ -245,7 +246,7 @@ fn spans_carry_the_names_of_the_conventions() {
 
 #[test]
 fn only_a_valid_trace_id_is_taken_for_one() {
-    let mut trace = fixtures::rich().trace;
+    let mut trace = (*fixtures::rich().trace).clone();
     let own = otlp::trace_id(&trace);
     for wrong in ["212bade9-bd07-4f16-b0a1-e1b946bb0f89", "00000000000000000000000000000000", "5f0c1d7e", "zf0c1d7e9a3b4c2d8e6f00112233445e"] {
         trace.ids.iter_mut().filter(|i| i.kind == "trace").for_each(|i| i.value = wrong.into());
@@ -299,7 +300,7 @@ fn an_id_exports_its_request_and_a_query_all_that_match() {
         let run = |format: &str| bench.ok(&[vec!["export", "--format", format], asked.clone()].concat());
         assert!(run("md").starts_with("# 500 failed: `POST /summarise` `req_01JDC9V6Q8Z4M2K7T3W5XH0B1N`"), "{}", run("md"));
         check_perfetto(&run("perfetto"));
-        assert_eq!(run("otlp").lines().map(|l| check_otlp(&serde_json::from_str(l).unwrap()).len()).collect::<Vec<_>>(), [1]);
+        assert_eq!(run("otlp").lines().map(|l| check_otlp(l).len()).collect::<Vec<_>>(), [1]);
         let lines: Vec<Value> = run("ndjson").lines().map(|l| serde_json::from_str(l).unwrap()).collect();
         assert_eq!(lines.iter().map(|l| l["raw"].as_str().unwrap()).collect::<Vec<_>>(), LINE.lines().collect::<Vec<_>>());
     }
@@ -368,7 +369,7 @@ fn an_export_of_many_holds_each_request_and_each_line_once() {
     let events = check_perfetto(&run("perfetto"));
     assert!(ids.iter().all(|id| events.iter().any(|e| e["name"] == "process_name" && e["args"]["name"] == format!("{id} · api"))));
     assert!(events.iter().filter(|e| e["ph"] == "s").count() >= ids.len());
-    let spans: Vec<usize> = run("otlp").lines().map(|l| check_otlp(&serde_json::from_str(l).unwrap()).len()).collect();
+    let spans: Vec<usize> = run("otlp").lines().map(|l| check_otlp(l).len()).collect();
     assert_eq!(spans.len(), ids.len());
     let lines = run("ndjson");
     let places: HashSet<String> = lines.lines().map(|l| serde_json::from_str::<Value>(l).unwrap()).map(|l| format!("{}:{}", l["file"], l["line"])).collect();
@@ -401,7 +402,7 @@ async fn each_export_has_an_address_a_type_and_a_name() {
             "md" => assert!(text.starts_with("# 200 ok: `POST /tickets/{id}/reply`")),
             "ndjson" => assert_eq!(text.lines().count(), 23),
             "perfetto.json" => drop(check_perfetto(&text)),
-            _ => drop(check_otlp(&serde_json::from_str(&text).unwrap())),
+            _ => drop(check_otlp(&text)),
         }
         let hidden = get(&format!("/r/{}.{ending}?content=hidden", fixtures::RICH)).await.2;
         assert!(!hidden.contains("small bakery"), "{ending}");

@@ -179,7 +179,7 @@ pub fn trace_of(request_id: &str, route: &str, spans: Vec<Span>, response_ms: i6
 
 /// Adds a line to the log and to its step.
 pub fn log(view: &mut PathView, file: &str, number: u64, ms: i64, severity: Severity, step: &str, text: &str, raw: &str) {
-    let trace = &mut view.trace;
+    let trace = view.trace_mut();
     let span = trace.spans.iter_mut().find(|s| s.id == step);
     let reference = line(file, number);
     let stage = span.as_ref().map(|s| s.kind.stage());
@@ -195,7 +195,7 @@ pub fn log(view: &mut PathView, file: &str, number: u64, ms: i64, severity: Seve
         Some(s) => s.lines += 1,
         None => trace.sources.push(SourceCount { file: file.into(), lines: 1 }),
     }
-    view.log.push(LogLine {
+    view.log_mut().push(LogLine {
         at: At { file: FileId(1), start: number * 200, sub: 0, line: number },
         line: reference,
         time: Some(at(ms)),
@@ -208,11 +208,18 @@ pub fn log(view: &mut PathView, file: &str, number: u64, ms: i64, severity: Seve
         unplaced: !placed,
         placed_by: None,
     });
-    view.log.sort_by_key(|l| l.time);
+    view.log_mut().sort_by_key(|l| l.time);
 }
 
 pub fn view_of(trace: Trace) -> PathView {
-    PathView { trace, log: Vec::new(), typical: None, typical_by_kind: BTreeMap::new(), typical_by_operation: std::sync::Arc::default(), took_us: 2_840 }
+    PathView {
+        trace: trace.into(),
+        log: std::sync::Arc::default(),
+        typical: None,
+        typical_by_kind: BTreeMap::new(),
+        typical_by_operation: std::sync::Arc::default(),
+        took_us: 2_840,
+    }
 }
 
 fn model(requested: &str, served: &str, input: u64, output: u64, first_ms: Option<i64>, cost: f64) -> SpanModel {
@@ -238,19 +245,19 @@ const FOLLOW_UP: &str = "fup_01JDC9VB2TQ4R8";
 fn rate_limited(mut s: Span, attempt: u32) -> Span {
     s.attempt = Some(attempt);
     s.outcome = Outcome::Error;
-    s.error = Some(SpanError {
+    s.error = Some(Box::new(SpanError {
         kind: Some("RateLimitError".into()),
         message: Some("429: rate limit reached for gpt-4.1, retry after 0.5 s".into()),
         class: FailureClass::Transient,
         rule: Some("HTTP 429".into()),
-    });
-    s.model = Some(SpanModel {
+    }));
+    s.model = Some(Box::new(SpanModel {
         requested: Some("gpt-4.1".into()),
         provider: Some("openai".into()),
         prompt: Some("reply".into()),
         prompt_version: Some("15".into()),
         ..SpanModel::default()
-    });
+    }));
     s
 }
 
@@ -264,7 +271,7 @@ fn rich_spans() -> Vec<Span> {
         Span { evidence: Evidence::Paired, stated_wait_ns: Some(500 * MS), ..span("s5", "s2", K::RetryWait, "retry wait", "", 702, 513) },
         rate_limited(span("s6", "s2", K::ModelCall, "gpt-4.1", "gateway", 1_215, 656), 2),
         Span {
-            model: Some(model("gpt-4.1", "gpt-4.1-nano-2025-04-14", 412, 188, Some(835), 0.000_19)),
+            model: Some(Box::new(model("gpt-4.1", "gpt-4.1-nano-2025-04-14", 412, 188, Some(835), 0.000_19))),
             ids: vec!["call:chatcmpl-9xT2Qm4LwZ81".into()],
             ..span("s7", "s2", K::ModelCall, "gpt-4.1-nano", "gateway", 1_905, 2_275)
         },
@@ -279,12 +286,17 @@ fn rich_spans() -> Vec<Span> {
             ..span("s10", "s9", K::Task, "follow_up", "worker-rq", 10_522, 3_790)
         },
         Span {
-            model: Some(SpanModel { prompt: None, prompt_version: None, output_tokens: None, ..model("text-embedding-3-small", "text-embedding-3-small", 96, 0, None, 0.000_002) }),
+            model: Some(Box::new(SpanModel {
+                prompt: None,
+                prompt_version: None,
+                output_tokens: None,
+                ..model("text-embedding-3-small", "text-embedding-3-small", 96, 0, None, 0.000_002)
+            })),
             ..span("s11", "s10", K::ModelCall, "text-embedding-3-small", "gateway", 10_570, 459)
         },
         Span { evidence: Evidence::Observed, ..span("s12", "s10", K::Tool, "kb.search", "worker-rq", 11_031, 869) },
         Span {
-            model: Some(SpanModel { prompt: Some("triage".into()), ..model("gpt-4.1", "gpt-4.1-2025-04-14", 1_204, 96, None, 0.0031) }),
+            model: Some(Box::new(SpanModel { prompt: Some("triage".into()), ..model("gpt-4.1", "gpt-4.1-2025-04-14", 1_204, 96, None, 0.0031) })),
             ..span("s13", "s10", K::ModelCall, "gpt-4.1", "gateway", 12_010, 1_940)
         },
         span("s14", "s10", K::DbWrite, "routing", "worker-rq", 13_960, 330),

@@ -37,7 +37,7 @@ fn nothing_of_a_log_is_markup_in_a_ticket() {
     ];
     for attack in attacks {
         let mut view = fixtures::rich();
-        let t = &mut view.trace;
+        let t = view.trace_mut();
         (t.route, t.request_id) = (Some(attack.into()), Some(attack.into()));
         t.verdict.sentence = format!("Failed: {attack}");
         t.marks = vec![attack.into()];
@@ -46,14 +46,14 @@ fn nothing_of_a_log_is_markup_in_a_ticket() {
         for s in &mut t.spans {
             s.name = attack.into();
             s.outcome = Outcome::Error;
-            s.error = Some(throughline::model::trace::SpanError {
+            s.error = Some(Box::new(throughline::model::trace::SpanError {
                 kind: Some(attack.into()),
                 message: Some(attack.into()),
                 class: throughline::model::trace::FailureClass::Unknown,
                 rule: None,
-            });
+            }));
         }
-        view.log.iter_mut().for_each(|l| l.text = attack.into());
+        view.log_mut().iter_mut().for_each(|l| l.text = attack.into());
         assert_inert(&markdown::ticket(&view.trace, &view.log, false), attack);
     }
     let hostile = fixtures::hostile();

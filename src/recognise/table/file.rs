@@ -104,6 +104,7 @@ pub(super) struct CommonFile {
     pub(super) ids: BTreeMap<String, Vec<String>>,
     pub(super) name_units: BTreeMap<String, String>,
     pub(super) lengths: LengthsFile,
+    pub(super) words: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize)]

@@ -101,9 +101,9 @@ fn looks_follow_kind_and_evidence() {
     let map = TimeMap::new(0, 1_000, &[]);
     let looks = |s: &Span| bars::pieces(s, &[], &map).iter().map(|p| p.look).collect::<Vec<_>>();
     let mut s = span("m", None, SpanKind::ModelCall, 0, 1_000);
-    s.model = Some(SpanModel { first_token_ns: Some(400), ..SpanModel::default() });
+    s.model = Some(Box::new(SpanModel { first_token_ns: Some(400), ..SpanModel::default() }));
     assert_eq!(bars::pieces(&s, &[], &map)[1], Piece { x: 400.0, width: 600.0, look: Look::Stream });
-    s.model = Some(SpanModel { first_token_ns: Some(1_000), ..SpanModel::default() });
+    s.model = Some(Box::new(SpanModel { first_token_ns: Some(1_000), ..SpanModel::default() }));
     assert_eq!(looks(&s), [Look::Own]);
     s.evidence = Evidence::Observed;
     assert_eq!(looks(&s), [Look::Observed]);

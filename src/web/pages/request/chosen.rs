@@ -126,7 +126,7 @@ fn matches(path: &PathView, text: &str) -> Vec<bool> {
     let holds = |text: &str| text.to_lowercase().contains(&wanted);
     let mut out: Vec<bool> = spans.iter().map(|span| words(span).any(holds)).collect();
     let by_id: FxHashMap<&str, usize> = spans.iter().enumerate().map(|(i, s)| (s.id.as_str(), i)).collect();
-    for line in &path.log {
+    for line in path.log.iter() {
         if let Some(i) = line.span.as_deref().and_then(|s| by_id.get(s)).filter(|i| !out[**i])
             && (holds(&line.text) || holds(&line.raw))
         {

@@ -13,6 +13,7 @@ use crate::{
         pages::parts::{self, Ids},
     },
 };
+use rustc_hash::FxHashMap;
 use serde_json::Value;
 use std::ops::Range;
 
@@ -95,25 +96,54 @@ fn plain(text: &str, ids: &Ids<'_>) -> impl Iterator<Item = Piece> {
 }
 
 /// A path in whose texts nothing secret stands, nor, where the reader wishes so, what was said. Raw lines stay as they are: [`pieces`] cuts
-/// them.
+/// them. What hides nothing is shared with the path it came from.
 pub fn veiled(path: &PathView, veil: &Veil) -> PathView {
-    let mut path = path.clone();
-    for line in &mut path.log {
-        line.text = veil.line(line);
+    let mut out = path.clone();
+    let lines: Vec<(usize, String)> = path.log.iter().enumerate().filter_map(|(at, l)| changed(&l.text, veil.line(l)).map(|text| (at, text))).collect();
+    if !lines.is_empty() {
+        let log = out.log_mut();
+        lines.into_iter().for_each(|(at, text)| log[at].text = text);
     }
-    let trace = &mut path.trace;
-    for span in &mut trace.spans {
-        span.name = veil.name(&span.name);
-        if let Some(error) = &mut span.error {
-            error.message = error.message.as_deref().map(|m| veil.prose(m));
+    let trace = &path.trace;
+    // Steps of one name are many.
+    let mut names: FxHashMap<&str, Option<String>> = FxHashMap::default();
+    let name = |name: &str| changed(name, veil.name(name));
+    let spans: Vec<(usize, Option<String>, Option<String>)> = trace
+        .spans
+        .iter()
+        .enumerate()
+        .filter_map(|(at, span)| {
+            let named = names.entry(span.name.as_str()).or_insert_with(|| name(&span.name)).clone();
+            let message = span.error.as_ref().and_then(|e| e.message.as_deref()).and_then(|m| changed(m, veil.prose(m)));
+            (named.is_some() || message.is_some()).then_some((at, named, message))
+        })
+        .collect();
+    let parts: Vec<(usize, String)> = trace.verdict.parts.iter().enumerate().filter_map(|(at, part)| name(&part.text).map(|text| (at, text))).collect();
+    let (sentence, route) = (name(&trace.verdict.sentence), trace.route.as_deref().and_then(name));
+    if spans.is_empty() && parts.is_empty() && sentence.is_none() && route.is_none() {
+        return out;
+    }
+    let trace = out.trace_mut();
+    for (at, named, message) in spans {
+        put(&mut trace.spans[at].name, named);
+        if let Some(error) = &mut trace.spans[at].error {
+            error.message = message.or(error.message.take());
         }
     }
-    for part in &mut trace.verdict.parts {
-        part.text = veil.name(&part.text);
+    parts.into_iter().for_each(|(at, text)| trace.verdict.parts[at].text = text);
+    put(&mut trace.verdict.sentence, sentence);
+    trace.route = route.or(trace.route.take());
+    out
+}
+
+fn changed(before: &str, after: String) -> Option<String> {
+    (before != after).then_some(after)
+}
+
+fn put(slot: &mut String, new: Option<String>) {
+    if let Some(new) = new {
+        *slot = new;
     }
-    trace.verdict.sentence = veil.name(&trace.verdict.sentence);
-    trace.route = trace.route.as_deref().map(|r| veil.name(r));
-    path
 }
 
 /// A part of a record with its secrets replaced; `from` is where it begins in what the marks count from.

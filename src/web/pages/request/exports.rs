@@ -118,7 +118,7 @@ fn body(path: &PathView, id: &str, records: &[Shown], form: Form, hide_content: 
         Form::Ndjson => ndjson::request(records.iter().map(|r| (&*r.file, &r.record)), hide_content),
         Form::Perfetto => perfetto::document(&path.trace, &path.log, hide_content),
         Form::Html => single(path, id, hide_content),
-        Form::Otlp => format!("{}\n", otlp::document(&path.trace, &path.log, hide_content)),
+        Form::Otlp => otlp::document(&path.trace, &path.log, hide_content) + "\n",
     }
 }
 

@@ -197,7 +197,7 @@ impl<'a, 'b> Rows<'a, 'b> {
 /// Times and severities of the lines of every span.
 fn lines_by_span(c: &Context<'_>) -> Vec<Vec<(i64, Severity)>> {
     let mut out = vec![Vec::new(); c.trace.spans.len()];
-    for line in &c.view.log {
+    for line in c.view.log.iter() {
         if let (Some(span), Some(time)) = (line.span.as_deref().and_then(|s| c.span(s)), line.time) {
             out[span].push((time.0, line.severity.unwrap_or(Severity::Info)));
         }

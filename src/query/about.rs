@@ -1,0 +1,77 @@
+//! What single lines say of a unit of work: how they name it, whether they are of it, whom they hand over.
+//!
+//! Guarantees: pure functions of the lines given, free of their order. They fetch nothing and link nothing: `assemble` and `reconstruct::link` do.
+
+use super::unnamed;
+use crate::{
+    model::id::{ARGUMENT, IN_ERROR, IdKind, IdRef, IdRelation, canonical, is_strong},
+    reconstruct::{
+        item::{Item, WorkRef},
+        link::{self, Parentage},
+        roles,
+        words::Verb,
+    },
+};
+use std::{borrow::Cow, collections::BTreeMap, rc::Rc, sync::Arc};
+
+/// The unit that a line which enqueues or calls hands over under a name of its own that says id and nothing more (`follow_up_id`), or only that
+/// it was handed over: if others know the value as work.
+pub fn handed_under_another_name(item: &Item, id: &IdRef) -> Option<String> {
+    let last = id.label.rsplit(['_', '.', '-']).next().unwrap_or_default();
+    let says_id = item.verb == Verb::Queue && (id.label.ends_with("Id") || (last.eq_ignore_ascii_case("id") && last.len() < id.label.len()));
+    let says_handed = matches!(item.verb, Verb::Queue | Verb::Begin) && unnamed::says_handed(&id.label);
+    (id.kind == IdKind::Other && id.relation == IdRelation::Own && (says_id || says_handed) && is_strong(&id.value, false)).then(|| roles::unit_key(id)).flatten()
+}
+
+/// Ids in the text of an error, which may be of the call that failed.
+pub fn errors_name(item: &Item) -> impl Iterator<Item = Cow<'_, str>> {
+    item.entry.ids.iter().filter(|id| &*id.label == IN_ERROR).map(|id| canonical(&id.value))
+}
+
+/// The kind most of its own lines give a unit, else most of those that name it as another's; of a tie the upper one. What a child
+/// calls its parent (`origin`) is a guess from the child's kind.
+pub fn kind_of(key: &str, items: &[Rc<Item>]) -> IdKind {
+    let mut counts: BTreeMap<(bool, IdKind), u32> = BTreeMap::new();
+    for r in items.iter().filter_map(|item| item.reference(key)) {
+        *counts.entry((r.relation == IdRelation::Own, r.kind)).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|((own, kind), n)| (*own, *n, std::cmp::Reverse(roles::level(*kind)))).map_or(IdKind::Other, |((_, kind), _)| kind)
+}
+
+/// How most lines name a unit, its own lines before others; of a tie the smaller name. Free of the order of lines.
+pub fn naming<'a>(items: &'a [Rc<Item>], key: &str) -> Option<&'a WorkRef> {
+    let mut votes: BTreeMap<(bool, &str, &str), (u32, &WorkRef)> = BTreeMap::new();
+    for r in items.iter().filter_map(|item| item.reference(key)) {
+        votes.entry((r.relation == IdRelation::Own, &*r.label, &*r.value)).or_insert((0, r)).0 += 1;
+    }
+    let best = votes.into_iter().min_by_key(|((own, label, value), (count, _))| (std::cmp::Reverse(*own), std::cmp::Reverse(*count), *label, *value));
+    best.map(|(_, (_, r))| r)
+}
+
+/// The line lists the unit among others: it is of the batch, not of its members. One call may be listed too: by whoever asked for it, or remembers it.
+pub fn is_listed(item: &Item, key: &str) -> bool {
+    let is_one = |r: &WorkRef| roles::level(r.kind) == roles::CALL_LEVEL || item.refs.iter().filter(|r| r.listed).count() > 1;
+    item.reference(key).is_some_and(|r| r.listed && r.relation == IdRelation::Own && is_one(r))
+}
+
+/// The line is another task's, whose argument the unit is: it stands below the unit only if that task does.
+pub fn only_follows(item: &Item, key: &str) -> bool {
+    item.reference(key).is_some_and(|r| r.relation == IdRelation::Parent && &*r.label == ARGUMENT)
+}
+
+/// The line is that of a request which only asked about the unit: it belongs to the asker.
+pub fn asks_only(item: &Item, key: &str, parentage: &Parentage) -> bool {
+    let asker = |r: &WorkRef| r.kind == IdKind::Request && &*r.key != key && parentage.polled_by.contains(&r.key);
+    item.refs.iter().any(asker) || item.reference(key).is_some_and(|r| r.relation == IdRelation::Own && link::asks_about(item, r))
+}
+
+/// Other units on the lines of one, in a fixed order.
+pub fn mentioned<'i>(items: impl Iterator<Item = &'i Rc<Item>>, key: &str) -> Vec<(Arc<str>, IdRelation)> {
+    let mut out: BTreeMap<Arc<str>, IdRelation> = BTreeMap::new();
+    for item in items {
+        for r in item.refs.iter().filter(|r| &*r.key != key) {
+            out.entry(r.key.clone()).or_insert(r.relation);
+        }
+    }
+    out.into_iter().collect()
+}

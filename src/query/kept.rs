@@ -1,0 +1,120 @@
+//! Paths made last, kept with the snapshot they were made from: a page is drawn again with other wishes, and an export is taken of what is
+//! being looked at.
+//!
+//! Guarantees: a path found here is the one that would be made anew, for it goes with its snapshot. Bounded by paths and by their lines.
+
+use crate::query::view::{PathView, Times};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Most paths kept.
+const MAX_PATHS: usize = 8;
+/// Most lines of all of them.
+const MAX_LINES: usize = 60_000;
+/// Most texts that a path is remembered by, and the longest of them in bytes.
+const MAX_TEXTS: usize = 8;
+const TEXT_MAX_BYTES: usize = 512;
+
+/// Paths, the one asked for last in front.
+#[derive(Default)]
+pub struct Kept(Mutex<Vec<One>>);
+
+struct One {
+    root: Arc<str>,
+    times: Times,
+    asked: Vec<(Box<str>, Option<Box<str>>)>,
+    path: PathView,
+}
+
+impl Kept {
+    /// The path that was made for a text.
+    pub fn of_text(&self, text: &str, scope: Option<&str>, times: Times) -> Option<PathView> {
+        self.find(|one| one.times == times && one.asked.iter().any(|(t, s)| **t == *text && s.as_deref() == scope))
+    }
+
+    /// The path of a root, remembered by this text too.
+    pub fn of_root(&self, root: &str, text: &str, scope: Option<&str>, times: Times) -> Option<PathView> {
+        let found = self.find(|one| one.times == times && *one.root == *root)?;
+        let mut paths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(one) = paths.first_mut().filter(|one| *one.root == *root && one.times == times) {
+            one.remember(text, scope);
+        }
+        Some(found)
+    }
+
+    fn find(&self, is_it: impl Fn(&One) -> bool) -> Option<PathView> {
+        let mut paths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = paths.iter().position(is_it)?;
+        paths[..=at].rotate_right(1);
+        Some(paths[0].path.clone())
+    }
+
+    /// Keeps a path; those asked for longest ago make room.
+    pub fn keep(&self, root: &Arc<str>, text: &str, scope: Option<&str>, times: Times, path: &PathView) {
+        if path.trace.lines.len() > MAX_LINES {
+            return;
+        }
+        let mut one = One { root: root.clone(), times, asked: Vec::new(), path: path.clone() };
+        one.remember(text, scope);
+        let mut paths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        paths.retain(|known| known.root != one.root || known.times != times);
+        paths.insert(0, one);
+        paths.truncate(MAX_PATHS);
+        while paths.iter().map(|p| p.path.trace.lines.len()).sum::<usize>() > MAX_LINES {
+            paths.pop();
+        }
+    }
+}
+
+impl One {
+    fn remember(&mut self, text: &str, scope: Option<&str>) {
+        if self.asked.len() < MAX_TEXTS && text.len() <= TEXT_MAX_BYTES && scope.is_none_or(|s| s.len() <= TEXT_MAX_BYTES) {
+            self.asked.push((text.into(), scope.map(Into::into)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{profile::Profile, trace::LineRef},
+        query::view::Operations,
+        reconstruct::build::{Tree, build},
+    };
+    use std::collections::BTreeMap;
+
+    fn path(lines: usize) -> PathView {
+        let mut trace = build(&Tree::default(), &Profile::default()).trace;
+        trace.lines = vec![LineRef { file: "a.log".into(), line: 1 }; lines];
+        PathView { trace: Arc::new(trace), log: Arc::default(), typical: None, typical_by_kind: BTreeMap::new(), typical_by_operation: Operations::default(), took_us: 0 }
+    }
+
+    #[test]
+    fn a_path_is_found_by_every_text_it_was_asked_by_and_by_its_times() {
+        let kept = Kept::default();
+        let root: Arc<str> = "req_1".into();
+        kept.keep(&root, "req_1", None, Times::Written, &path(3));
+        assert!(kept.of_text("req_1", None, Times::Written).is_some());
+        assert!(kept.of_text("req_1", None, Times::Shifted).is_none());
+        assert!(kept.of_text("req_1", Some("queue=a"), Times::Written).is_none());
+        assert!(kept.of_text("task_9", None, Times::Written).is_none());
+        assert!(kept.of_root("req_1", "task_9", None, Times::Written).is_some());
+        assert!(kept.of_text("task_9", None, Times::Written).is_some());
+    }
+
+    #[test]
+    fn those_asked_for_longest_ago_make_room_by_number_and_by_lines() {
+        let kept = Kept::default();
+        let has = |id: &str| kept.of_text(id, None, Times::Written).is_some();
+        for id in 0..MAX_PATHS {
+            kept.keep(&id.to_string().into(), &id.to_string(), None, Times::Written, &path(1));
+        }
+        assert!(has("0"), "asked for again: the next that goes is 1");
+        kept.keep(&"more".into(), "more", None, Times::Written, &path(1));
+        assert_eq!((has("0"), has("1"), has("2"), has("more")), (true, false, true, true));
+        kept.keep(&"large".into(), "large", None, Times::Written, &path(MAX_LINES));
+        assert_eq!((has("large"), has("more"), has("0")), (true, false, false));
+        kept.keep(&"larger".into(), "larger", None, Times::Written, &path(MAX_LINES + 1));
+        assert_eq!((has("larger"), has("large")), (false, true));
+    }
+}
