@@ -1,9 +1,10 @@
 //! `throughline search QUERY`: requests, or with `--lines` lines, that match.
 //!
-//! Guarantees: what could not be used of the query is said on standard error and the rest still counts. Never an error for no match.
+//! Guarantees: secrets are hidden in what is printed for people (`--json` has texts as written); what could not be used of the query is said on standard error and the rest still counts. Never an error for no match.
 
 use crate::{
     commands::{Out, Style, cut, safe},
+    export::veil::Veil,
     model::{format, summary::RequestSummary, trace::State},
     query::{hits::LinesFound, view::ListView},
 };
@@ -76,7 +77,8 @@ pub fn lines(out: &mut Out<'_>, found: &LinesFound, json: bool) -> Result<()> {
         let level = hit.level.map_or("", crate::model::entry::Severity::word);
         let place = out.styled(&safe(&hit.line.to_string()), Style::Faint);
         let id = hit.id.as_deref().map(|i| std::format!("  {}", cut(&safe(i), 36))).unwrap_or_default();
-        let text = std::format!("{time:<27} {level:<5} {:<14} {}{id}  {place}", cut(&safe(&hit.service), 14), safe(hit.text.lines().next().unwrap_or("")));
+        let text = Veil::of([hit.raw.as_str()], false).text(&hit.text, &hit.raw);
+        let text = std::format!("{time:<27} {level:<5} {:<14} {}{id}  {place}", cut(&safe(&hit.service), 14), safe(text.lines().next().unwrap_or("")));
         out.line(text.trim_end())?;
     }
     Ok(())

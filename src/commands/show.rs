@@ -1,10 +1,11 @@
 //! `throughline show ID`: the path of a request in the terminal.
 //!
-//! Guarantees: the same figures as the page and the document; bars are sized to the width; nothing is coloured when piped. An unknown
+//! Guarantees: the same figures as the page and the document; bars are sized to the width; nothing is coloured when piped; secrets are hidden, but in `--json`. An unknown
 //! id is an error with the way out, several readings are listed. Never guesses which of several was meant.
 
 use crate::{
     commands::{Out, Style, cut, safe},
+    export::veil::Veil,
     model::{
         clock_words, format,
         trace::{Breakdown, Evidence, LogLine, Outcome, SegmentKind, Span, Stage, Trace},
@@ -29,7 +30,10 @@ pub fn run(out: &mut Out<'_>, asked: &str, found: &Found, json: bool, log: bool)
             serde_json::to_writer(&mut *out.to, &view.trace)?;
             out.line("")?;
         }
-        Found::Path(view) => path(out, view, log)?,
+        Found::Path(view) => {
+            let (trace, lines) = Veil::of_log(&view.log, false).path(&view.trace, &view.log);
+            path(out, &PathView { trace, log: lines, ..(**view).clone() }, log)?;
+        }
         Found::Choices { choices, more } => {
             choose(out, "show", choices, json)?;
             bail!("{}{} requests carry this id; name one of them", if *more { "at least " } else { "" }, choices.len());

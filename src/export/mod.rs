@@ -9,6 +9,7 @@ pub mod ndjson;
 pub mod otlp;
 pub mod perfetto;
 pub mod veil;
+mod veiled;
 
 /// Longest part of a file name that an id gives.
 const MAX_NAME: usize = 80;

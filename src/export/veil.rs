@@ -58,6 +58,16 @@ impl Veil {
         Self::of(log.iter().map(|l| l.raw.as_str()), hide_content)
     }
 
+    /// What people and models said is hidden too.
+    pub fn hides_content(&self) -> bool {
+        self.hide_content
+    }
+
+    /// Where secrets of any line stand in a text.
+    pub fn secrets(&self, text: &str) -> impl Iterator<Item = Range<usize>> {
+        self.known(text, 0).into_iter().filter(|(_, kind)| *kind == Kind::Secret).map(|(at, _)| at)
+    }
+
     /// A text that people wrote: of a line, of an error.
     pub fn prose(&self, text: &str) -> String {
         let mut parts = self.marks(text);
@@ -74,20 +84,25 @@ impl Veil {
 
     /// The text of a line.
     pub fn line(&self, line: &LogLine) -> String {
+        self.text(&line.text, &line.raw)
+    }
+
+    /// A text that was made from a record.
+    pub fn text(&self, text: &str, raw: &str) -> String {
         // A line without a text of its own shows the head of its record, where a value may be cut.
-        if !line.text.is_empty() && line.raw.starts_with(&line.text) {
-            let hidden = self.record(&line.raw);
-            return if line.raw.len() == line.text.len() { hidden } else { hidden.chars().take(line.text.chars().count()).collect() };
+        if !text.is_empty() && raw.starts_with(text) {
+            let hidden = self.record(raw);
+            return if raw.len() == text.len() { hidden } else { hidden.chars().take(text.chars().count()).collect() };
         }
-        let mut parts = self.marks(&line.text);
-        parts.extend(self.known(&line.text, 0));
-        for (value, kind) in self.values_of(&line.raw) {
-            if value.chars().count() > 1 || value == line.text {
-                let found = line.text.match_indices(&value).map(|(at, _)| at..at + value.len());
-                parts.extend(found.filter(|at| stands_alone(&line.text, at)).map(|at| (at, kind)));
+        let mut parts = self.marks(text);
+        parts.extend(self.known(text, 0));
+        for (value, kind) in self.values_of(raw) {
+            if value.chars().count() > 1 || value == text {
+                let found = text.match_indices(&value).map(|(at, _)| at..at + value.len());
+                parts.extend(found.filter(|at| stands_alone(text, at)).map(|at| (at, kind)));
             }
         }
-        cover(&line.text, parts)
+        cover(text, parts)
     }
 
     /// A record as it was written.

@@ -126,7 +126,19 @@ impl Engine {
 
     /// The path of a root with its lines, and the row it makes.
     pub fn build(&self, snapshot: &Snapshot, index: &IndexLines<'_>, root: &Arc<str>, times: Times) -> Result<(Built, Vec<LogLine>, RequestSummary), QueryError> {
-        let mut tree = Assembler::new(index, &snapshot.profile).into_tree_of_root(root)?;
+        self.build_with(snapshot, index, Assembler::new(index, &snapshot.profile), root, times)
+    }
+
+    /// The same from what an assembler has fetched to find the root.
+    fn build_with(
+        &self,
+        snapshot: &Snapshot,
+        index: &IndexLines<'_>,
+        assembler: Assembler<'_, IndexLines<'_>>,
+        root: &Arc<str>,
+        times: Times,
+    ) -> Result<(Built, Vec<LogLine>, RequestSummary), QueryError> {
+        let mut tree = assembler.into_tree_of_root(root)?;
         tree.coverage = coverage(snapshot);
         let built = self.built(snapshot, &mut tree, times)?;
         let row = summary::summarise(&tree, &built);
@@ -140,8 +152,8 @@ impl Engine {
         Ok(self.finish(snapshot, self.build(snapshot, &index, &Arc::from(root), Times::Written)?.0)?.0)
     }
 
-    fn path_of(&self, snapshot: &Snapshot, index: &IndexLines<'_>, root: &Arc<str>, times: Times, begun: Instant) -> Result<PathView, QueryError> {
-        let (built, log, _) = self.build(snapshot, index, root, times)?;
+    /// The document with its log and what its route is used to.
+    fn view_of(&self, snapshot: &Snapshot, (built, log, _): (Built, Vec<LogLine>, RequestSummary), begun: Instant) -> Result<PathView, QueryError> {
         let (trace, typical) = self.finish(snapshot, built)?;
         let (typical, typical_by_kind) = typical.map_or((None, BTreeMap::new()), |t| (Some(t.total), t.by_kind));
         Ok(PathView {
@@ -309,13 +321,13 @@ impl Answers for Engine {
             return Ok(kept(known));
         }
         let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), Some(Limit::of_ms(LIMIT_MS)));
-        let meaning = resolve::resolve(&index, &mut Assembler::new(&index, &snapshot.profile), text, scope)?;
-        Ok(match meaning {
+        let mut assembler = Assembler::new(&index, &snapshot.profile);
+        Ok(match resolve::resolve(&index, &mut assembler, text, scope)? {
             Meaning::One(choice) => {
                 if let Some(known) = snapshot.kept.of_root(&choice.root, text, scope, times) {
                     return Ok(kept(known));
                 }
-                let path = self.path_of(&snapshot, &index, &choice.root, times, begun)?;
+                let path = self.view_of(&snapshot, self.build_with(&snapshot, &index, assembler, &choice.root, times)?, begun)?;
                 snapshot.kept.keep(&choice.root, text, scope, times, &path);
                 Found::Path(Box::new(path))
             }

@@ -8,10 +8,11 @@ use crate::{
         conditions::Conditions,
         engine::{Engine, LIMIT_MS, Snapshot},
         lines::{IndexLines, Limit, Loaded, store},
+        listing::head,
         roots::{self, Walk},
         search::bounds,
         syntax::{self, Parsed},
-        view::{Notice, QueryError},
+        view::{Notice, QueryError, TEXT_MAX_BYTES},
     },
     recognise::Tables,
     reconstruct::item::Item,
@@ -37,6 +38,9 @@ pub struct LineHit {
     pub service: String,
     /// Human text, or the head of the record.
     pub text: String,
+    /// Head of its record: what in the text is a secret is told by it.
+    #[serde(skip)]
+    pub raw: String,
     /// First work id: opens its request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -158,11 +162,13 @@ fn left_out(parsed: &Parsed) -> Vec<Notice> {
 fn hits(snapshot: &Snapshot, loaded: &Rc<Loaded>) -> Vec<LineHit> {
     let make = |entry: &Arc<crate::model::entry::Entry>| {
         let item = Item::new(entry.clone(), &loaded.shown, &snapshot.profile);
+        let raw = String::from_utf8_lossy(&loaded.stored.raw);
         LineHit {
             time: item.time_ns.map(UnixNanos),
             level: entry.severity,
             service: item.service().to_owned(),
-            text: entry.body.as_deref().map_or_else(|| String::from_utf8_lossy(&loaded.stored.raw).chars().take(240).collect(), str::to_owned),
+            text: entry.body.as_deref().map_or_else(|| raw.chars().take(240).collect(), str::to_owned),
+            raw: head(&raw, TEXT_MAX_BYTES).to_owned(),
             id: item.refs.first().map(|r| r.value.to_string()),
             line: item.line,
         }

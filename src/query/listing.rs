@@ -295,7 +295,7 @@ fn body(entry: &Entry, raw: &str) -> String {
     }
 }
 
-fn head(text: &str, max: usize) -> &str {
+pub(super) fn head(text: &str, max: usize) -> &str {
     let mut end = text.len().min(max);
     while !text.is_char_boundary(end) {
         end -= 1;

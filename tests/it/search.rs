@@ -142,6 +142,29 @@ fn one_request() -> Bench {
 }
 
 #[test]
+fn a_secret_of_a_line_is_printed_by_no_command_for_people_and_shown_on_no_page() {
+    let bench = Bench::new();
+    let secret = "hunter2hunter2";
+    bench.write(
+        "logs/app.log",
+        LINE.replacen("\"msg\":\"POST /summarise started\"", &format!("\"msg\":\"signed in with {secret}\",\"password\":\"{secret}\",\"tool\":\"login {secret}\""), 1),
+    );
+    bench.ok(&["index", "logs", "--data", "d"]);
+    let id = "req_01JDC9V6Q8Z4M2K7T3W5XH0B1N";
+    for args in [&["show", id, "--data", "d"][..], &["show", id, "--log", "--data", "d"], &["search", "--lines", "signed", "--data", "d"]] {
+        let said = bench.ok(args);
+        assert!(!said.contains(secret), "{args:?}: {said}");
+        assert_eq!(said.contains("signed in with [secret hidden]"), args.contains(&"--log") || args.contains(&"--lines"), "{args:?}: {said}");
+    }
+    let served = bench.serve(&["logs", "--no-follow", "--data", "d"]);
+    for page in ["/lines?q=signed", &format!("/r/{id}"), &format!("/r/{id}.md")] {
+        let (status, body) = served.get(page);
+        assert!(status == 200 && body.contains("in with [secret") && !body.contains(secret), "{page}: {body}");
+    }
+    assert!(bench.ok(&["search", "--lines", "--json", "signed", "--data", "d"]).contains(secret), "what is for programs is as written");
+}
+
+#[test]
 fn rows_that_are_gone_are_made_again_before_a_question_is_answered() {
     let bench = one_request();
     for (args, expected) in [

@@ -1,10 +1,11 @@
 //! Rows of the lines page.
 //!
-//! Guarantees: long texts and records are folded and what is left out is counted; a level is a shape and a word; a row has one anchor, made of where
+//! Guarantees: what is marked as a secret leaves no character of itself; long texts and records are folded and what is left out is counted; a level is a shape and a word; a row has one anchor, made of where
 //! its record stands, so a page that follows tells a new row from one it has.
 
 use super::marks::mark;
 use crate::{
+    export::veil::Veil,
     model::entry::Severity,
     query::view::{LineRow, LinesView, Sought},
     web::{
@@ -84,11 +85,12 @@ pub fn shape(level: &str) -> &'static str {
 }
 
 fn row(r: &LineRow, sought: &[Sought], budget: &mut usize) -> RowView {
-    let body = r.body.trim();
+    let veil = Veil::of([r.raw.as_str()], false);
+    let record = veil.record(&r.raw);
     let bare = !r.body.is_empty() && r.raw.starts_with(&r.body);
-    let excerpted = if bare { excerpt(&r.raw, sought) } else { String::new() };
-    let text = format::head(if bare { &excerpted } else { body }, TEXT);
-    let (raw, cut) = raw(r, budget);
+    let body = if bare { excerpt(&record, sought) } else { veil.text(r.body.trim(), &r.raw) };
+    let text = format::head(&body, TEXT);
+    let (raw, cut) = raw(r, &record, budget);
     let (service, title) = match &r.service {
         Some(service) => (service.clone(), format!("service {service}, log {}", r.source)),
         None => (r.source.clone(), format!("log {}; the line names no service", r.source)),
@@ -105,7 +107,7 @@ fn row(r: &LineRow, sought: &[Sought], budget: &mut usize) -> RowView {
         class: parts::level_class(r.severity),
         service,
         service_title: title,
-        whole: if !bare && text.len() < body.len() { mark(body, sought) } else { Vec::new() },
+        whole: if !bare && text.len() < body.len() { mark(&body, sought) } else { Vec::new() },
         text: if text.is_empty() { vec![Piece { text: "(no text)".into(), marked: false }] } else { mark(&text, sought) },
         raw: mark(raw, sought),
         cut,
@@ -137,11 +139,11 @@ fn tail(text: &str, most: usize) -> String {
     if count <= most { text.to_owned() } else { format!("…{}", text.chars().skip(count - (most - 1)).collect::<String>()) }
 }
 
-/// The record as far as the budget goes, and what of it is left out.
-fn raw<'r>(r: &'r LineRow, budget: &mut usize) -> (&'r str, String) {
-    let (shown, _) = links::cut(&r.raw, RAW_LINE_BYTES.min(*budget));
+/// The record, its secrets hidden, as far as the budget goes, and what of it is left out.
+fn raw<'r>(r: &LineRow, record: &'r str, budget: &mut usize) -> (&'r str, String) {
+    let (shown, _) = links::cut(record, RAW_LINE_BYTES.min(*budget));
     *budget -= shown.len();
-    let left = r.raw_bytes.saturating_sub(shown.len() as u64);
+    let left = r.raw_bytes.saturating_sub(r.raw.len() as u64) + (record.len() - shown.len()) as u64;
     let more = if shown.is_empty() { "of this record are not shown: the page is long" } else { "more of this record" };
     (shown, if left > 0 { format!("… {} {more}", format::bytes(left)) } else { String::new() })
 }
@@ -184,6 +186,17 @@ mod tests {
         let texts: Vec<&str> = row.text.iter().map(|p| p.text.as_str()).collect();
         assert_eq!(texts, [format!("…{}\",\"error\":\"", "x".repeat(29)).as_str(), "rate limit", "\"}"]);
         assert!(row.whole.is_empty() && row.bare);
+    }
+
+    #[test]
+    fn a_secret_of_a_line_is_not_on_the_page_wherever_its_line_repeats_it() {
+        let raw = r#"{"msg":"signed in with hunter2hunter2","password":"hunter2hunter2"}"#;
+        let shown = |pieces: &[Piece]| pieces.iter().map(|p| p.text.as_str()).collect::<String>();
+        let sought = [Sought { text: "hunter2hunter2".into(), whole: true, word: true }];
+        let row = row(&LineRow { body: "signed in with hunter2hunter2".into(), ..line(raw) }, &sought, &mut 10_000);
+        assert_eq!(shown(&row.text), "signed in with [secret hidden]");
+        assert_eq!(shown(&row.raw), r#"{"msg":"signed in with [secret hidden]","password":"[secret hidden]"}"#);
+        assert_eq!(row.cut, "");
     }
 
     #[test]

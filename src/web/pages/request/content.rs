@@ -13,7 +13,6 @@ use crate::{
         pages::parts::{self, Ids},
     },
 };
-use rustc_hash::FxHashMap;
 use serde_json::Value;
 use std::ops::Range;
 
@@ -53,9 +52,9 @@ pub struct Turn {
 
 /// A line cut at what joins, what is secret and what was said, with the bytes of it that are left out.
 /// What is marked is told by the whole line, so that a value that is cut is no less hidden.
-pub fn pieces(raw: &str, limit: usize, ids: &Ids<'_>, hiding: Option<&Veil>) -> (Vec<Piece>, usize) {
+pub fn pieces(raw: &str, limit: usize, ids: &Ids<'_>, veil: &Veil) -> (Vec<Piece>, usize) {
     let (looked_at, is_long) = links::cut(raw, MAX_LOOKED_AT);
-    if let Some(veil) = hiding {
+    if veil.hides_content() {
         if is_long {
             return (vec![Piece::Text(format!("[a line of {} is not shown while content is hidden]", format::bytes(raw.len() as u64)))], 0);
         }
@@ -63,7 +62,10 @@ pub fn pieces(raw: &str, limit: usize, ids: &Ids<'_>, hiding: Option<&Veil>) -> 
         let (shown, _) = links::cut(&hidden, limit);
         return (plain(shown, ids).collect(), hidden.len() - shown.len());
     }
-    let marks = sensitive::marks(looked_at, Sensitive::builtin());
+    let mut marks = sensitive::marks(looked_at, Sensitive::builtin());
+    // What a line marks as a secret is none less where it or another line repeats it.
+    marks.extend(veil.secrets(looked_at).map(|at| Mark { at, kind: Kind::Secret }));
+    marks.sort_by_key(|mark| (mark.at.start, std::cmp::Reverse(mark.at.end)));
     let (mut out, mut at, mut room) = (Vec::new(), 0, limit);
     let as_written = |range: Range<usize>, room: &mut usize, out: &mut Vec<Piece>| {
         let (shown, _) = links::cut(&looked_at[range], *room);
@@ -96,54 +98,10 @@ fn plain(text: &str, ids: &Ids<'_>) -> impl Iterator<Item = Piece> {
 }
 
 /// A path in whose texts nothing secret stands, nor, where the reader wishes so, what was said. Raw lines stay as they are: [`pieces`] cuts
-/// them. What hides nothing is shared with the path it came from.
+/// them.
 pub fn veiled(path: &PathView, veil: &Veil) -> PathView {
-    let mut out = path.clone();
-    let lines: Vec<(usize, String)> = path.log.iter().enumerate().filter_map(|(at, l)| changed(&l.text, veil.line(l)).map(|text| (at, text))).collect();
-    if !lines.is_empty() {
-        let log = out.log_mut();
-        lines.into_iter().for_each(|(at, text)| log[at].text = text);
-    }
-    let trace = &path.trace;
-    // Steps of one name are many.
-    let mut names: FxHashMap<&str, Option<String>> = FxHashMap::default();
-    let name = |name: &str| changed(name, veil.name(name));
-    let spans: Vec<(usize, Option<String>, Option<String>)> = trace
-        .spans
-        .iter()
-        .enumerate()
-        .filter_map(|(at, span)| {
-            let named = names.entry(span.name.as_str()).or_insert_with(|| name(&span.name)).clone();
-            let message = span.error.as_ref().and_then(|e| e.message.as_deref()).and_then(|m| changed(m, veil.prose(m)));
-            (named.is_some() || message.is_some()).then_some((at, named, message))
-        })
-        .collect();
-    let parts: Vec<(usize, String)> = trace.verdict.parts.iter().enumerate().filter_map(|(at, part)| name(&part.text).map(|text| (at, text))).collect();
-    let (sentence, route) = (name(&trace.verdict.sentence), trace.route.as_deref().and_then(name));
-    if spans.is_empty() && parts.is_empty() && sentence.is_none() && route.is_none() {
-        return out;
-    }
-    let trace = out.trace_mut();
-    for (at, named, message) in spans {
-        put(&mut trace.spans[at].name, named);
-        if let Some(error) = &mut trace.spans[at].error {
-            error.message = message.or(error.message.take());
-        }
-    }
-    parts.into_iter().for_each(|(at, text)| trace.verdict.parts[at].text = text);
-    put(&mut trace.verdict.sentence, sentence);
-    trace.route = route.or(trace.route.take());
-    out
-}
-
-fn changed(before: &str, after: String) -> Option<String> {
-    (before != after).then_some(after)
-}
-
-fn put(slot: &mut String, new: Option<String>) {
-    if let Some(new) = new {
-        *slot = new;
-    }
+    let (trace, log) = veil.path(&path.trace, &path.log);
+    PathView { trace, log, ..path.clone() }
 }
 
 /// A part of a record with its secrets replaced; `from` is where it begins in what the marks count from.
@@ -228,7 +186,7 @@ mod tests {
     #[test]
     fn a_conversation_is_read_as_turns_and_its_secrets_are_not_there() {
         let raw = r#"{"request_id":"req_12345","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":[{"type":"text","text":"My key is sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD"}]}],"n":1}"#;
-        let got = pieces(raw, 4_096, &Ids::new(["req_12345"]), None).0;
+        let got = pieces(raw, 4_096, &Ids::new(["req_12345"]), &Veil::default()).0;
         assert!(got.contains(&Piece::Id("req_12345".into())));
         let said = got.iter().find_map(|p| if let Piece::Said { turns, .. } = p { Some(turns) } else { None }).unwrap();
         assert_eq!(said, &[of("system", "Be brief."), of("user", "My key is [secret]")]);
@@ -240,24 +198,32 @@ mod tests {
         let raw = format!(r#"{{"a":"{}","prompt":"Summarise the contract of Jane Doe {}"}}"#, "x".repeat(100), "y".repeat(5_000));
         let veil = Veil::of([raw.as_str()], true);
         for limit in [0, 50, 120, 130, 4_096] {
-            let got = format!("{:?}", pieces(&raw, limit, &Ids::default(), Some(&veil)));
+            let got = format!("{:?}", pieces(&raw, limit, &Ids::default(), &veil));
             assert!(!got.contains("Jane"), "{limit}: {got}");
         }
         let long = format!(r#"{{"prompt":"{}"}}"#, "Jane ".repeat(100_000));
-        assert!(!format!("{:?}", pieces(&long, 4_096, &Ids::default(), Some(&veil))).contains("Jane"));
+        assert!(!format!("{:?}", pieces(&long, 4_096, &Ids::default(), &veil)).contains("Jane"));
     }
 
     #[test]
     fn a_line_that_is_cut_says_how_much_of_it_is_missing() {
         let raw = format!(r#"{{"a":"{}","prompt":"{}"}}"#, "x".repeat(100), "y".repeat(5_000));
-        let (got, left) = pieces(&raw, 200, &Ids::default(), None);
+        let (got, left) = pieces(&raw, 200, &Ids::default(), &Veil::default());
         assert_eq!(left, raw.len() - 200);
         assert!(matches!(&got[..], [Piece::Text(_), Piece::Said { summary, turns }] if summary == "said: 5,000 characters" && turns[0].text.len() < 100), "{got:?}");
     }
 
     #[test]
+    fn a_secret_is_not_shown_where_another_line_repeats_it_said_or_not() {
+        let veil = Veil::of([r#"{"password":"hunter2hunter2"}"#], false);
+        let got = pieces(r#"{"msg":"got hunter2hunter2","prompt":"I typed hunter2hunter2."}"#, 4_096, &Ids::default(), &veil).0;
+        assert!(!format!("{got:?}").contains("hunter2") && got.contains(&Piece::Secret), "{got:?}");
+        assert!(matches!(&got[..], [.., Piece::Said { turns, .. }, _] if turns[0].text == "I typed [secret]."), "{got:?}");
+    }
+
+    #[test]
     fn a_secret_is_never_shown() {
         let raw = r#"{"password":"hunter2hunter2","msg":"x"}"#;
-        assert_eq!(pieces(raw, 4_096, &Ids::default(), None).0, [Piece::Text("{\"password\":\"".into()), Piece::Secret, Piece::Text("\",\"msg\":\"x\"}".into())]);
+        assert_eq!(pieces(raw, 4_096, &Ids::default(), &Veil::default()).0, [Piece::Text("{\"password\":\"".into()), Piece::Secret, Piece::Text("\",\"msg\":\"x\"}".into())]);
     }
 }

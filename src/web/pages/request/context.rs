@@ -97,9 +97,9 @@ impl<'a> Context<'a> {
         ))
     }
 
-    /// What hides what was said, where the reader wants it left out.
-    pub fn hiding(&self) -> Option<&Veil> {
-        self.wish.hides_content.then_some(self.veil)
+    /// What hides secrets, and what was said where the reader wants it left out.
+    pub fn veil(&self) -> &Veil {
+        self.veil
     }
 
     /// An instant as the reader wants it: its distance from the begin, or the time of day in a zone.

@@ -148,7 +148,7 @@ pub fn raw(c: &Context<'_>, line: &LineRef, budget: &mut Budget) -> Option<Raw> 
     }
     let limit = RAW_LINE_BYTES.min(budget.0);
     budget.0 -= text.len().min(limit);
-    let (pieces, left_out) = content::pieces(text, limit, &c.ids, c.hiding());
+    let (pieces, left_out) = content::pieces(text, limit, &c.ids, c.veil());
     let cut = if left_out > 0 { format!("… {} more of this line", format::bytes(left_out as u64)) } else { String::new() };
     Some(Raw { line: c.line(line), pieces, cut })
 }
