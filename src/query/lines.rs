@@ -151,6 +151,14 @@ impl<'a> IndexLines<'a> {
         Ok(out)
     }
 
+    /// Forgets all records but these.
+    pub fn keep(&self, places: impl Iterator<Item = (u64, u64)>) {
+        let kept: FxHashSet<(u64, u64)> = places.collect();
+        let mut loaded = self.loaded.borrow_mut();
+        loaded.retain(|place, _| kept.contains(place));
+        loaded.shrink_to_fit();
+    }
+
     /// Forgets what was read.
     pub fn forget(&self) {
         self.loaded.borrow_mut().clear();

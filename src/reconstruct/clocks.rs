@@ -21,6 +21,7 @@ use crate::{
         words::{self, Verb},
     },
 };
+use rustc_hash::FxHashMap;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -91,7 +92,7 @@ struct Moment<'i> {
 /// The lines of a path by the units they name.
 struct Path<'i> {
     names: Names<'i>,
-    lines: BTreeMap<&'i Arc<str>, Vec<&'i Item>>,
+    lines: FxHashMap<&'i Arc<str>, Vec<&'i Item>>,
     /// Where what makes calls began, by clock.
     begun: BTreeMap<&'i Arc<str>, BTreeMap<&'i str, Moment<'i>>>,
     profile: &'i Profile,
@@ -104,7 +105,7 @@ pub fn of_path(tree: &Tree, drafts: &[Draft], profile: &Profile) -> Vec<ClockBou
     if clocks.len() < 2 {
         return Vec::new();
     }
-    let mut lines: BTreeMap<&Arc<str>, Vec<&Item>> = BTreeMap::new();
+    let mut lines: FxHashMap<&Arc<str>, Vec<&Item>> = FxHashMap::default();
     for item in tree.items.iter().filter(|i| i.placed_by.is_none() && i.time_ns.is_some()) {
         for r in item.refs.iter().filter(|r| tree.units.contains_key(&r.key)) {
             lines.entry(&r.key).or_default().push(item);

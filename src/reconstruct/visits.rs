@@ -201,14 +201,14 @@ fn is_closing(item: &Item, profile: &Profile) -> bool {
 pub(super) fn nest_visits(b: &mut Builder<'_>) {
     let n = b.spans.len();
     let is_visit = |d: &Draft| matches!(d.kind, SpanKind::Edge | SpanKind::App);
-    let parents: Vec<Option<usize>> = (0..n)
-        .map(|i| {
+    let visits: Vec<usize> = (0..n).filter(|&i| is_visit(&b.spans[i])).collect();
+    let parents: Vec<Option<usize>> = visits
+        .iter()
+        .map(|&i| {
             let me = &b.spans[i];
-            if !is_visit(me) {
-                return None;
-            }
-            (0..n)
-                .filter(|&j| j != i && is_visit(&b.spans[j]) && (b.spans[j].service != me.service || b.spans[j].unit != me.unit))
+            let others = visits.iter().copied();
+            others
+                .filter(|&j| j != i && (b.spans[j].service != me.service || b.spans[j].unit != me.unit))
                 .filter(|&j| {
                     let other = &b.spans[j];
                     let slack = 2 * me.quantum_ns.max(other.quantum_ns) + other.ns() / 50 + 5_000_000;
@@ -223,10 +223,8 @@ pub(super) fn nest_visits(b: &mut Builder<'_>) {
                 .min_by_key(|&j| ((b.spans[j].start - me.start).abs() / 20_000_000, b.spans[j].ns(), j))
         })
         .collect();
-    for (i, parent) in parents.into_iter().enumerate() {
-        if is_visit(&b.spans[i]) {
-            b.spans[i].parent = parent;
-        }
+    for (i, parent) in visits.into_iter().zip(parents) {
+        b.spans[i].parent = parent;
     }
     for i in 0..n {
         // What began inside a visit of its own service was over when that had answered.

@@ -226,11 +226,16 @@ pub fn client_left(entry: &Entry) -> bool {
 }
 
 fn says_client_left(text: &str) -> bool {
+    const CALLERS: [&str; 4] = ["client", "reader", "caller", "browser"];
+    // Most texts name none of them.
+    if !text.split(|c: char| !c.is_alphanumeric()).any(|w| CALLERS.iter().any(|caller| w.eq_ignore_ascii_case(caller))) {
+        return false;
+    }
     let words: Vec<String> = text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).take(24).map(str::to_lowercase).collect();
     let leaves = |word: &String| matches!(word.as_str(), "disconnected" | "disconnects" | "disconnect" | "gone" | "away" | "left" | "closed" | "aborted" | "hung" | "vanished");
     words.iter().enumerate().any(|(at, word)| {
         let before = at.checked_sub(1).map_or("the", |i| words[i].as_str());
-        let is_caller = matches!(word.as_str(), "client" | "reader" | "caller" | "browser")
+        let is_caller = CALLERS.contains(&word.as_str())
             && (matches!(before, "the" | "a" | "http" | "our" | "as" | "because" | "since" | "when" | "while" | "remote") || strong_verb(before).is_some());
         let between = |w: &&String| matches!(w.as_str(), "has" | "is" | "was" | "had" | "already" | "suddenly" | "went" | "connection" | "connections" | "socket");
         let goes = words[at + 1..].iter().find(|w| !between(w)).is_some_and(leaves);
