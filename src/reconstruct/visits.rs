@@ -111,10 +111,15 @@ fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize
         let end = plain.iter().rev().copied().find(|i| matches!(tree.items[*i].verb, Verb::End | Verb::Fail) && (has_status(&tree.items[*i]) || Some(*i) == plain.last().copied()));
         let paired = begin.zip(end).filter(|(s, e)| s != e);
         let evidence = if paired.is_some() { Evidence::Paired } else { Evidence::Observed };
-        let (start, finish) = paired.map_or((first, last), |(_, e)| (first, tree.items[e].time_ns.unwrap_or(last).max(first)));
+        let (start, finish) = match paired {
+            Some((_, e)) => (first, tree.items[e].time_ns.unwrap_or(last).max(first)),
+            None => at_work(b, unit, service, (first, last), rest),
+        };
         let mut d = Draft::of(SpanKind::App, unit, &tree.items[plain.first().copied().unwrap_or(timed[0])], timed[0], start, finish, evidence);
+        // A line that is a step names the step, not what it was done in.
+        let name = name.clone().or_else(|| plain.is_empty().then(|| service.to_owned()));
         d.unfinished = begin.is_some() && end.is_none() && !plain.iter().any(|i| tree.items[*i].verb.is_terminal());
-        finish_visit(b, d, (&timed, &said), end, name.clone());
+        finish_visit(b, d, (&timed, &said), end, name);
     }
     for &index in &closing {
         let item = &tree.items[index];
@@ -122,6 +127,17 @@ fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize
         let d = Draft::of(SpanKind::App, unit, item, index, s.start, s.end, s.evidence);
         finish_visit(b, d, (if closing.len() == 1 { &timed } else { &[] }, &said), Some(index), name.clone());
     }
+}
+
+/// From the first to the last that a service is seen at work on a request: what its lines state the length of, and the calls it made for it, were part of that.
+fn at_work(b: &Builder<'_>, unit: &Unit, service: &str, seen: (i64, i64), lines: &[usize]) -> (i64, i64) {
+    let made_for = |i: usize| {
+        let owner = b.owner[i].as_ref().and_then(|o| b.tree.units.get(o));
+        owner.is_some_and(|o| matches!(o.kind, IdKind::Call | IdKind::Tool) && o.parent.as_ref().is_some_and(|p| p.parent == unit.key))
+    };
+    let calls = b.naming(&unit.key).iter().copied().filter(|i| b.tree.items[*i].service() == service && made_for(*i));
+    let stated = lines.iter().copied().chain(calls).filter_map(|i| stated(&b.tree.items[i], b.profile));
+    stated.fold(seen, |(first, last), s| (first.min(s.start), last.max(s.end)))
 }
 
 /// What a line states the length of lies between the first and the last of the other lines, if there are any.

@@ -395,6 +395,27 @@ fn a_single_line_whose_length_reaches_out_of_its_request_is_no_visit_of_that_len
 }
 
 #[test]
+fn a_service_whose_lines_are_all_steps_is_at_work_from_the_begin_of_the_first_to_the_end_of_the_last() {
+    let step = |at, message: &str, more: Value| {
+        let mut more = more;
+        more["service"] = json!("agent");
+        of_request(at, message, more)
+    };
+    let path = with_call(vec![
+        step(1_000, "db insert", json!({"table": "notes", "duration_ms": 400})),
+        step(3_000, "tool call finished", json!({"tool": "search", "tool_call_id": "call_00000300000001xy", "duration_ms": 1_500})),
+        step(3_500, "db insert", json!({"table": "notes", "duration_ms": 100})),
+        step(5_000, "tool call finished", json!({"tool": "fetch", "tool_call_id": "call_00000300000002xy", "duration_ms": 900})),
+    ]);
+    let spans = path["spans"].as_array().unwrap();
+    let visit = spans.iter().find(|s| s["kind"] == "app" && s["service"] == "agent").unwrap();
+    assert_eq!((&visit["name"], &visit["evidence"]), (&json!("agent"), &json!("observed")));
+    assert_eq!((&visit["start"], &visit["end"]), (&json!("2026-11-23T09:00:00.600000000Z"), &json!("2026-11-23T09:00:05.000000000Z")));
+    let inside: Vec<&str> = spans.iter().filter(|s| s["parent"] == visit["id"]).map(|s| s["name"].as_str().unwrap()).collect();
+    assert_eq!(inside, ["notes", "search", "notes", "fetch"]);
+}
+
+#[test]
 fn in_a_log_of_whole_seconds_a_failed_call_with_a_status_is_no_visit_beside_the_requests_own() {
     let mut lines = vec![
         of_request(0, "request received", json!({"method": "POST", "path": "/v1/answers"})),
