@@ -335,6 +335,8 @@ pub enum PlacedBy {
     Session,
     /// Its text holds the unit's id, which no word there names.
     Text,
+    /// It tells of an answer (method, path, status) that only this request gave.
+    Said,
 }
 
 impl PlacedBy {
@@ -345,6 +347,7 @@ impl PlacedBy {
             Self::Alone => "no id, by its task",
             Self::Session => "no id, by its session",
             Self::Text => "id in the text",
+            Self::Said => "no id, by what it says",
         }
     }
 
@@ -355,6 +358,7 @@ impl PlacedBy {
             Self::Alone => "no id: written while only this task could have",
             Self::Session => "no id: names a session, whose only work in this process it was written during",
             Self::Text => "its text holds this id, though no word there says of what",
+            Self::Said => "no id: method, path and status are those of this request and of no other",
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Fetches the lines that name no unit for [`Assembler`]: those of a thread or worker, and those of a process in which one task ran that writes such.
+//! Fetches the lines that name no unit for [`Assembler`]: those of a thread or worker, those of a process in which one task ran that writes such, and
+//! those that say what one request alone can.
 //!
 //! Guarantees: what belongs is decided by `reconstruct::lanes` and `reconstruct::solo` from the lines of a stretch of time that does not depend
 //! on the id that was asked; a stretch that is too busy is left alone. It decides nothing itself.
@@ -11,7 +12,7 @@ use crate::{
     },
     reconstruct::{
         item::{self, Item, WorkRef},
-        lanes, roles, session, solo,
+        lanes, roles, said, session, solo,
         stretch::{self, BLOCK, PIECES_AFTER, PIECES_BEFORE, piece_of},
     },
 };
@@ -32,6 +33,9 @@ const MAX_WIDTH: u32 = 3;
 const MANY_LINES: u64 = 4_000;
 /// Most places of one unit.
 const MAX_PLACES: usize = 16;
+
+/// Records that may tell of one answer: those of an edge, of proxies, of the application.
+const MAX_ANSWERS: u64 = 8;
 
 /// Two clocks may stand apart by as much.
 const CLOCKS_NS: i64 = 1_000_000_000;
@@ -79,7 +83,7 @@ impl<S: LineSource> Assembler<'_, S> {
         let lanes: BTreeSet<Option<String>> = fetched.items.iter().filter(own).map(|item| lanes::lane(&item.entry)).collect();
         let is_of_one_lane = |place: &stretch::Place| matches!(place, stretch::Place::Writer(_)) || lanes.len() == 1 || self.is_apart(key, fetched);
         let places: Vec<_> = extents.into_iter().filter(|(place, (first, last))| last - first < MAX_BLOCKS && is_of_one_lane(place)).take(MAX_PLACES).collect();
-        let mut out = Vec::new();
+        let mut out = self.said_lines(key, &fetched.items)?;
         for (place, (first, last)) in places {
             for block in self.blocks_of(&place, first..=last) {
                 for (line, (owner, why)) in self.owners(&place, block)?.iter().filter(|(_, (owner, _))| owner.key == *key) {
@@ -89,6 +93,57 @@ impl<S: LineSource> Assembler<'_, S> {
             }
         }
         Ok(out)
+    }
+
+    /// Records without an id of the answers that this request alone gave.
+    fn said_lines(&mut self, key: &Arc<str>, items: &[Rc<Item>]) -> Result<Vec<Rc<Item>>, S::Error> {
+        let is_own = |item: &&Rc<Item>| item.reference(key).is_some_and(|r| r.relation == IdRelation::Own && !r.listed && roles::level(r.kind) == 0);
+        let mut answers: BTreeMap<String, Rc<Item>> = BTreeMap::new();
+        for item in items.iter().filter(is_own) {
+            if let Some(said) = said::key(&item.entry).filter(|_| answers.len() < MAX_PLACES) {
+                answers.entry(said).or_insert_with(|| item.clone());
+            }
+        }
+        let mut out = Vec::new();
+        for (said, answer) in answers {
+            let free = said::free(&said);
+            // Two such lines are of two requests, or of one that nothing tells from the other.
+            if self.source.count(&free) != 1 || !self.is_only_answer(key, &said)? {
+                continue;
+            }
+            for place in self.source.places(&free, 1)? {
+                let line = self.item(place)?;
+                if said::key(&line.entry).as_deref() == Some(&*said) && said::may_be_one(&line, &answer) && self.owner(&line)?.is_none() {
+                    let owner = answer.reference(key).map(WorkRef::as_own);
+                    out.extend(owner.map(|owner| Rc::new(with_owner(&line, owner, PlacedBy::Said))));
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// All records that name work and say so are of this unit's request.
+    fn is_only_answer(&mut self, key: &Arc<str>, said: &str) -> Result<bool, S::Error> {
+        let named = said::named(said);
+        if self.source.count(&named) > MAX_ANSWERS {
+            return Ok(false);
+        }
+        let mut units: BTreeSet<Arc<str>> = BTreeSet::new();
+        for place in self.source.places(&named, MAX_ANSWERS as usize)? {
+            let item = self.item(place)?;
+            if said::key(&item.entry).as_deref() == Some(said) {
+                let Some(subject) = item.subject() else { return Ok(false) };
+                units.insert(subject.key.clone());
+            }
+        }
+        units.remove(key);
+        let root = self.root_of(key)?;
+        for unit in units {
+            if self.root_of(&unit)? != root {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The runs of a unit in its lanes follow each other: attempts, each in a thread of its own.

@@ -10,7 +10,7 @@ use crate::{
         format,
         id::IdKind,
         profile::Profile,
-        trace::{Anomaly, AnomalyKind, ClockBound, Evidence, LineRef, Neighbour, SpanKind, State, Trace},
+        trace::{Anomaly, AnomalyKind, ClockBound, Evidence, LineRef, Neighbour, PlacedBy, SpanKind, State, Trace},
     },
     reconstruct::{
         attempts, document,
@@ -247,7 +247,7 @@ fn set_repeated_apart(tree: &mut Tree) {
 }
 
 fn note_untimed(tree: &mut Tree) {
-    let untimed = || tree.items.iter().filter(|item| item.time_ns.is_none());
+    let untimed = || tree.items.iter().filter(|item| item.time_ns.is_none() && item.placed_by != Some(PlacedBy::Said));
     let count = untimed().count();
     if count == 0 || count == tree.items.len() {
         return;

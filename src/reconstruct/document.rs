@@ -9,7 +9,9 @@ use crate::{
         id::IdKind,
         profile::Profile,
         time::UnixNanos,
-        trace::{Anomaly, AnomalyKind, LineRef, LogLine, Missing, Outcome, PathId, Placement, Proof, SourceCount, Span, SpanError, SpanKind, SpanModel, Stage, Tokens, Trace},
+        trace::{
+            Anomaly, AnomalyKind, LineRef, LogLine, Missing, Outcome, PathId, PlacedBy, Placement, Proof, SourceCount, Span, SpanError, SpanKind, SpanModel, Stage, Tokens, Trace,
+        },
     },
     reconstruct::{
         attempts::{self, Attempts},
@@ -17,7 +19,7 @@ use crate::{
         build::{Built, Tree, Unit},
         clocks,
         item::Item,
-        roles, route,
+        roles, route, said,
         spans::{self, Builder, Draft},
         verdict,
     },
@@ -240,11 +242,22 @@ fn place(b: &Builder<'_>) -> Vec<Option<usize>> {
             continue;
         }
         let Some(owner) = &b.owner[index] else { continue };
+        if item.placed_by == Some(PlacedBy::Said) {
+            placed[index] = answer_of(b, owner, item);
+            continue;
+        }
         let t = item.time_ns;
         let span = t.and_then(|t| spans::parent_at(b, owner, t, t));
         placed[index] = span;
     }
     placed
+}
+
+/// The visit that a record without an id tells of: the innermost that says the same of its answer.
+fn answer_of(b: &Builder<'_>, unit: &str, item: &Item) -> Option<usize> {
+    let says_so = |i: &usize| b.tree.items[*i].placed_by.is_none() && said::key(&b.tree.items[*i].entry) == said::key(&item.entry);
+    let visits = || b.spans_of(unit).iter().copied().filter(|s| matches!(b.spans[*s].kind, SpanKind::App | SpanKind::Edge));
+    visits().filter(|s| b.spans[*s].items.iter().any(says_so)).min_by_key(|s| (b.spans[*s].ns(), *s)).or_else(|| visits().next())
 }
 
 fn ids(tree: &Tree) -> Vec<PathId> {

@@ -23,6 +23,7 @@ pub mod learn;
 pub mod link;
 pub mod roles;
 pub mod route;
+pub mod said;
 pub mod session;
 pub mod solo;
 pub mod spans;

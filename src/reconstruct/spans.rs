@@ -8,7 +8,7 @@ use crate::{
         entry::NEVER_ANSWERED,
         id::{IdKind, IdRelation},
         profile::Profile,
-        trace::{Anomaly, AnomalyKind, Evidence, LineRef, Outcome, SpanKind},
+        trace::{Anomaly, AnomalyKind, Evidence, LineRef, Outcome, PlacedBy, SpanKind},
     },
     reconstruct::{
         build::{Tree, Unit},
@@ -272,7 +272,8 @@ fn owner_of(item: &Item, tree: &Tree) -> Option<Arc<str>> {
 fn items_by_unit(b: &Builder<'_>) -> BTreeMap<Arc<str>, Vec<usize>> {
     let mut map: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
     for (index, owner) in b.owner.iter().enumerate() {
-        if let Some(owner) = owner {
+        // What tells of an answer that is drawn already draws none.
+        if let Some(owner) = owner.as_ref().filter(|_| b.tree.items[index].placed_by != Some(PlacedBy::Said)) {
             map.entry(owner.clone()).or_default().push(index);
         }
     }

@@ -1,4 +1,4 @@
-//! How lines without an id are found again: by what wrote them and a piece of time.
+//! How lines without an id are found again: by what wrote them and a piece of time, or by what they say of a request.
 //!
 //! Guarantees: pure functions of an entry; no term of them is one of an id. What belongs to whom is not decided here.
 
@@ -6,7 +6,7 @@ use crate::{
     model::entry::Entry,
     reconstruct::{
         lanes::{self, PIECE_SHIFT},
-        roles,
+        said,
     },
 };
 use std::sync::Arc;
@@ -57,14 +57,15 @@ impl Place {
 
 /// The terms an entry is found by.
 pub fn terms(entry: &Entry) -> Vec<String> {
-    let Some(piece) = piece_of(entry) else { return Vec::new() };
-    let is_free = entry.ids.iter().all(|id| roles::is_below_work(id.kind, id.relation) || !roles::is_work(id.kind));
+    let said = said::term(entry);
+    let Some(piece) = piece_of(entry) else { return said.into_iter().collect() };
+    let is_free = said::is_free(entry);
     let places = Place::of(entry);
     let all = places.iter().flatten().map(|place| place.term(piece));
-    all.chain(places.iter().flatten().filter(|_| is_free).map(|place| place.free_term(piece))).collect()
+    all.chain(places.iter().flatten().filter(|_| is_free).map(|place| place.free_term(piece))).chain(said).collect()
 }
 
 /// Whether a term is one of those, not of an id.
 pub fn is_term(term: &str) -> bool {
-    term.bytes().next().is_some_and(|first| (0x1b..=0x1e).contains(&first))
+    term.bytes().next().is_some_and(|first| (0x19..=0x1e).contains(&first))
 }
