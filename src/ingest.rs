@@ -19,7 +19,7 @@ use crate::{
     recognise::{self, Reader, Tables},
     reconstruct::{
         learn::{Learned, MAX_HABITS},
-        roles, stretch,
+        roles, said, stretch,
     },
     source::{SourceError, Sources, WakeHandle},
     store::{LineDoc, LineWriter, Shard, StoreError},
@@ -436,7 +436,7 @@ fn count(counters: &mut Counters, entries: &[Entry], span: &RecordSpan) {
 fn describe(doc: &mut LineDoc, entries: &[Entry]) {
     for entry in entries {
         recognise::terms(entry, &mut |term| doc.ids.push(term));
-        doc.ids.extend(stretch::terms(entry));
+        doc.ids.extend(stretch::terms(entry).into_iter().chain(said::places(entry, doc.end)));
         for text in recognise::prose(entry) {
             doc.words.push_str(text);
             doc.words.push('\n');

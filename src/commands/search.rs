@@ -77,7 +77,7 @@ pub fn lines(out: &mut Out<'_>, found: &LinesFound, json: bool) -> Result<()> {
         let level = hit.level.map_or("", crate::model::entry::Severity::word);
         let place = out.styled(&safe(&hit.line.to_string()), Style::Faint);
         let id = hit.id.as_deref().map(|i| std::format!("  {}", cut(&safe(i), 36))).unwrap_or_default();
-        let text = Veil::of([hit.raw.as_str()], false).text(&hit.text, &hit.raw);
+        let text = Veil::of_record(&hit.raw, &hit.secrets).text(&hit.text, &hit.raw);
         let text = std::format!("{time:<27} {level:<5} {:<14} {}{id}  {place}", cut(&safe(&hit.service), 14), safe(text.lines().next().unwrap_or("")));
         out.line(text.trim_end())?;
     }

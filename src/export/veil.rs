@@ -8,7 +8,7 @@ use crate::{
     model::trace::LogLine,
     recognise::sensitive::{self, Kind, Sensitive},
 };
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::ops::Range;
 
 /// Bytes by which a value is found.
@@ -24,8 +24,17 @@ const MAX_LOOSE: usize = 8;
 #[derive(Debug, Default)]
 pub struct Veil {
     hide_content: bool,
-    values: Vec<(String, Kind)>,
-    by_head: FxHashMap<[u8; HEAD], Vec<usize>>,
+    values: FxHashMap<String, Kind>,
+    by_head: FxHashMap<[u8; HEAD], Alike>,
+}
+
+/// Values that begin alike.
+#[derive(Debug, Default)]
+struct Alike {
+    /// How long they are, the longest first: of those that begin alike it is hidden.
+    lengths: Vec<usize>,
+    /// Those that are compared loosely.
+    loose: Vec<String>,
 }
 
 /// A part of a text that is hidden.
@@ -35,22 +44,47 @@ impl Veil {
     /// From the raw lines of a request.
     pub fn of<'a>(raws: impl IntoIterator<Item = &'a str>, hide_content: bool) -> Self {
         let mut veil = Self { hide_content, ..Self::default() };
-        let mut seen: FxHashSet<String> = FxHashSet::default();
         for raw in raws {
             for (text, kind) in veil.values_of(raw) {
-                if text.len() >= HEAD && seen.insert(text.clone()) {
-                    veil.values.push((text, kind));
-                }
+                veil.learn(text, kind);
             }
         }
-        // The longest of those that begin alike is hidden.
-        veil.values.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
-        for (at, (text, _)) in veil.values.iter().enumerate() {
-            if let Some(head) = text.as_bytes().first_chunk::<HEAD>() {
-                veil.by_head.entry(*head).or_default().push(at);
-            }
+        veil.in_order()
+    }
+
+    /// From the head of one record, and the secrets that stand behind it.
+    pub fn of_record(head: &str, behind: &[String]) -> Self {
+        let mut veil = Self::default();
+        for (text, kind) in veil.values_of(head) {
+            veil.learn(text, kind);
         }
-        veil
+        for secret in behind {
+            let mut spellings = Vec::new();
+            spell(secret, &mut spellings);
+            spellings.into_iter().for_each(|text| veil.learn(text, Kind::Secret));
+        }
+        veil.in_order()
+    }
+
+    fn learn(&mut self, text: String, kind: Kind) {
+        let Some(head) = text.as_bytes().first_chunk::<HEAD>() else { return };
+        let alike = self.by_head.entry(*head).or_default();
+        alike.lengths.push(text.len());
+        if kind == Kind::Content && text.len() >= LONG && !self.values.contains_key(&text) {
+            alike.loose.push(text.clone());
+        }
+        // What one line says is a secret is one in all.
+        self.values.entry(text).and_modify(|known| *known = (*known).min(kind)).or_insert(kind);
+    }
+
+    fn in_order(mut self) -> Self {
+        for alike in self.by_head.values_mut() {
+            alike.lengths.sort_unstable_by(|a, b| b.cmp(a));
+            alike.lengths.dedup();
+            alike.loose.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+            alike.loose.truncate(MAX_LOOSE);
+        }
+        self
     }
 
     /// From the lines of a page.
@@ -63,9 +97,12 @@ impl Veil {
         self.hide_content
     }
 
-    /// Where secrets of any line stand in a text.
-    pub fn secrets(&self, text: &str) -> impl Iterator<Item = Range<usize>> {
-        self.known(text, 0).into_iter().filter(|(_, kind)| *kind == Kind::Secret).map(|(at, _)| at)
+    /// Where secrets stand in a record, its own and those of other lines, wherever it repeats them; in order, none inside another.
+    pub fn secrets(&self, raw: &str) -> Vec<Range<usize>> {
+        let own: Vec<Part> = self.marks(raw);
+        let repeated = if own.is_empty() { Vec::new() } else { self.own(raw, raw) };
+        let parts = own.into_iter().chain(repeated).chain(self.known(raw, 0)).filter(|(_, kind)| *kind == Kind::Secret).collect();
+        merged(parts).into_iter().map(|(at, _)| at).collect()
     }
 
     /// A text that people wrote: of a line, of an error.
@@ -96,20 +133,32 @@ impl Veil {
         }
         let mut parts = self.marks(text);
         parts.extend(self.known(text, 0));
-        for (value, kind) in self.values_of(raw) {
-            if value.chars().count() > 1 || value == text {
-                let found = text.match_indices(&value).map(|(at, _)| at..at + value.len());
-                parts.extend(found.filter(|at| stands_alone(text, at)).map(|at| (at, kind)));
-            }
-        }
+        parts.extend(self.own(text, raw));
         cover(text, parts)
     }
 
     /// A record as it was written.
     pub fn record(&self, raw: &str) -> String {
         let mut parts = self.marks(raw);
+        if !parts.is_empty() {
+            parts.extend(self.own(raw, raw));
+        }
         parts.extend(self.known(raw, 0));
         cover(raw, parts)
+    }
+
+    /// Where values that a record marks stand in a text made from it: the shortest of them too.
+    fn own(&self, text: &str, raw: &str) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for (value, kind) in self.values_of(raw) {
+            // In the record itself what was said is hidden where it stands: a short one would hide the words of other members.
+            let is_told = value.chars().count() > 1 || value == text;
+            if is_told && (kind == Kind::Secret || text.len() < raw.len()) {
+                let found = text.match_indices(&value).map(|(at, _)| at..at + value.len());
+                parts.extend(found.filter(|at| stands_alone(text, at)).map(|at| (at, kind)));
+            }
+        }
+        parts
     }
 
     fn hides(&self, kind: Kind) -> bool {
@@ -147,22 +196,23 @@ impl Veil {
         let (bytes, mut out, mut at) = (text.as_bytes(), Vec::new(), 0);
         // Loose comparing is given up where a text is made to cost: exact values are still found.
         let mut work = 8 * text.len() + 65_536;
+        let mut exact = 256 * text.len() + (1 << 20);
         if self.values.is_empty() {
             return out;
         }
         while at + HEAD <= bytes.len() {
-            let candidates = bytes[at..].first_chunk::<HEAD>().and_then(|head| self.by_head.get(head));
-            let fits = |i: &&usize| {
-                let (value, kind) = &self.values[**i];
-                let long_enough = *kind == Kind::Secret || value.len() >= least;
-                long_enough && bytes[at..].starts_with(value.as_bytes()) && stands_alone(text, &(at..at + value.len()))
-            };
-            if let Some(i) = candidates.and_then(|c| c.iter().find(fits)) {
-                let (value, kind) = &self.values[*i];
-                out.push((at..at + value.len(), *kind));
-                at += value.len();
+            let alike = bytes[at..].first_chunk::<HEAD>().and_then(|head| self.by_head.get(head));
+            if exact == 0 {
+                // A text that was made to cost: what is left of it is not looked through, and not shown.
+                out.push((at..text.len(), Kind::Secret));
+                break;
+            }
+            if let Some((length, kind)) = alike.and_then(|alike| self.exactly(text, at, alike, least, &mut exact)) {
+                out.push((at..at + length, kind));
+                // Another may begin inside of it.
+                at += 1;
             } else {
-                let loose = candidates.and_then(|c| self.loosely(&bytes[at..], c, &mut work));
+                let loose = alike.and_then(|alike| loosely(&bytes[at..], alike, &mut work));
                 out.extend(loose.map(|length| (at..at + length, Kind::Content)));
                 at += loose.unwrap_or(1);
             }
@@ -170,16 +220,26 @@ impl Veil {
         out
     }
 
-    /// How long a content is here that was cut (`…`) or whose spaces were changed.
-    fn loosely(&self, text: &[u8], candidates: &[usize], work: &mut usize) -> Option<usize> {
-        candidates.iter().take(MAX_LOOSE).map(|i| &self.values[*i]).filter(|(value, kind)| *kind == Kind::Content && value.len() >= LONG).find_map(|(value, _)| {
-            let (length, of_value) = alike(text, value.as_bytes(), *work);
-            *work = work.saturating_sub(length);
-            let rest = &text[length..];
-            let is_cut = rest.starts_with(b"...") || rest.starts_with("…".as_bytes()) || rest.starts_with(b" ...");
-            (length >= LONG && (of_value == value.len() || is_cut)).then_some(length)
+    /// The longest value that stands at a place.
+    fn exactly(&self, text: &str, at: usize, alike: &Alike, least: usize, work: &mut usize) -> Option<(usize, Kind)> {
+        alike.lengths.iter().find_map(|length| {
+            *work = work.saturating_sub(*length);
+            let value = text.get(at..at + length)?;
+            let kind = *self.values.get(value)?;
+            ((kind == Kind::Secret || value.len() >= least) && stands_alone(text, &(at..at + length))).then_some((*length, kind))
         })
     }
+}
+
+/// How long a content is here that was cut (`…`) or whose spaces were changed.
+fn loosely(text: &[u8], alike_values: &Alike, work: &mut usize) -> Option<usize> {
+    alike_values.loose.iter().find_map(|value| {
+        let (length, of_value) = alike(text, value.as_bytes(), *work);
+        *work = work.saturating_sub(length);
+        let rest = &text[length..];
+        let is_cut = rest.starts_with(b"...") || rest.starts_with("…".as_bytes()) || rest.starts_with(b" ...");
+        (length >= LONG && (of_value == value.len() || is_cut)).then_some(length)
+    })
 }
 
 /// How far a text and a value are alike but for their spaces, in bytes of each, on borders of characters; at most `most`.
@@ -266,25 +326,30 @@ fn leaves(value: &serde_json::Value, but: &[&str], out: &mut Vec<String>) {
 }
 
 /// The text with its parts hidden; of parts that touch one remains.
-fn cover(text: &str, mut parts: Vec<Part>) -> String {
+fn cover(text: &str, parts: Vec<Part>) -> String {
     if parts.is_empty() {
         return text.to_owned();
     }
-    parts.sort_by_key(|(at, kind)| (at.start, std::cmp::Reverse(at.end), *kind));
-    let mut merged: Vec<Part> = Vec::with_capacity(parts.len());
-    for (at, kind) in parts {
-        match merged.last_mut() {
-            Some((last, _)) if at.start < last.end => last.end = last.end.max(at.end),
-            _ => merged.push((at, kind)),
-        }
-    }
     let (mut out, mut from) = (String::with_capacity(text.len()), 0);
-    for (at, kind) in merged {
+    for (at, kind) in merged(parts) {
         out.push_str(&text[from..at.start]);
         out.push_str(&stand_in(&text[at.clone()], kind));
         from = at.end;
     }
     out.push_str(&text[from..]);
+    out
+}
+
+/// Parts in order, those that touch as one.
+fn merged(mut parts: Vec<Part>) -> Vec<Part> {
+    parts.sort_by_key(|(at, kind)| (at.start, std::cmp::Reverse(at.end), *kind));
+    let mut out: Vec<Part> = Vec::with_capacity(parts.len());
+    for (at, kind) in parts {
+        match out.last_mut() {
+            Some((last, _)) if at.start < last.end => last.end = last.end.max(at.end),
+            _ => out.push((at, kind)),
+        }
+    }
     out
 }
 

@@ -53,6 +53,8 @@ pub trait LineSource {
     fn places(&self, term: &str, limit: usize) -> Result<Vec<Place>, Self::Error>;
     /// The entry at a place that [`Self::places`] gave, with the path its file is shown under.
     fn load(&self, place: Place) -> Result<(Arc<Entry>, Arc<str>), Self::Error>;
+    /// Where the record at such a place ends, newline included.
+    fn end_of(&self, place: Place) -> Option<u64>;
 }
 
 /// `(file, start, sub)`: the key of an entry.

@@ -8,7 +8,7 @@ use crate::{
         conditions::Conditions,
         engine::{Engine, LIMIT_MS, Snapshot},
         lines::{IndexLines, Limit, Loaded, store},
-        listing::head,
+        listing::{head, secrets_behind},
         roots::{self, Walk},
         search::bounds,
         syntax::{self, Parsed},
@@ -41,6 +41,9 @@ pub struct LineHit {
     /// Head of its record: what in the text is a secret is told by it.
     #[serde(skip)]
     pub raw: String,
+    /// Secrets that stand behind that head, as written.
+    #[serde(skip)]
+    pub secrets: Vec<String>,
     /// First work id: opens its request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -168,6 +171,7 @@ fn hits(snapshot: &Snapshot, loaded: &Rc<Loaded>) -> Vec<LineHit> {
             level: entry.severity,
             service: item.service().to_owned(),
             text: entry.body.as_deref().map_or_else(|| raw.chars().take(240).collect(), str::to_owned),
+            secrets: secrets_behind(&raw, TEXT_MAX_BYTES),
             raw: head(&raw, TEXT_MAX_BYTES).to_owned(),
             id: item.refs.first().map(|r| r.value.to_string()),
             line: item.line,

@@ -1,15 +1,20 @@
 //! Paths made last, kept with the snapshot they were made from: a page is drawn again with other wishes, and an export is taken of what is
 //! being looked at.
 //!
-//! Guarantees: a path found here is the one that would be made anew, for it goes with its snapshot. Bounded by paths and by their lines.
+//! Guarantees: a path found here is the one that would be made anew, for it goes with its snapshot. Bounded by their number and their bytes.
 
-use crate::query::view::{PathView, Times};
+use crate::{
+    model::trace::LineRef,
+    query::view::{PathView, Times},
+};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most paths kept.
 const MAX_PATHS: usize = 8;
-/// Most lines of all of them.
-const MAX_LINES: usize = 60_000;
+/// Most bytes of all of them, about.
+const MAX_BYTES: usize = 96 << 20;
+/// What a step of a document takes, about, with its id and its parts of the breakdowns.
+const STEP_BYTES: usize = 1_200;
 /// Most texts that a path is remembered by, and the longest of them in bytes.
 const MAX_TEXTS: usize = 8;
 const TEXT_MAX_BYTES: usize = 512;
@@ -50,7 +55,7 @@ impl Kept {
 
     /// Keeps a path; those asked for longest ago make room.
     pub fn keep(&self, root: &Arc<str>, text: &str, scope: Option<&str>, times: Times, path: &PathView) {
-        if path.trace.lines.len() > MAX_LINES {
+        if bytes_of(path) > MAX_BYTES {
             return;
         }
         let mut one = One { root: root.clone(), times, asked: Vec::new(), path: path.clone() };
@@ -59,10 +64,15 @@ impl Kept {
         paths.retain(|known| known.root != one.root || known.times != times);
         paths.insert(0, one);
         paths.truncate(MAX_PATHS);
-        while paths.iter().map(|p| p.path.trace.lines.len()).sum::<usize>() > MAX_LINES {
+        while paths.iter().map(|p| bytes_of(&p.path)).sum::<usize>() > MAX_BYTES {
             paths.pop();
         }
     }
+}
+
+fn bytes_of(path: &PathView) -> usize {
+    let log: usize = path.log.iter().map(|line| line.raw.len() + line.text.len() + size_of_val(line)).sum();
+    log + path.trace.spans.len() * STEP_BYTES + path.trace.lines.len() * size_of::<LineRef>()
 }
 
 impl One {
@@ -77,23 +87,35 @@ impl One {
 mod tests {
     use super::*;
     use crate::{
-        model::{profile::Profile, trace::LineRef},
+        model::{entry::At, profile::Profile, trace::LogLine},
         query::view::Operations,
         reconstruct::build::{Tree, build},
     };
     use std::collections::BTreeMap;
 
-    fn path(lines: usize) -> PathView {
-        let mut trace = build(&Tree::default(), &Profile::default()).trace;
-        trace.lines = vec![LineRef { file: "a.log".into(), line: 1 }; lines];
-        PathView { trace: Arc::new(trace), log: Arc::default(), typical: None, typical_by_kind: BTreeMap::new(), typical_by_operation: Operations::default(), took_us: 0 }
+    fn path(bytes: usize) -> PathView {
+        let trace = build(&Tree::default(), &Profile::default()).trace;
+        let line = LogLine {
+            at: At::default(),
+            line: LineRef { file: "a.log".into(), line: 1 },
+            time: None,
+            severity: None,
+            stage: None,
+            service: String::new(),
+            text: String::new(),
+            raw: "x".repeat(bytes.saturating_sub(size_of::<LogLine>())),
+            span: None,
+            unplaced: true,
+            placed_by: None,
+        };
+        PathView { trace: trace.into(), log: vec![line].into(), typical: None, typical_by_kind: BTreeMap::new(), typical_by_operation: Operations::default(), took_us: 0 }
     }
 
     #[test]
     fn a_path_is_found_by_every_text_it_was_asked_by_and_by_its_times() {
         let kept = Kept::default();
         let root: Arc<str> = "req_1".into();
-        kept.keep(&root, "req_1", None, Times::Written, &path(3));
+        kept.keep(&root, "req_1", None, Times::Written, &path(400));
         assert!(kept.of_text("req_1", None, Times::Written).is_some());
         assert!(kept.of_text("req_1", None, Times::Shifted).is_none());
         assert!(kept.of_text("req_1", Some("queue=a"), Times::Written).is_none());
@@ -103,18 +125,18 @@ mod tests {
     }
 
     #[test]
-    fn those_asked_for_longest_ago_make_room_by_number_and_by_lines() {
+    fn those_asked_for_longest_ago_make_room_by_number_and_by_bytes() {
         let kept = Kept::default();
         let has = |id: &str| kept.of_text(id, None, Times::Written).is_some();
         for id in 0..MAX_PATHS {
-            kept.keep(&id.to_string().into(), &id.to_string(), None, Times::Written, &path(1));
+            kept.keep(&id.to_string().into(), &id.to_string(), None, Times::Written, &path(400));
         }
         assert!(has("0"), "asked for again: the next that goes is 1");
-        kept.keep(&"more".into(), "more", None, Times::Written, &path(1));
+        kept.keep(&"more".into(), "more", None, Times::Written, &path(400));
         assert_eq!((has("0"), has("1"), has("2"), has("more")), (true, false, true, true));
-        kept.keep(&"large".into(), "large", None, Times::Written, &path(MAX_LINES));
+        kept.keep(&"large".into(), "large", None, Times::Written, &path(MAX_BYTES));
         assert_eq!((has("large"), has("more"), has("0")), (true, false, false));
-        kept.keep(&"larger".into(), "larger", None, Times::Written, &path(MAX_LINES + 1));
+        kept.keep(&"larger".into(), "larger", None, Times::Written, &path(MAX_BYTES + 1));
         assert_eq!((has("larger"), has("large")), (false, true));
     }
 }

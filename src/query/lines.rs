@@ -183,6 +183,10 @@ impl LineSource for IndexLines<'_> {
             .and_then(|l| l.entries.get(place.2 as usize).map(|e| (e.clone(), l.shown.clone())))
             .ok_or_else(|| QueryError::Store(format!("record {:x}:{} is not there", place.0, place.1)))
     }
+
+    fn end_of(&self, place: Place) -> Option<u64> {
+        self.loaded(place.0, place.1).map(|l| l.stored.end)
+    }
 }
 
 impl TermSource for IndexLines<'_> {

@@ -19,6 +19,7 @@ use crate::{
         syntax::{self, Parsed},
         view::{LineFacet, LineRow, LinesOverview, LinesQuery, LinesView, Notice, QueryError, RequestRef, Sought as Marked, TEXT_MAX_BYTES},
     },
+    recognise::sensitive::{self, Kind, Sensitive},
     reconstruct::item::{Item, WorkRef},
     store::{Ahead, Named, Order, RecordPlace, RecordSet},
 };
@@ -39,6 +40,10 @@ const MAX_SOURCES: usize = 40;
 const MAX_HINTS: usize = 8;
 /// Most words that are marked.
 const MAX_MARKED: usize = 16;
+
+/// How far into a long record its secrets are looked for, and how many are told.
+const LOOKED_AT_MAX_BYTES: usize = 256 * 1024;
+const MAX_SECRETS: usize = 64;
 
 /// A record as a page's address names it: instant, lineage, offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,6 +260,7 @@ impl Rows<'_, '_> {
     fn add(&mut self, loaded: &Loaded, cursor: Cursor, out: &mut Vec<LineRow>) {
         let whole = String::from_utf8_lossy(&loaded.stored.raw);
         let raw = head(&whole, TEXT_MAX_BYTES);
+        let secrets = secrets_behind(&whole, raw.len());
         for entry in loaded.entries.iter().take(MAX_EVENTS) {
             let item = Item::new(entry.clone(), &loaded.shown, &self.snapshot.profile);
             out.push(LineRow {
@@ -266,6 +272,7 @@ impl Rows<'_, '_> {
                 source: entry.source.to_string(),
                 body: body(entry, raw),
                 raw: raw.to_owned(),
+                secrets: secrets.clone(),
                 raw_bytes: loaded.stored.cut.as_ref().map_or(loaded.stored.raw.len() as u64, |cut| cut.length),
                 request: self.request(&item),
                 line: item.line,
@@ -293,6 +300,16 @@ fn body(entry: &Entry, raw: &str) -> String {
         Some(body) => head(body, TEXT_MAX_BYTES).to_owned(),
         None => raw.chars().take(240).collect(),
     }
+}
+
+/// Secrets of a record that end behind its head, as written.
+pub(super) fn secrets_behind(whole: &str, head_bytes: usize) -> Vec<String> {
+    if whole.len() <= head_bytes {
+        return Vec::new();
+    }
+    let looked_at = head(whole, LOOKED_AT_MAX_BYTES);
+    let behind = sensitive::marks(looked_at, Sensitive::builtin()).into_iter().filter(|mark| mark.kind == Kind::Secret && mark.at.end > head_bytes);
+    behind.take(MAX_SECRETS).map(|mark| looked_at[mark.at].to_owned()).collect()
 }
 
 pub(super) fn head(text: &str, max: usize) -> &str {

@@ -114,12 +114,29 @@ impl<S: LineSource> Assembler<'_, S> {
             for place in self.source.places(&free, 1)? {
                 let line = self.item(place)?;
                 if said::key(&line.entry).as_deref() == Some(&*said) && said::may_be_one(&line, &answer) && self.owner(&line)?.is_none() {
-                    let owner = answer.reference(key).map(WorkRef::as_own);
-                    out.extend(owner.map(|owner| Rc::new(with_owner(&line, owner, PlacedBy::Said))));
+                    let Some(owner) = answer.reference(key).map(WorkRef::as_own) else { continue };
+                    out.extend(self.trace_behind(place, &line)?.map(|trace| Rc::new(with_owner(&trace, owner.clone(), PlacedBy::Follows))));
+                    out.push(Rc::new(with_owner(&line, owner, PlacedBy::Said)));
                 }
             }
         }
         Ok(out)
+    }
+
+    /// The stack trace that stands right behind the record of an answer that failed, unless one of another stands right before it: then it may be that one's.
+    fn trace_behind(&mut self, place: Place, line: &Item) -> Result<Option<Rc<Item>>, S::Error> {
+        let (file, start, _) = place;
+        let Some(end) = self.source.end_of(place).filter(|_| said::is_fault(&line.entry)) else { return Ok(None) };
+        if self.source.count(&said::fault_until(file, start)) > 0 {
+            return Ok(None);
+        }
+        for place in self.source.places(&said::trace_at(file, end), 1)? {
+            let trace = self.item(place)?;
+            if said::is_trace(&trace.entry) && trace.refs.is_empty() {
+                return Ok(Some(trace));
+            }
+        }
+        Ok(None)
     }
 
     /// All records that name work and say so are of this unit's request.

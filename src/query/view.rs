@@ -273,6 +273,9 @@ pub struct LineRow {
     pub body: String,
     /// Its record as written; at most [`TEXT_MAX_BYTES`] of it.
     pub raw: String,
+    /// Secrets of its record that stand behind what is carried of it, as written: its text may repeat them.
+    #[serde(skip)]
+    pub secrets: Vec<String>,
     /// Length of the record in bytes.
     pub raw_bytes: u64,
     /// The request it leads to.

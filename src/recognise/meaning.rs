@@ -143,7 +143,7 @@ fn roles(parts: &[&str], depth: u32, common: &Common, owners: &FxHashSet<String>
             };
             if allowed {
                 let rank = u32::from(*order) * 4 + depth + 60 * k as u32 + if inside { 0 } else { 40 };
-                let from_zero = *role == Role::Attempt && common.word("tries_before_this", &name);
+                let from_zero = *role == Role::Attempt && common.words.tries_before_this.contains(&name);
                 let unit = if is_length(*role) { common.name_units.get(&name).copied() } else { None };
                 out.push(Meaning::Role(RoleUse { role: *role, rank, unit, from_zero }));
             }
@@ -169,12 +169,12 @@ fn roles(parts: &[&str], depth: u32, common: &Common, owners: &FxHashSet<String>
 fn amount(parts: &[&str], common: &Common) -> Option<Option<Role>> {
     let [.., object, last] = parts else { return None };
     let (object, last) = (words(object), last.to_ascii_lowercase());
-    let of = |nouns: &str| {
-        let is_noun = |w: &String| common.word(nouns, w);
-        object.iter().any(is_noun) && object.iter().all(|w| is_noun(w) || common.word("around_amount", w))
+    let of = |nouns: &FxHashSet<String>| {
+        let is_noun = |w: &String| nouns.contains(w);
+        object.iter().any(is_noun) && object.iter().all(|w| is_noun(w) || common.words.around_amount.contains(w))
     };
     let in_tokens = || object.iter().any(|w| w.starts_with("token"));
-    if of("amount_of_tokens") {
+    if of(&common.words.amount_of_tokens) {
         return match &*last {
             "input" | "prompt" => Some(Some(Role::InputTokens)),
             "output" | "completion" => Some(Some(Role::OutputTokens)),
@@ -186,17 +186,17 @@ fn amount(parts: &[&str], common: &Common) -> Option<Option<Role>> {
             _ => None,
         };
     }
-    (last == "total" && of("amount_of_money")).then_some(Some(Role::Cost))
+    (last == "total" && of(&common.words.amount_of_money)).then_some(Some(Role::Cost))
 }
 
 /// `calculatedTotalCost`, `llm_cost_usd`: a cost with words around it that say neither of what part nor for whom.
 fn is_cost(words: &[String], common: &Common) -> bool {
-    let is_noun = |w: &String| common.word("amount_of_money", w);
-    words.iter().any(is_noun) && words.iter().all(|w| is_noun(w) || common.word("around_cost", w))
+    let is_noun = |w: &String| common.words.amount_of_money.contains(w);
+    words.iter().any(is_noun) && words.iter().all(|w| is_noun(w) || common.words.around_cost.contains(w))
 }
 
 fn is_attempt(words: &[String], common: &Common) -> bool {
-    let is_counted = |before: &[String]| !before.is_empty() && before.iter().all(|w| common.word("before_attempt", w));
+    let is_counted = |before: &[String]| !before.is_empty() && before.iter().all(|w| common.words.before_attempt.contains(w));
     match words {
         [before @ .., last] if last == "attempt" => is_counted(before),
         [before @ .., attempt, count] if attempt == "attempt" && matches!(count.as_str(), "number" | "no" | "num" | "count" | "index") => is_counted(before),

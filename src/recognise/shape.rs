@@ -12,6 +12,7 @@ use crate::recognise::{
     table::Common,
     two_parts::{self, Pair},
 };
+use rustc_hash::FxHashSet;
 
 /// Rank of a list that is a text only with an object in it.
 pub const WITH_OBJECT: u32 = AFTER_NAMES + 1;
@@ -35,12 +36,12 @@ fn tag(leaves: &[Leaf<'_>], paths: &[String], by_role: &[Vec<Candidate>]) -> Opt
 /// behind the text. Only where the line has a time and a severity and nothing else to say: beside a function, a command or a job these are
 /// what that was called with.
 fn logged_list(leaves: &[Leaf<'_>], paths: &[String], common: &Common, by_role: &[Vec<Candidate>]) -> Option<(u16, u32)> {
-    let list = |names: &str| (0..leaves.len()).find(|i| common.word(names, &paths[*i]) && leaves[*i].kind == Kind::Array);
-    let narrow = list("handed_to_a_logger").map(|i| (i as u16, AFTER_NAMES));
-    let list = narrow.or_else(|| list("handed_over").map(|i| (i as u16, WITH_OBJECT)))?;
+    let list = |names: &FxHashSet<String>| (0..leaves.len()).find(|i| names.contains(&paths[*i]) && leaves[*i].kind == Kind::Array);
+    let narrow = list(&common.words.handed_to_a_logger).map(|i| (i as u16, AFTER_NAMES));
+    let list = narrow.or_else(|| list(&common.words.handed_over).map(|i| (i as u16, WITH_OBJECT)))?;
     let has = |role: Role| !by_role[role as usize].is_empty();
     let is_logged = has(Role::Time) && has(Role::Level) && !has(Role::Message) && !has(Role::Template) && !has(Role::JobName) && !has(Role::Tool);
-    (is_logged && !paths.iter().any(|path| common.word("called", &path.to_ascii_lowercase()))).then_some(list)
+    (is_logged && !paths.iter().any(|path| common.words.called.contains(&path.to_ascii_lowercase()))).then_some(list)
 }
 
 /// Texts in the object of a severity's number: those of names that say severity, else those that say what kind of line it is.

@@ -5,7 +5,7 @@
 
 mod file;
 
-pub use file::line_of;
+pub use file::{Words, line_of};
 
 use crate::recognise::{
     length::Unit,
@@ -79,8 +79,8 @@ pub struct Common {
     pub length_nouns: FxHashSet<String>,
     /// Words that may stand beside such a noun.
     pub length_qualifiers: FxHashSet<String>,
-    /// Words of other names, by list.
-    words: FxHashMap<String, FxHashSet<String>>,
+    /// Words of other names.
+    pub words: Words,
 }
 
 impl Common {
@@ -93,11 +93,6 @@ impl Common {
     pub fn is_namespace(&self, folded: &str) -> bool {
         let bare = ["data", "info", "details", "detail", "dict", "obj"].iter().find_map(|suffix| folded.strip_suffix(suffix)).filter(|bare| !bare.is_empty());
         self.namespaces.contains(folded) || bare.is_some_and(|bare| self.namespaces.contains(bare))
-    }
-
-    /// Whether a word is in a list of words.
-    pub fn word(&self, list: &str, word: &str) -> bool {
-        self.words.get(list).is_some_and(|words| words.contains(word))
     }
 
     /// Whether a word is in a list of id words.
@@ -404,7 +399,7 @@ fn common(raw: CommonFile) -> Result<Common, String> {
         namespaces: raw.namespaces.into_iter().collect(),
         ids_only: raw.ids_only.into_iter().collect(),
         ids: raw.ids.into_iter().map(|(k, v)| (k, v.into_iter().collect())).collect(),
-        words: raw.words.into_iter().map(|(k, v)| (k, v.into_iter().collect())).collect(),
+        words: raw.words,
         model_providers: raw.model_providers.into_iter().collect(),
         length_nouns: raw.lengths.nouns.into_iter().collect(),
         length_qualifiers: raw.lengths.qualifiers.into_iter().collect(),

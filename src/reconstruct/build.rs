@@ -247,7 +247,7 @@ fn set_repeated_apart(tree: &mut Tree) {
 }
 
 fn note_untimed(tree: &mut Tree) {
-    let untimed = || tree.items.iter().filter(|item| item.time_ns.is_none() && item.placed_by != Some(PlacedBy::Said));
+    let untimed = || tree.items.iter().filter(|item| item.time_ns.is_none() && !item.placed_by.is_some_and(PlacedBy::tells_of_answer));
     let count = untimed().count();
     if count == 0 || count == tree.items.len() {
         return;

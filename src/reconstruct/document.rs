@@ -5,7 +5,7 @@
 
 use crate::{
     model::{
-        entry::Severity,
+        entry::{Entry, Severity},
         id::IdKind,
         profile::Profile,
         time::UnixNanos,
@@ -242,7 +242,7 @@ fn place(b: &Builder<'_>) -> Vec<Option<usize>> {
             continue;
         }
         let Some(owner) = &b.owner[index] else { continue };
-        if item.placed_by == Some(PlacedBy::Said) {
+        if item.placed_by.is_some_and(PlacedBy::tells_of_answer) {
             placed[index] = answer_of(b, owner, item);
             continue;
         }
@@ -253,9 +253,11 @@ fn place(b: &Builder<'_>) -> Vec<Option<usize>> {
     placed
 }
 
-/// The visit that a record without an id tells of: the innermost that says the same of its answer.
+/// The visit that a record without an id tells of: the innermost that says the same of its answer, or that failed.
 fn answer_of(b: &Builder<'_>, unit: &str, item: &Item) -> Option<usize> {
-    let says_so = |i: &usize| b.tree.items[*i].placed_by.is_none() && said::key(&b.tree.items[*i].entry) == said::key(&item.entry);
+    let told = said::key(&item.entry);
+    let is_it = |entry: &Entry| if told.is_some() { said::key(entry) == told } else { said::is_fault(entry) };
+    let says_so = |i: &usize| b.tree.items[*i].placed_by.is_none() && is_it(&b.tree.items[*i].entry);
     let visits = || b.spans_of(unit).iter().copied().filter(|s| matches!(b.spans[*s].kind, SpanKind::App | SpanKind::Edge));
     visits().filter(|s| b.spans[*s].items.iter().any(says_so)).min_by_key(|s| (b.spans[*s].ns(), *s)).or_else(|| visits().next())
 }

@@ -1,17 +1,21 @@
-//! Records of answered requests that say neither id nor thread: whose they are by what they say (`reconstruction.md` 2.6, rule c).
+//! Records of answered requests that say neither id nor thread: whose they are by what they say (`reconstruction.md` 2.6, rules c and a).
 //!
 //! An application server's own access line (`"GET /tickets/T-10569 HTTP/1.1" 200`) often carries no id, and no time where it goes to standard output. It is of
 //! the one request of the whole index that was answered so: same method, same path, same status, where the path names a thing. Guarantees: pure functions
-//! of an entry. That no other request says the same, and no other line, is for whoever asks the index.
+//! of an entry. That no other request says the same, and no other line, is for whoever asks the index. The stack trace that such a log writes right behind
+//! an answer of 500 is of that answer, unless another such answer stands before it.
 
 use crate::{
-    model::entry::Entry,
+    model::entry::{Entry, Severity},
     reconstruct::{item::Item, roles, route},
 };
 
 /// Begins the terms of records that name work, and of those that name none.
 const NAMED: char = '\u{1a}';
 const FREE: char = '\u{19}';
+/// Begin the terms of stack traces by where they begin, and of answers that failed by where they end.
+const TRACE: char = '\u{18}';
+const FAULT: char = '\u{17}';
 /// A line may be written so long before or behind what else tells of the answer.
 const APART_NS: i64 = 2_000_000_000;
 
@@ -42,6 +46,34 @@ pub fn free(key: &str) -> String {
 /// The entry names no work that was done, at most what stands below it.
 pub fn is_free(entry: &Entry) -> bool {
     entry.ids.iter().all(|id| roles::is_below_work(id.kind, id.relation) || !roles::is_work(id.kind))
+}
+
+/// The terms of an entry, whose record ends at `end`, by its place in its file.
+pub fn places(entry: &Entry, end: u64) -> impl Iterator<Item = String> {
+    let is_bare = entry.time.is_none() && entry.received.is_none() && is_free(entry);
+    let trace = (is_bare && is_trace(entry)).then(|| trace_at(entry.at.file.0, entry.at.start));
+    let fault = (is_bare && is_fault(entry)).then(|| fault_until(entry.at.file.0, end));
+    trace.into_iter().chain(fault)
+}
+
+/// The term of a stack trace that begins at a place of a file.
+pub fn trace_at(file: u64, start: u64) -> String {
+    format!("{TRACE}{file:x}\u{1f}{start:x}")
+}
+
+/// The term of an answer that failed, whose record ends at a place of a file.
+pub fn fault_until(file: u64, end: u64) -> String {
+    format!("{FAULT}{file:x}\u{1f}{end:x}")
+}
+
+/// An error with its stack trace.
+pub fn is_trace(entry: &Entry) -> bool {
+    entry.severity.is_some_and(|s| s >= Severity::Error) && entry.failure.as_ref().is_some_and(|f| f.has_stack)
+}
+
+/// An answer that failed in the server.
+pub fn is_fault(entry: &Entry) -> bool {
+    entry.http.as_ref().and_then(|h| h.status).is_some_and(|status| (500..600).contains(&status))
 }
 
 /// A line may tell of what another does, by their times, if both have one.

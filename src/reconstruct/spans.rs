@@ -273,7 +273,7 @@ fn items_by_unit(b: &Builder<'_>) -> BTreeMap<Arc<str>, Vec<usize>> {
     let mut map: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
     for (index, owner) in b.owner.iter().enumerate() {
         // What tells of an answer that is drawn already draws none.
-        if let Some(owner) = owner.as_ref().filter(|_| b.tree.items[index].placed_by != Some(PlacedBy::Said)) {
+        if let Some(owner) = owner.as_ref().filter(|_| !b.tree.items[index].placed_by.is_some_and(PlacedBy::tells_of_answer)) {
             map.entry(owner.clone()).or_default().push(index);
         }
     }

@@ -67,5 +67,5 @@ pub fn terms(entry: &Entry) -> Vec<String> {
 
 /// Whether a term is one of those, not of an id.
 pub fn is_term(term: &str) -> bool {
-    term.bytes().next().is_some_and(|first| (0x19..=0x1e).contains(&first))
+    term.bytes().next().is_some_and(|first| (0x17..=0x1e).contains(&first))
 }

@@ -108,16 +108,20 @@ fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize
     let begin = plain.iter().copied().find(|i| tree.items[*i].verb.is_start() || opens(&tree.items[*i]));
     let name = rest.iter().chain(access).find_map(|i| route::of_item(&tree.items[*i]));
     if closing.is_empty() {
+        let calls = calls_of(b, unit, service);
         let end = plain.iter().rev().copied().find(|i| matches!(tree.items[*i].verb, Verb::End | Verb::Fail) && (has_status(&tree.items[*i]) || Some(*i) == plain.last().copied()));
         let paired = begin.zip(end).filter(|(s, e)| s != e);
         let evidence = if paired.is_some() { Evidence::Paired } else { Evidence::Observed };
         let (start, finish) = match paired {
             Some((_, e)) => (first, tree.items[e].time_ns.unwrap_or(last).max(first)),
-            None => at_work(b, unit, service, (first, last), rest),
+            None => at_work(b, (first, last), rest.iter().chain(&calls).copied()),
         };
         let mut d = Draft::of(SpanKind::App, unit, &tree.items[plain.first().copied().unwrap_or(timed[0])], timed[0], start, finish, evidence);
-        // A line that is a step names the step, not what it was done in.
-        let name = name.clone().or_else(|| plain.is_empty().then(|| service.to_owned()));
+        // Lines that are steps name the steps; what all of them were done in only if they are of one name and all there is.
+        let mut steps = rest.iter().map(|i| words::step_name(&tree.items[*i].entry));
+        let first_step = steps.next();
+        let is_mixed = plain.is_empty() && (!calls.is_empty() || !steps.all(|step| Some(&step) == first_step.as_ref()));
+        let name = name.clone().or_else(|| is_mixed.then(|| service.to_owned()));
         d.unfinished = begin.is_some() && end.is_none() && !plain.iter().any(|i| tree.items[*i].verb.is_terminal());
         finish_visit(b, d, (&timed, &said), end, name);
     }
@@ -129,22 +133,36 @@ fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize
     }
 }
 
-/// From the first to the last that a service is seen at work on a request: what its lines state the length of, and the calls it made for it, were part of that.
-fn at_work(b: &Builder<'_>, unit: &Unit, service: &str, seen: (i64, i64), lines: &[usize]) -> (i64, i64) {
-    let made_for = |i: usize| {
+/// From the first to the last that a service is seen at work on a request: the steps that its lines state the length of were part of that, if they lie among the
+/// lines of the request. Any other length may be of anything.
+fn at_work(b: &Builder<'_>, seen: (i64, i64), lines: impl Iterator<Item = usize>) -> (i64, i64) {
+    let times = || b.tree.items.iter().filter_map(|item| item.time_ns);
+    let (Some(from), Some(to)) = (times().min(), times().max()) else { return seen };
+    let steps = lines.map(|i| &b.tree.items[i]).filter(|item| line_kind(item).is_some());
+    let stated = steps.filter_map(|item| Some((stated(item, b.profile)?, slack_of(item)))).filter(|(s, _)| s.evidence == Evidence::Stated);
+    let among = stated.filter(|(s, slack)| from.saturating_sub(*slack) <= s.start && s.end <= to.saturating_add(*slack));
+    among.fold(seen, |(first, last), (s, _)| (first.min(s.start), last.max(s.end)))
+}
+
+/// Lines of the calls that a service made for a request.
+fn calls_of(b: &Builder<'_>, unit: &Unit, service: &str) -> Vec<usize> {
+    let is_made = |i: usize| {
         let owner = b.owner[i].as_ref().and_then(|o| b.tree.units.get(o));
         owner.is_some_and(|o| matches!(o.kind, IdKind::Call | IdKind::Tool) && o.parent.as_ref().is_some_and(|p| p.parent == unit.key))
     };
-    let calls = b.naming(&unit.key).iter().copied().filter(|i| b.tree.items[*i].service() == service && made_for(*i));
-    let stated = lines.iter().copied().chain(calls).filter_map(|i| stated(&b.tree.items[i], b.profile));
-    stated.fold(seen, |(first, last), s| (first.min(s.start), last.max(s.end)))
+    b.naming(&unit.key).iter().copied().filter(|i| b.tree.items[*i].service() == service && is_made(*i)).collect()
+}
+
+/// What a step may stick out of what surrounds it.
+fn slack_of(item: &Item) -> i64 {
+    item.quantum_ns.saturating_mul(2).saturating_add(5_000_000)
 }
 
 /// What a line states the length of lies between the first and the last of the other lines, if there are any.
 fn is_among(tree: &Tree, profile: &Profile, index: usize) -> bool {
     let Some(s) = stated(&tree.items[index], profile) else { return false };
     let others = || tree.items.iter().enumerate().filter(|(i, _)| *i != index).filter_map(|(_, item)| item.time_ns);
-    let slack = tree.items[index].quantum_ns.saturating_mul(2).saturating_add(5_000_000);
+    let slack = slack_of(&tree.items[index]);
     let inside = |(first, last): (i64, i64)| first.saturating_sub(slack) <= s.start && (s.end <= last.saturating_add(slack) || tree.items[index].stamped_at_begin);
     others().min().zip(others().max()).is_none_or(inside)
 }

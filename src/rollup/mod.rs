@@ -308,6 +308,10 @@ impl LineSource for Both<'_> {
         let shown = self.lineages.get(&record.file).map_or_else(|| record.source.clone(), |l| l.shown.clone());
         Ok((entry, shown))
     }
+
+    fn end_of(&self, place: Place) -> Option<u64> {
+        self.index.end_of(place)
+    }
 }
 
 #[cfg(test)]

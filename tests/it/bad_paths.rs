@@ -416,6 +416,21 @@ fn a_service_whose_lines_are_all_steps_is_at_work_from_the_begin_of_the_first_to
 }
 
 #[test]
+fn a_length_that_is_of_no_step_does_not_stretch_what_a_service_was_seen_at() {
+    let other = |at, message: &str, more: Value| {
+        let mut more = more;
+        more["service"] = json!("auth");
+        of_request(at, message, more)
+    };
+    for (message, length) in [("user session", 3_600_000), ("nightly export queued", 600_000)] {
+        let path = with_call(vec![other(1_000, "token checked", json!({})), other(1_500, message, json!({"duration_ms": length})), other(2_000, "token kept", json!({}))]);
+        let seen = path["spans"].as_array().unwrap().iter().find(|s| s["service"] == "auth").unwrap();
+        assert_eq!((&path["response_ns"], &seen["start"]), (&json!(6_000_000_000_i64), &json!("2026-11-23T09:00:01.000000000Z")), "{message}");
+        assert_eq!(&path["start"], &json!("2026-11-23T09:00:00.000000000Z"), "{message}");
+    }
+}
+
+#[test]
 fn in_a_log_of_whole_seconds_a_failed_call_with_a_status_is_no_visit_beside_the_requests_own() {
     let mut lines = vec![
         of_request(0, "request received", json!({"method": "POST", "path": "/v1/answers"})),

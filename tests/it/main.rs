@@ -24,6 +24,7 @@ mod order;
 mod pages;
 mod relations;
 mod request_page;
+mod said;
 mod samples;
 mod search;
 mod search_box;

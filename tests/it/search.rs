@@ -161,6 +161,10 @@ fn a_secret_of_a_line_is_printed_by_no_command_for_people_and_shown_on_no_page()
         let (status, body) = served.get(page);
         assert!(status == 200 && body.contains("in with [secret") && !body.contains(secret), "{page}: {body}");
     }
+    // Its name stands beyond what a page carries of a record.
+    bench.write("far.log", format!("{{\"time\":\"2026-11-18T13:20:01.000Z\",\"msg\":\"long lead {secret}\",\"note\":\"{}\",\"password\":\"{secret}\"}}\n", "n".repeat(70_000)));
+    bench.ok(&["index", "far.log", "--data", "f"]);
+    assert!(bench.ok(&["search", "--lines", "long", "--data", "f"]).contains("long lead [secret hidden]"));
     assert!(bench.ok(&["search", "--lines", "--json", "signed", "--data", "d"]).contains(secret), "what is for programs is as written");
 }
 

@@ -8,6 +8,7 @@ use crate::recognise::{
     role::Role,
     severity::{self, Scale},
 };
+use rustc_hash::FxHashSet;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use toml::Spanned;
@@ -104,7 +105,31 @@ pub(super) struct CommonFile {
     pub(super) ids: BTreeMap<String, Vec<String>>,
     pub(super) name_units: BTreeMap<String, String>,
     pub(super) lengths: LengthsFile,
-    pub(super) words: BTreeMap<String, Vec<String>>,
+    pub(super) words: Words,
+}
+
+/// Words of names that are read by their parts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Words {
+    /// Objects whose members are counts of tokens.
+    pub amount_of_tokens: FxHashSet<String>,
+    /// Money.
+    pub amount_of_money: FxHashSet<String>,
+    /// What may stand beside such a noun in the name of an object.
+    pub around_amount: FxHashSet<String>,
+    /// The same in that of a cost.
+    pub around_cost: FxHashSet<String>,
+    /// What is attempted.
+    pub before_attempt: FxHashSet<String>,
+    /// Names that count the attempts before this one.
+    pub tries_before_this: FxHashSet<String>,
+    /// A list of what a logger was handed.
+    pub handed_to_a_logger: FxHashSet<String>,
+    /// The same only with an object in it.
+    pub handed_over: FxHashSet<String>,
+    /// Beside one of these a list is what it was called with.
+    pub called: FxHashSet<String>,
 }
 
 #[derive(Deserialize)]

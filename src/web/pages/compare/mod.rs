@@ -14,6 +14,7 @@ mod words;
 
 use crate::{
     analyse::compare::{Against, against_usual, compare},
+    export::veil::Veil,
     model::trace::Trace,
     query::view::{Found, PathView, Times},
     web::{
@@ -104,13 +105,19 @@ pub async fn page(State(shared): State<Shared>, Query(pairs): Query<Pairs>) -> R
     let chrome = Chrome::new(&shared, "requests", "");
     match resolve(&shared, &asked).await? {
         Outcome::Two(a, b) if is_same(&a.trace, &b.trace) => html(&ask::same(chrome, &asked, &a.trace)),
-        Outcome::Two(a, b) => html(&two::page(chrome, [&a.trace, &b.trace])),
-        Outcome::Usual(a) => html(&usual::page(chrome, &a)),
+        Outcome::Two(a, b) => html(&two::page(chrome, [&shown(&a).trace, &shown(&b).trace])),
+        Outcome::Usual(a) => html(&usual::page(chrome, &shown(&a))),
         Outcome::Ask(sides) => {
             let status = if sides.iter().any(|s| matches!(s, Side::Found(Found::Unknown(_)))) { StatusCode::NOT_FOUND } else { StatusCode::OK };
             Ok((status, html(&ask::page(chrome, &asked, sides))?).into_response())
         }
     }
+}
+
+/// A request as a page shows it: without its secrets.
+fn shown(view: &PathView) -> PathView {
+    let (trace, log) = Veil::of_log(&view.log, false).path(&view.trace, &view.log);
+    PathView { trace, log, ..view.clone() }
 }
 
 /// `/compare.json`.

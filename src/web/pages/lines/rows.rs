@@ -85,7 +85,7 @@ pub fn shape(level: &str) -> &'static str {
 }
 
 fn row(r: &LineRow, sought: &[Sought], budget: &mut usize) -> RowView {
-    let veil = Veil::of([r.raw.as_str()], false);
+    let veil = Veil::of_record(&r.raw, &r.secrets);
     let record = veil.record(&r.raw);
     let bare = !r.body.is_empty() && r.raw.starts_with(&r.body);
     let body = if bare { excerpt(&record, sought) } else { veil.text(r.body.trim(), &r.raw) };
@@ -164,6 +164,7 @@ mod tests {
             source: "api".into(),
             body: String::new(),
             raw: raw.into(),
+            secrets: Vec::new(),
             raw_bytes: raw.len() as u64,
             request: None,
         }
@@ -197,6 +198,18 @@ mod tests {
         assert_eq!(shown(&row.text), "signed in with [secret hidden]");
         assert_eq!(shown(&row.raw), r#"{"msg":"signed in with [secret hidden]","password":"[secret hidden]"}"#);
         assert_eq!(row.cut, "");
+    }
+
+    #[test]
+    fn a_secret_too_short_to_be_looked_for_elsewhere_is_hidden_in_all_of_its_own_line_and_one_behind_the_head_in_its_text() {
+        let shown = |pieces: &[Piece]| pieces.iter().map(|p| p.text.as_str()).collect::<String>();
+        let raw = r#"{"password":"abc1","msg":"short pw abc1 there"}"#;
+        let short = row(&LineRow { body: "short pw abc1 there".into(), ..line(raw) }, &[], &mut 10_000);
+        assert_eq!(shown(&short.text), "short pw [secret hidden] there");
+        assert_eq!(shown(&short.raw), r#"{"password":"[secret hidden]","msg":"short pw [secret hidden] there"}"#);
+        let head = LineRow { body: "lead correct horse".into(), secrets: vec!["correct horse".into()], ..line(r#"{"msg":"lead correct horse","prompt":"ppp"#) };
+        let long = row(&head, &[], &mut 10_000);
+        assert_eq!((shown(&long.text).as_str(), shown(&long.raw).as_str()), ("lead [secret hidden]", r#"{"msg":"lead [secret hidden]","prompt":"ppp"#));
     }
 
     #[test]

@@ -64,7 +64,8 @@ pub fn pieces(raw: &str, limit: usize, ids: &Ids<'_>, veil: &Veil) -> (Vec<Piece
     }
     let mut marks = sensitive::marks(looked_at, Sensitive::builtin());
     // What a line marks as a secret is none less where it or another line repeats it.
-    marks.extend(veil.secrets(looked_at).map(|at| Mark { at, kind: Kind::Secret }));
+    marks.retain(|mark| mark.kind != Kind::Secret);
+    marks.extend(veil.secrets(looked_at).into_iter().map(|at| Mark { at, kind: Kind::Secret }));
     marks.sort_by_key(|mark| (mark.at.start, std::cmp::Reverse(mark.at.end)));
     let (mut out, mut at, mut room) = (Vec::new(), 0, limit);
     let as_written = |range: Range<usize>, room: &mut usize, out: &mut Vec<Piece>| {
@@ -74,6 +75,10 @@ pub fn pieces(raw: &str, limit: usize, ids: &Ids<'_>, veil: &Veil) -> (Vec<Piece
     };
     for mark in &marks {
         if mark.at.start < at {
+            if mark.kind == Kind::Secret && mark.at.end > at {
+                out.push(Piece::Secret);
+                at = mark.at.end;
+            }
             continue;
         }
         as_written(at..mark.at.start, &mut room, &mut out);
@@ -107,8 +112,8 @@ pub fn veiled(path: &PathView, veil: &Veil) -> PathView {
 /// A part of a record with its secrets replaced; `from` is where it begins in what the marks count from.
 fn masked(part: &str, marks: &[Mark], from: usize) -> String {
     let (mut out, mut at) = (String::with_capacity(part.len()), 0);
-    for mark in marks.iter().filter(|m| m.kind == Kind::Secret && m.at.start >= from && m.at.end <= from + part.len()) {
-        let (start, end) = (mark.at.start - from, mark.at.end - from);
+    for mark in marks.iter().filter(|m| m.kind == Kind::Secret && m.at.start < from + part.len() && m.at.end > from) {
+        let (start, end) = (mark.at.start.saturating_sub(from), (mark.at.end - from).min(part.len()));
         if start >= at {
             out.push_str(&part[at..start]);
             out.push_str(SECRET);

@@ -1,0 +1,81 @@
+//! Records of answers that name no request, as application servers write them to standard output: whose they are, and when that cannot be known.
+
+use crate::support::Bench;
+use serde_json::{Value, json};
+
+const TRACE: &str =
+    "ERROR:    Exception in ASGI application\nTraceback (most recent call last):\n  File \"/srv/api.py\", line 318, in traced\n    await inner(scope)\nValueError: no draft\n";
+
+/// What the application says of the answers it gave, one request each.
+fn answers(given: &[(&str, u16)]) -> String {
+    let line = |(n, (request, status)): (usize, &(&str, u16))| {
+        let (method, path) = request.split_once(' ').unwrap();
+        json!({"time": format!("2026-11-23T09:00:{n:02}.000Z"), "level": "info", "service": "api", "request_id": id(n), "msg": "answered", "method": method, "path": path, "status": status, "duration_ms": 120})
+            .to_string()
+            + "\n"
+    };
+    given.iter().enumerate().map(line).collect()
+}
+
+fn id(n: usize) -> String {
+    format!("req_01JDC9V6Q8Z4M2K7T3W5X{n:05}")
+}
+
+/// What its server prints.
+fn printed(request: &str, status: &str) -> String {
+    format!("INFO:     127.0.0.1:56064 - \"{request} HTTP/1.1\" {status}\n")
+}
+
+/// The lines of `out.log` on the paths of the requests by number, with why they stand there.
+fn placed(given: &[(&str, u16)], out: &str) -> Vec<Vec<String>> {
+    let bench = Bench::new();
+    bench.write("api.log", answers(given));
+    bench.write("out.log", out);
+    bench.ok(&["index", "api.log", "out.log", "--data", "d"]);
+    let of = |n: usize| {
+        let path: Value = serde_json::from_str(&bench.ok(&["show", &id(n), "--data", "d", "--json"])).unwrap();
+        assert!(path["unplaced"].as_array().unwrap().is_empty() && path["anomalies"].as_array().unwrap().is_empty(), "{path}");
+        let why = path.get("placed").and_then(Value::as_array).cloned().unwrap_or_default();
+        let words = |one: &Value| format!("{} {}", one["line"].as_str().unwrap(), one["rule"].as_str().unwrap());
+        let lines: Vec<&str> = path["lines"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).filter(|line| line.starts_with("out.log")).collect();
+        assert_eq!(lines.len(), why.len(), "{path}");
+        assert_eq!(path["spans"].as_array().unwrap().len(), 1, "what is told twice is drawn once: {path}");
+        why.iter().map(words).collect()
+    };
+    (0..given.len()).map(of).collect()
+}
+
+#[test]
+fn a_line_of_an_answer_that_one_request_alone_gave_is_of_that_request() {
+    let given = [("GET /tickets/T-10569", 200), ("GET /tickets/T-10570", 200), ("POST /kb/reindex", 202), ("POST /kb/reindex", 202)];
+    let out = [printed(given[1].0, "200 OK"), printed(given[0].0, "200 OK"), printed(given[2].0, "202 Accepted"), printed(given[2].0, "202 Accepted")].concat();
+    assert_eq!(placed(&given, &out), [vec!["out.log:2 said"], vec!["out.log:1 said"], vec![], vec![]]);
+}
+
+#[test]
+fn an_answer_that_two_requests_gave_or_two_lines_tell_of_is_nobodys() {
+    let twice = [("GET /tickets/T-10569", 200), ("GET /tickets/T-10569", 200)];
+    assert_eq!(placed(&twice, &printed(twice[0].0, "200 OK")), [Vec::<String>::new(), vec![]]);
+    let once = [("GET /tickets/T-10569", 200), ("GET /healthz", 200)];
+    assert_eq!(placed(&once, &printed(once[0].0, "200 OK").repeat(2)), [Vec::<String>::new(), vec![]]);
+    // Another status is another answer, and a path that names nothing says nothing, though it was asked for once.
+    assert_eq!(placed(&once, &(printed(once[0].0, "404 Not Found") + &printed(once[1].0, "200 OK"))), [Vec::<String>::new(), vec![]]);
+}
+
+#[test]
+fn the_stack_trace_right_behind_an_answer_that_failed_is_of_its_request() {
+    let given = [("POST /tickets/T-10507/reply", 500), ("POST /tickets/T-10508/reply", 500), ("GET /tickets/T-10509", 200)];
+    let [failed, other, fine] = [printed(given[0].0, "500 Internal Server Error"), printed(given[1].0, "500 Internal Server Error"), printed(given[2].0, "200 OK")];
+    assert_eq!(placed(&given, &[failed.as_str(), TRACE, &fine].concat()), [vec!["out.log:1 said", "out.log:2 follows"], vec![], vec!["out.log:7 said"]]);
+    // Behind two such answers it may be of the first; behind another line, or an answer that went well, of anybody.
+    assert_eq!(placed(&given, &[failed.as_str(), &other, TRACE].concat()), [vec!["out.log:1 said"], vec!["out.log:2 said"], vec![]]);
+    assert_eq!(placed(&given, &[failed.as_str(), &fine, TRACE].concat()), [vec!["out.log:1 said"], vec![], vec!["out.log:2 said"]]);
+}
+
+#[test]
+fn a_line_that_was_written_at_another_time_tells_of_another_answer() {
+    let given = [("GET /tickets/T-10569", 200)];
+    let at = |time: &str| format!("10.0.0.7 - - [23/Nov/2026:{time} +0000] \"{} HTTP/1.1\" 200 512\n", given[0].0);
+    assert_eq!(placed(&given, &at("09:00:01")), [vec!["out.log:1 said"]]);
+    assert_eq!(placed(&given, &at("10:00:01")), [Vec::<String>::new()]);
+}
