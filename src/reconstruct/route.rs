@@ -41,11 +41,18 @@ fn is_value(part: &str) -> bool {
         return false;
     }
     let digits = part.bytes().filter(u8::is_ascii_digit).count();
-    if digits == part.len() || id::is_strong(part, true) || part.contains('@') || is_random_word(part) {
+    if digits == part.len() || id::is_strong(part, true) || part.contains('@') || is_random_word(part) || part.split(['-', '_', '.']).any(is_drawn) {
         return true;
     }
     // `T-10413`, `order_77`, `2026-11-23`: digits that are no small suffix of a word such as `oauth2`.
     digits >= 2 && digits * 3 >= part.len()
+}
+
+/// `AbCdEf0123456789GhIj`, as keys and tokens hold it: letters of both cases and digits at random.
+fn is_drawn(piece: &str) -> bool {
+    let count = |is: fn(&u8) -> bool| piece.bytes().filter(is).count();
+    let mixed = [u8::is_ascii_uppercase, u8::is_ascii_lowercase, u8::is_ascii_digit].into_iter().all(|is| count(is) >= 3);
+    piece.len() >= 16 && mixed && piece.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 /// `doc_QWKzCfmZYPGWTMokUDKA`: behind its prefix an id drawn from letters of both cases, which may hold no digit. Words in camel case have
@@ -82,6 +89,8 @@ mod tests {
             ("/wrk2-api/review/compose", "/wrk2-api/review/compose"),
             ("/v1/documents/doc_QWKzCfmZYPGWTMokUDKA/summary", "/v1/documents/{id}/summary"),
             ("/pages/user_AccountSettingsPage", "/pages/user_AccountSettingsPage"),
+            ("/hook/sk-proj-AbCdEf0123456789GhIj/run", "/hook/{id}/run"),
+            ("/hook/AccountSettingsPage2", "/hook/AccountSettingsPage2"),
             ("/", "/"),
         ] {
             assert_eq!(fold(path), want);

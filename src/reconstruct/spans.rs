@@ -240,7 +240,8 @@ fn owners(tree: &Tree) -> Vec<Option<Arc<str>>> {
         item.refs.iter().filter(is_upper).map(|r| r.key.clone()).collect()
     };
     let mut spoken_of: BTreeMap<(&str, Arc<str>), u32> = BTreeMap::new();
-    for item in &tree.items {
+    // What tells of an answer was given its unit: it speaks of none.
+    for item in tree.items.iter().filter(|item| !item.placed_by.is_some_and(PlacedBy::tells_of_answer)) {
         if let [only] = &uppermost(item)[..] {
             *spoken_of.entry((item.service(), only.clone())).or_default() += 1;
         }

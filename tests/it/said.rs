@@ -79,3 +79,23 @@ fn a_line_that_was_written_at_another_time_tells_of_another_answer() {
     assert_eq!(placed(&given, &at("09:00:01")), [vec!["out.log:1 said"]]);
     assert_eq!(placed(&given, &at("10:00:01")), [Vec::<String>::new()]);
 }
+
+#[test]
+fn what_tells_of_an_answer_draws_nothing_and_decides_nothing() {
+    let edge = json!({"time": "2026-11-23T09:00:01.003Z", "service": "nginx", "request_id": "a0ffca2ddb61e741b6e3f8dcda212aef", "method": "POST", "uri": "/tickets/T-10507/reply", "status": 500, "request_time": 0.003});
+    let accepted = json!({"time": "2026-11-23T09:00:01.001Z", "service": "out", "level": "info", "request_id": id(1), "parent_request_id": "a0ffca2ddb61e741b6e3f8dcda212aef", "msg": "accepted POST /tickets/T-10507/reply"});
+    let answered = json!({"time": "2026-11-23T09:00:01.002Z", "service": "out", "level": "info", "request_id": id(1), "msg": "answered in 0.5 ms", "duration_ms": 0.5});
+    let spans = |out: &str| {
+        let bench = Bench::new();
+        bench.write("edge.log", format!("{edge}\n"));
+        bench.write("api.log", format!("{accepted}\n{answered}\n"));
+        bench.write("out.log", out);
+        bench.ok(&["index", "edge.log", "api.log", "out.log", "--data", "d"]);
+        let path: Value = serde_json::from_str(&bench.ok(&["show", &id(1), "--data", "d", "--json"])).unwrap();
+        (path["spans"].clone(), path["lines"].as_array().unwrap().len())
+    };
+    let (without, lines) = spans("INFO:     Started server process [12105]\n");
+    let (with, more) = spans(&(printed("POST /tickets/T-10507/reply", "500 Internal Server Error") + TRACE));
+    assert_eq!((lines, more), (3, 5));
+    assert_eq!(with, without);
+}
