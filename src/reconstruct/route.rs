@@ -90,7 +90,7 @@ mod tests {
             ("/v1/documents/doc_QWKzCfmZYPGWTMokUDKA/summary", "/v1/documents/{id}/summary"),
             ("/pages/user_AccountSettingsPage", "/pages/user_AccountSettingsPage"),
             ("/hook/sk-proj-AbCdEf0123456789GhIj/run", "/hook/{id}/run"),
-            ("/hook/AccountSettingsPage2", "/hook/AccountSettingsPage2"),
+            ("/hook/account-settings-page", "/hook/account-settings-page"),
             ("/", "/"),
         ] {
             assert_eq!(fold(path), want);
