@@ -17,7 +17,10 @@ use crate::{
     store::StoreError,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use std::{cmp::Ordering, collections::BinaryHeap};
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::BinaryHeap,
+};
 
 /// Most rows of a page: what a command may ask for at once.
 const MAX_LIMIT: usize = 10_000;
@@ -58,10 +61,11 @@ impl Order {
     }
 }
 
-/// Where a row stands in the order.
+/// Where a row stands in the order: of those with one value the newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place<'a> {
     rank: (bool, i128),
+    start: Reverse<i64>,
     root: &'a str,
 }
 
@@ -71,6 +75,9 @@ struct Ranked<'a> {
     value: Option<i64>,
     spot: RowSpot,
 }
+
+/// The place of a cursor: value, start, root.
+type At = (Option<i64>, i64, String);
 
 impl Ord for Ranked<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
@@ -84,22 +91,24 @@ impl PartialOrd for Ranked<'_> {
     }
 }
 
-/// The last row of a page, as text: key and direction, whether it has the value, the value, the root.
-fn write_cursor(order: Order, value: Option<i64>, root: &str) -> String {
+/// The last row of a page, as text: key and direction, whether it has the value, the value, its start, the root.
+fn write_cursor(order: Order, value: Option<i64>, start: i64, root: &str) -> String {
     let key = SortKey::ALL.iter().position(|k| *k == order.key).unwrap_or(0) as u8;
     let mut bytes = vec![key, u8::from(order.ascending), u8::from(value.is_some())];
     bytes.extend_from_slice(&value.unwrap_or(0).to_le_bytes());
+    bytes.extend_from_slice(&start.to_le_bytes());
     bytes.extend_from_slice(root.as_bytes());
     BASE64.encode(bytes)
 }
 
-fn read_cursor(order: Order, text: &str) -> Result<(Option<i64>, String), StoreError> {
+fn read_cursor(order: Order, text: &str) -> Result<At, StoreError> {
     let read = || {
         let bytes = BASE64.decode(text).ok()?;
-        let (head, root) = bytes.split_at_checked(11)?;
+        let (head, root) = bytes.split_at_checked(19)?;
         let fits = SortKey::ALL.get(usize::from(head[0])) == Some(&order.key) && head[1] == u8::from(order.ascending);
-        let value = (head[2] == 1).then_some(i64::from_le_bytes(head[3..].try_into().ok()?));
-        fits.then_some((value, String::from_utf8(root.to_vec()).ok()?))
+        let value = (head[2] == 1).then_some(i64::from_le_bytes(head[3..11].try_into().ok()?));
+        let start = i64::from_le_bytes(head[11..].try_into().ok()?);
+        fits.then_some((value, start, String::from_utf8(root.to_vec()).ok()?))
     };
     read().ok_or(StoreError::Cursor)
 }
@@ -109,13 +118,15 @@ impl RowReader {
     pub fn list(&self, query: &RowQuery) -> Result<ListPage, StoreError> {
         let order = Order::of(query);
         let after = query.after.as_deref().map(|text| read_cursor(order, text)).transpose()?;
-        let after = after.as_ref().map(|(value, root)| Place { rank: order.rank(*value), root });
+        let after = after.as_ref().map(|(value, start, root)| Place { rank: order.rank(*value), start: Reverse(*start), root });
         let tests: Vec<Test> = query.filters.iter().map(|filter| Test::new(filter, self.dictionary())).collect();
         let limit = query.limit.min(MAX_LIMIT);
         let mut page = Page { order, after, keep: limit + 1, heap: BinaryHeap::new() };
         let mut overview = query.overview.then(|| Overview::new(self.dictionary()));
         let mut matched = 0;
-        self.each(|spot, columns, row| {
+        // Rows stand about in order of their starts. Those that come first in an order are met first, so that the others are left at a glance.
+        let back = order != (Order { key: SortKey::Start, ascending: true });
+        self.each_in(back, |spot, columns, row| {
             if !tests.iter().all(|test| test.holds(columns, row)) {
                 return;
             }
@@ -130,7 +141,7 @@ impl RowReader {
             if let Some(overview) = &mut overview {
                 overview.add(columns, row, spot);
             }
-            page.offer(number(order.key).of(columns, row), || columns.root(row), spot);
+            page.offer(number(order.key).of(columns, row), columns.start[row], || columns.root(row), spot);
         });
         let (rows, next) = self.finish(page, limit)?;
         let out = ListPage { rows, matched, total: self.count(), next, ..empty() };
@@ -145,7 +156,7 @@ impl RowReader {
         let mut ranked = page.heap.into_sorted_vec();
         let more = ranked.len() > limit;
         ranked.truncate(limit);
-        let next = ranked.last().filter(|_| more).map(|last| write_cursor(order, last.value, last.place.root));
+        let next = ranked.last().filter(|_| more).map(|last| write_cursor(order, last.value, last.place.start.0, last.place.root));
         let spots: Vec<RowSpot> = ranked.iter().map(|r| r.spot).collect();
         Ok((self.rows_at(&spots)?, next))
     }
@@ -160,13 +171,13 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn offer(&mut self, value: Option<i64>, root: impl FnOnce() -> &'a str, spot: RowSpot) {
-        let rank = self.order.rank(value);
+    fn offer(&mut self, value: Option<i64>, start: i64, root: impl FnOnce() -> &'a str, spot: RowSpot) {
+        let (rank, start) = (self.order.rank(value), Reverse(start));
         let full = self.heap.len() >= self.keep;
-        if full && self.heap.peek().is_some_and(|last| last.place.rank < rank) {
+        if full && self.heap.peek().is_some_and(|last| (last.place.rank, last.place.start) < (rank, start)) {
             return;
         }
-        let place = Place { rank, root: root() };
+        let place = Place { rank, start, root: root() };
         if self.after.as_ref().is_some_and(|after| place <= *after) {
             return;
         }

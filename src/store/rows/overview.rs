@@ -192,6 +192,9 @@ fn facet(key: &str, title: &str, mut counts: Vec<(&str, u64)>, filters: &[RowFil
 /// At most [`MAX_POINTS`], evenly chosen in the order of time.
 fn evenly(points: &mut Vec<Point>) -> Vec<Point> {
     // Rows come nearly in this order: a sort that merges what is in order already takes a third of the time of another.
+    if points.first().zip(points.last()).is_some_and(|(first, last)| first.start > last.start) {
+        points.reverse();
+    }
     points.sort_by_key(|point| point.start);
     let n = points.len();
     if n <= MAX_POINTS {

@@ -193,13 +193,30 @@ impl RowReader {
     }
 
     /// Visits every row.
-    pub(super) fn each<'a>(&'a self, mut visit: impl FnMut(RowSpot, &'a Columns, usize)) {
-        for (segment, at) in self.inner.segments.iter().zip(0..) {
+    pub(super) fn each<'a>(&'a self, visit: impl FnMut(RowSpot, &'a Columns, usize)) {
+        self.each_in(false, visit);
+    }
+
+    /// Visits every row; `back`: those written last first.
+    pub(super) fn each_in<'a>(&'a self, back: bool, visit: impl FnMut(RowSpot, &'a Columns, usize)) {
+        let segments: Vec<_> = self.inner.segments.iter().zip(0..).collect();
+        if back {
+            self.each_of(segments.into_iter().rev(), Iterator::rev, visit);
+        } else {
+            self.each_of(segments.into_iter(), |docs| docs, visit);
+        }
+    }
+
+    fn each_of<'a, D: Iterator<Item = u32>>(
+        &'a self,
+        segments: impl Iterator<Item = (&'a Arc<RowSegment>, u32)>,
+        way: impl Fn(std::ops::Range<u32>) -> D,
+        mut visit: impl FnMut(RowSpot, &'a Columns, usize),
+    ) {
+        for (segment, at) in segments {
             let columns = &*segment.columns;
-            for doc in 0..segment.reader.max_doc() {
-                if !segment.reader.is_deleted(doc) {
-                    visit(RowSpot { segment: at, doc }, columns, doc as usize);
-                }
+            for doc in way(0..segment.reader.max_doc()).filter(|doc| !segment.reader.is_deleted(*doc)) {
+                visit(RowSpot { segment: at, doc }, columns, doc as usize);
             }
         }
     }

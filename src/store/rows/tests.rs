@@ -224,7 +224,7 @@ fn walking_by_cursor_shows_each_row_once_in_order() {
                 SortKey::Errors => Some(row.errors.into()),
             };
             let mut expected = rows.clone();
-            expected.sort_by_key(|row| (value(row).is_none(), value(row).map(|v| if ascending { v } else { -v }), row.root.clone()));
+            expected.sort_by_key(|row| (value(row).is_none(), value(row).map(|v| if ascending { v } else { -v }), std::cmp::Reverse(row.start), row.root.clone()));
             assert_eq!(seen.iter().map(|r| &r.root).collect::<Vec<_>>(), expected.iter().map(|r| &r.root).collect::<Vec<_>>(), "{sort:?} {ascending}");
         }
     }
