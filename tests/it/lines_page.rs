@@ -75,7 +75,7 @@ async fn the_page_shows_lines_newest_first_with_their_level_place_and_request() 
     );
     assert_eq!(texts(&html, "#lines td.lv")[1..5], ["debug", "", "✕ error", "info"]);
     assert_eq!(texts(&html, "#lines td.when")[1], "no time");
-    assert_eq!(hrefs(&html, "#lines td.to a")[0], format!("/r/{}#l-{}-1", fixtures::RICH, web::links::anchor("logs/api.log")));
+    assert_eq!(hrefs(&html, "#lines td.to a")[0], format!("/r/{}?line={}#l-{}-1", fixtures::RICH, web::links::encode("logs/api.log:1"), web::links::anchor("logs/api.log")));
     assert_eq!(texts(&html, "#lines summary mark")[..2], ["attempt", "attempt"]);
     assert_eq!(texts(&html, ".pages > span"), ["1–100 of 250 lines"]);
     assert_eq!(texts(&html, ".top nav a"), ["Requests", "Lines", "Sources"]);
@@ -372,6 +372,22 @@ async fn a_line_leads_to_its_own_row_on_the_page_of_its_request() {
         assert_eq!(request.status, 200, "{link}");
         assert!(request.text.contains(&format!("id=\"{anchor}\"")), "{link}");
     }
+}
+
+#[tokio::test]
+async fn a_line_of_a_request_with_thousands_leads_to_its_own_row_too() {
+    let log: String =
+        (0..2_600).map(|n| format!("{{\"time\":\"2026-11-18T13:{:02}:{:02}Z\",\"request_id\":\"req_01JDC9V6Q8Z4M2K7T3W5XH0B1N\",\"msg\":\"step\"}}\n", n / 60, n % 60)).collect();
+    let (_bench, engine) = index(&[("a.log", log)]);
+    let answers = Arc::new(engine);
+    let site = || site(answers.clone(), fixtures::status());
+    let page = ask(site(), "/lines").await.html();
+    let link = hrefs(&page, "#lines td.to a").into_iter().next().unwrap();
+    let (address, anchor) = link.split_once('#').unwrap();
+    let request = ask(site(), address).await;
+    assert!(request.text.contains(&format!("id=\"{anchor}\"")) && request.text.contains("1,000 from number 1,601 on of 2,600 lines of 1 source"), "{link}");
+    let gone = ask(site(), "/r/req_01JDC9V6Q8Z4M2K7T3W5XH0B1N?line=a.log:9999").await;
+    assert!(gone.text.contains("line=a.log:9999: this request has no such line") && gone.text.contains("the first 1,000 of 2,600 lines of 1 source"));
 }
 
 #[test]

@@ -115,7 +115,8 @@ fn row(r: &LineRow, sought: &[Sought], budget: &mut usize) -> RowView {
         line: tail(&format!("{}:{}", r.line.file.rsplit('/').next().unwrap_or_default(), r.line.line), LINE),
         path: r.line.to_string(),
         request: r.request.as_ref().map(|to| {
-            let href = format!("{}#{}", links::request(&to.id, to.scope.as_deref()), links::line_anchor(&r.line));
+            let wish = to.scope.clone().map(|scope| ("scope", scope)).into_iter().chain([("line", r.line.to_string())]);
+            let href = format!("{}#{}", links::address(&links::request(&to.id, None), wish), links::line_anchor(&r.line));
             let full = to.scope.as_deref().map_or_else(|| to.id.clone(), |scope| format!("{} ({scope})", to.id));
             (href, tail(&to.id, ID), full)
         }),

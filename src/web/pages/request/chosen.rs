@@ -74,6 +74,11 @@ impl Chosen {
             }
             meets
         });
+        if let Some(line) = view.line.as_deref().filter(|line| !path.log.iter().any(|l| l.line.to_string() == **line)) {
+            let all = path.trace.lines.len() + path.trace.unplaced.len();
+            let words = if path.log.len() < all { "not among the lines of this request that are shown" } else { "this request has no such line" };
+            notices.push(format!("line={}: {words}", format::head(line, 60)));
+        }
         let path_ns = path_ns(&path.trace);
         let left = notices.len().saturating_sub(MAX_NOTICES);
         if left > 0 {

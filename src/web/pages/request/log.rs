@@ -32,6 +32,8 @@ pub struct Selected {
     pub rows: Vec<usize>,
     /// Lines that satisfy the wish, shown or not.
     pub matching: usize,
+    /// How many of them stand before those that are shown.
+    pub before: usize,
 }
 
 /// The log.
@@ -134,7 +136,10 @@ pub fn select(path: &PathView, view: &View) -> Selected {
     let wanted = Wanted::new(view);
     let matching: Vec<usize> = (0..path.log.len()).filter(|i| wanted.holds(&path.log[*i])).collect();
     let count = matching.len();
-    Selected { rows: matching.into_iter().take(if view.is_whole { usize::MAX } else { ROWS }).collect(), matching: count }
+    let room = if view.is_whole { count } else { ROWS };
+    let wanted = view.line.as_deref().and_then(|line| matching.iter().position(|i| path.log[*i].line.to_string() == line));
+    let before = wanted.filter(|at| *at >= room).map_or(0, |at| (at - room / 2).min(count - room));
+    Selected { rows: matching.into_iter().skip(before).take(room).collect(), matching: count, before }
 }
 
 /// The log of a path.
@@ -211,7 +216,11 @@ fn caption(c: &Context<'_>, view: &View, selected: &Selected) -> String {
     let total = format!("{} of {}", format::counted(all as u64, "line", "lines"), format::counted(c.trace.sources.len() as u64, "source", "sources"));
     let is_cut = selected.matching > selected.rows.len();
     let shown = format::count(selected.rows.len() as u64);
-    let head = if is_cut { "the first " } else { "" };
+    let (head, from) = match (is_cut, selected.before) {
+        (false, _) => ("", String::new()),
+        (true, 0) => ("the first ", String::new()),
+        (true, before) => ("", format!(" from number {} on", format::count(before as u64 + 1))),
+    };
     let by = [
         view.level.map(|l| format!("at {l} or worse")),
         view.src.as_deref().map(|s| format!("of {}", c.name(s))),
@@ -220,8 +229,8 @@ fn caption(c: &Context<'_>, view: &View, selected: &Selected) -> String {
     let by: Vec<String> = by.into_iter().flatten().collect();
     let mut out = match (by.is_empty(), is_cut) {
         (true, false) if selected.rows.len() >= all => format!("{total}, oldest first"),
-        (true, _) => format!("the first {shown} of {total}"),
-        (false, _) => format!("{head}{shown} {}, of {total}", by.join(" ")),
+        (true, _) => format!("{}{shown}{from} of {total}", if from.is_empty() { "the first " } else { "" }),
+        (false, _) => format!("{head}{shown}{from} {}, of {total}", by.join(" ")),
     };
     let unplaced = c.trace.unplaced.len();
     if unplaced > 0 {

@@ -127,6 +127,8 @@ pub struct View {
     pub level: Option<&'static str>,
     /// Only lines that hold this text.
     pub text: Option<String>,
+    /// The line (`file:line`) around which the log is shown, where it is too long to be shown whole.
+    pub line: Option<String>,
     /// Prompts and answers are left out.
     pub hides_content: bool,
     /// The page is a file of its own; no address wishes that.
@@ -176,8 +178,8 @@ impl<'a> Wishes<'a> {
     }
 }
 
-const KEYS: [&str; 19] =
-    ["scope", "view", "step", "root", "zoom", "fold", "group", "find", "only", "rows", "gaps", "path", "skew", "clocks", "tz", "src", "level", "text", "content"];
+const KEYS: [&str; 20] =
+    ["scope", "view", "step", "root", "zoom", "fold", "group", "find", "only", "rows", "gaps", "path", "skew", "clocks", "tz", "src", "level", "text", "line", "content"];
 
 impl View {
     /// The wishes of an address.
@@ -203,6 +205,7 @@ impl View {
             src: w.owned("src"),
             level,
             text: w.owned("text"),
+            line: w.text("line").map(str::to_owned).filter(|line| line.len() <= links::ID_MAX_BYTES),
             hides_content: w.word("content", &[("hidden", true), ("shown", false)]).unwrap_or(false),
             id,
             is_single: false,
@@ -275,6 +278,7 @@ impl View {
         add("src", self.src.clone());
         add("level", self.level.map(str::to_owned));
         add("text", self.text.clone());
+        add("line", self.line.clone());
         add("content", set(self.hides_content, "hidden"));
         out
     }
@@ -366,7 +370,7 @@ mod tests {
 
     #[test]
     fn an_address_is_read_and_written_alike() {
-        let query = "/r/req_1?view=timeline&step=api.log-4415-task&zoom=-1.5-20300&fold=a%2Cb&group=service&find=gpt&only=matches&rows=all&gaps=full&path=on&skew=shifted&tz=-03%3A30&src=api.log&level=warn&text=oops&content=hidden";
+        let query = "/r/req_1?view=timeline&step=api.log-4415-task&zoom=-1.5-20300&fold=a%2Cb&group=service&find=gpt&only=matches&rows=all&gaps=full&path=on&skew=shifted&tz=-03%3A30&src=api.log&level=warn&text=oops&line=api.log%3A7&content=hidden";
         let wished = view(&[
             ("view", "timeline"),
             ("step", "api.log-4415-task"),
@@ -383,6 +387,7 @@ mod tests {
             ("src", "api.log"),
             ("level", "warn"),
             ("text", "oops"),
+            ("line", "api.log:7"),
             ("content", "hidden"),
         ]);
         assert_eq!(wished.href(|_| {}, ""), query);
@@ -418,7 +423,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_address_makes_a_view_that_is_read_back(pairs in proptest::collection::vec(("(scope|view|step|root|zoom|fold|group|find|only|rows|gaps|path|skew|tz|src|level|text|content|x)", "[ -~ü\u{202e}]{0,30}"), 0..12)) {
+        fn any_address_makes_a_view_that_is_read_back(pairs in proptest::collection::vec(("(scope|view|step|root|zoom|fold|group|find|only|rows|gaps|path|skew|tz|src|level|text|line|content|x)", "[ -~ü\u{202e}]{0,30}"), 0..12)) {
             let wished = View { notices: Vec::new(), ..View::new("i".into(), &pairs) };
             let again: Pairs = wished.pairs().into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
             prop_assert_eq!(View::new("i".into(), &again), wished);
