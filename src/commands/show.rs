@@ -93,6 +93,7 @@ fn path(out: &mut Out<'_>, view: &PathView, log: bool) -> Result<()> {
     warnings(out, t)?;
     if log {
         merged_log(out, t, &view.log)?;
+        possible(out, &view.possible)?;
     }
     Ok(())
 }
@@ -336,6 +337,21 @@ fn merged_log(out: &mut Out<'_>, t: &Trace, log: &[LogLine]) -> Result<()> {
             None => String::new(),
         };
         out.line(&format!("{offset:>10} {stage} {level:<5} {:<12} {}{unplaced}  {place}", cut(&safe(&line.service), 12), safe(line.text.trim_end())))?;
+    }
+    Ok(())
+}
+
+/// Lines that may belong, each with the head of its text.
+fn possible(out: &mut Out<'_>, lines: &[LogLine]) -> Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let title = out.styled("May belong, not proved", Style::Strong);
+    out.line(&format!("\n{title}"))?;
+    for line in lines {
+        let place = out.styled(&safe(&line.line.to_string()), Style::Faint);
+        let text = Veil::of_record(&line.raw, &[]).text(&line.text, &line.raw);
+        out.line(&format!("  {}  {place}", safe(text.lines().next().unwrap_or_default().trim_end())))?;
     }
     Ok(())
 }

@@ -17,6 +17,10 @@ const HEAD: usize = 6;
 const LONG: usize = 24;
 /// Members of a message that say what it is, not what was said.
 const FRAME: [&str; 13] = ["role", "type", "id", "name", "status", "object", "model", "finish_reason", "finishReason", "stop_reason", "call_id", "tool_call_id", "tool_use_id"];
+/// From so many bytes on a secret is hidden inside words too.
+const SURE: usize = 10;
+/// Most values of a record that are too short to be known by their begin.
+const MAX_SHORT: usize = 64;
 /// Values that are compared loosely at one place.
 const MAX_LOOSE: usize = 8;
 
@@ -149,14 +153,21 @@ impl Veil {
 
     /// Where values that a record marks stand in a text made from it: the shortest of them too.
     fn own(&self, text: &str, raw: &str) -> Vec<Part> {
-        let mut parts = Vec::new();
+        let (mut longer, mut short) = (Self { hide_content: self.hide_content, ..Self::default() }, Vec::new());
         for (value, kind) in self.values_of(raw) {
             // In the record itself what was said is hidden where it stands: a short one would hide the words of other members.
             let is_told = value.chars().count() > 1 || value == text;
-            if is_told && (kind == Kind::Secret || text.len() < raw.len()) {
-                let found = text.match_indices(&value).map(|(at, _)| at..at + value.len());
-                parts.extend(found.filter(|at| stands_alone(text, at)).map(|at| (at, kind)));
+            if !is_told || (kind == Kind::Content && text.len() >= raw.len()) {
+                continue;
             }
+            if value.len() >= HEAD { longer.learn(value, kind) } else { short.push((value, kind)) }
+        }
+        short.sort_unstable();
+        short.dedup();
+        let mut parts = longer.in_order().known(text, 0);
+        for (value, kind) in short.into_iter().take(MAX_SHORT) {
+            let found = text.match_indices(&value).map(|(at, _)| at..at + value.len());
+            parts.extend(found.filter(|at| stands_alone(text, at, kind)).map(|at| (at, kind)));
         }
         parts
     }
@@ -226,7 +237,7 @@ impl Veil {
             *work = work.saturating_sub(*length);
             let value = text.get(at..at + length)?;
             let kind = *self.values.get(value)?;
-            ((kind == Kind::Secret || value.len() >= least) && stands_alone(text, &(at..at + length))).then_some((*length, kind))
+            ((kind == Kind::Secret || value.len() >= least) && stands_alone(text, &(at..at + length), kind)).then_some((*length, kind))
         })
     }
 }
@@ -274,12 +285,13 @@ fn space(text: &[u8]) -> usize {
     }
 }
 
-/// A short value is not a part of a word.
-fn stands_alone(text: &str, at: &Range<usize>) -> bool {
+/// A short value is not a part of a word; a secret that no word is, is one wherever it stands.
+fn stands_alone(text: &str, at: &Range<usize>, kind: Kind) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let joins = |outer: Option<char>, inner: Option<char>| outer.is_some_and(is_word) && inner.is_some_and(is_word);
     let Some(value) = text.get(at.clone()) else { return false };
-    value.len() >= LONG || !(joins(text[..at.start].chars().next_back(), value.chars().next()) || joins(text[at.end..].chars().next(), value.chars().next_back()))
+    let is_no_word = value.len() >= LONG || (kind == Kind::Secret && value.len() >= SURE);
+    is_no_word || !(joins(text[..at.start].chars().next_back(), value.chars().next()) || joins(text[at.end..].chars().next(), value.chars().next_back()))
 }
 
 /// A marked part as written, without its escapes, and the texts in it when it is an object or a list; each also as a record inside a record has it.

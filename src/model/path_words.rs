@@ -335,18 +335,9 @@ pub enum PlacedBy {
     Session,
     /// Its text holds the unit's id, which no word there names.
     Text,
-    /// It tells of an answer (method, path, status) that only this request gave.
-    Said,
-    /// It is the stack trace right behind such a line of an answer that failed.
-    Follows,
 }
 
 impl PlacedBy {
-    /// The line tells of an answer that others state: it draws no step of its own.
-    pub fn tells_of_answer(self) -> bool {
-        matches!(self, Self::Said | Self::Follows)
-    }
-
     /// The same in a few words.
     pub fn short(self) -> &'static str {
         match self {
@@ -354,8 +345,6 @@ impl PlacedBy {
             Self::Alone => "no id, by its task",
             Self::Session => "no id, by its session",
             Self::Text => "id in the text",
-            Self::Said => "no id, by what it says",
-            Self::Follows => "no id, behind its answer",
         }
     }
 
@@ -366,8 +355,6 @@ impl PlacedBy {
             Self::Alone => "no id: written while only this task could have",
             Self::Session => "no id: names a session, whose only work in this process it was written during",
             Self::Text => "its text holds this id, though no word there says of what",
-            Self::Said => "no id: method, path and status are those of this request and of no other",
-            Self::Follows => "no id: the stack trace that its log writes right behind this request's failed answer",
         }
     }
 }

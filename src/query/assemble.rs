@@ -156,6 +156,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
     fn gather(&mut self, root: &Arc<str>) -> Result<(Tree, Vec<Rc<Item>>), S::Error> {
         let mut tree = Tree { root: root.clone(), ..Tree::default() };
         let mut lines: BTreeMap<(u64, u64, u32), Rc<Item>> = BTreeMap::new();
+        let mut possible: BTreeMap<Place, Rc<Item>> = BTreeMap::new();
         let mut queue: VecDeque<(Arc<str>, Option<ParentLink>, u32)> = VecDeque::from([(root.clone(), None, 0)]);
         let mut neighbours: BTreeMap<(String, String), Neighbour> = BTreeMap::new();
         let mut listed_only: FxHashSet<Arc<str>> = FxHashSet::default();
@@ -193,6 +194,9 @@ impl<'a, S: LineSource> Assembler<'a, S> {
                 continue;
             }
             let unnamed = self.unnamed_lines(&key, &fetched)?;
+            for item in self.possible_lines(&key, &fetched.items)? {
+                possible.entry(at(&item)).or_insert(item);
+            }
             for item in &unnamed {
                 lines.entry(at(item)).or_insert_with(|| item.clone());
             }
@@ -213,6 +217,8 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             tree.anomalies.push(Anomaly { kind: AnomalyKind::Capped, text: format!("{left_out} further units are left out"), lines: Vec::new() });
         }
         tree.links = neighbours.into_values().collect();
+        possible.retain(|place, _| !lines.contains_key(place));
+        tree.possible = possible.into_values().map(|item| Item::clone(&item)).collect();
         // A line whose only ids here are those of a shared unit belongs to no one request.
         Ok((tree, lines.into_values().collect()))
     }

@@ -23,6 +23,7 @@ use crate::{
     reconstruct::{
         build,
         build::{Built, Tree},
+        item::Item,
         learn::Learned,
         summary,
     },
@@ -91,6 +92,18 @@ struct RouteTypical {
     by_kind: BTreeMap<SegmentKind, Typical>,
 }
 
+/// A path with what pages and rows show of it.
+pub struct Made {
+    /// The path.
+    pub built: Built,
+    /// Its merged log.
+    pub log: Vec<LogLine>,
+    /// Lines that may belong.
+    pub possible: Vec<LogLine>,
+    /// Its row.
+    pub row: RequestSummary,
+}
+
 /// Answers questions. Cheap to share.
 pub struct Engine {
     store: Arc<Store>,
@@ -125,45 +138,40 @@ impl Engine {
     }
 
     /// The path of a root with its lines, and the row it makes.
-    pub fn build(&self, snapshot: &Snapshot, index: &IndexLines<'_>, root: &Arc<str>, times: Times) -> Result<(Built, Vec<LogLine>, RequestSummary), QueryError> {
+    pub fn build(&self, snapshot: &Snapshot, index: &IndexLines<'_>, root: &Arc<str>, times: Times) -> Result<Made, QueryError> {
         self.build_with(snapshot, index, Assembler::new(index, &snapshot.profile), root, times)
     }
 
     /// The same from what an assembler has fetched to find the root.
-    fn build_with(
-        &self,
-        snapshot: &Snapshot,
-        index: &IndexLines<'_>,
-        assembler: Assembler<'_, IndexLines<'_>>,
-        root: &Arc<str>,
-        times: Times,
-    ) -> Result<(Built, Vec<LogLine>, RequestSummary), QueryError> {
+    fn build_with(&self, snapshot: &Snapshot, index: &IndexLines<'_>, assembler: Assembler<'_, IndexLines<'_>>, root: &Arc<str>, times: Times) -> Result<Made, QueryError> {
         let mut tree = assembler.into_tree_of_root(root)?;
         tree.coverage = coverage(snapshot);
         // Of a very long request the log shows the first lines: while its path is made, the records of the others are only in the way. Shifted
         // clocks may make others the first.
         if tree.items.len() > MAX_LOG && times == Times::Written {
-            index.keep(tree.items.iter().take(MAX_LOG).map(|item| (item.entry.at.file.0, item.entry.at.start)));
+            index.keep(tree.items.iter().take(MAX_LOG).chain(&tree.possible).map(|item| (item.entry.at.file.0, item.entry.at.start)));
         }
         let built = self.built(snapshot, &mut tree, times)?;
         let row = summary::summarise(&tree, &built);
         let log = log_lines(&tree, &built, index);
-        Ok((built, log, row))
+        let possible = tree.possible.iter().map(|item| log_line(item, index)).collect();
+        Ok(Made { built, log, possible, row })
     }
 
     /// The document of a request: the same for pages, commands and exports. Without a deadline.
     pub fn document(&self, snapshot: &Snapshot, root: &str) -> Result<Trace, QueryError> {
         let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), None);
-        Ok(self.finish(snapshot, self.build(snapshot, &index, &Arc::from(root), Times::Written)?.0)?.0)
+        Ok(self.finish(snapshot, self.build(snapshot, &index, &Arc::from(root), Times::Written)?.built)?.0)
     }
 
     /// The document with its log and what its route is used to.
-    fn view_of(&self, snapshot: &Snapshot, (built, log, _): (Built, Vec<LogLine>, RequestSummary), begun: Instant) -> Result<PathView, QueryError> {
-        let (trace, typical) = self.finish(snapshot, built)?;
+    fn view_of(&self, snapshot: &Snapshot, made: Made, begun: Instant) -> Result<PathView, QueryError> {
+        let (trace, typical) = self.finish(snapshot, made.built)?;
         let (typical, typical_by_kind) = typical.map_or((None, BTreeMap::new()), |t| (Some(t.total), t.by_kind));
         Ok(PathView {
             trace: Arc::new(trace),
-            log: Arc::new(log),
+            log: Arc::new(made.log),
+            possible: made.possible.into(),
             typical,
             typical_by_kind,
             typical_by_operation: Operations::default(),
@@ -301,7 +309,7 @@ impl Engine {
         for choice in choices {
             let row = match snapshot.rows.get(&choice.root).map_err(store)? {
                 Some(row) => row,
-                None => self.build(snapshot, index, &choice.root, Times::Written)?.2,
+                None => self.build(snapshot, index, &choice.root, Times::Written)?.row,
             };
             let total_ns = row.total_ns();
             out.push(ChoiceView { id: row.id, scope: row.scope, kind: choice.kind.to_owned(), route: row.route, start: row.start, state: row.state, total_ns });
@@ -442,30 +450,33 @@ fn records(tree: &Tree, index: &IndexLines<'_>) -> Vec<Shown> {
 }
 
 fn log_lines(tree: &build::Tree, built: &Built, index: &IndexLines<'_>) -> Vec<LogLine> {
-    let stage_of = |span: Option<usize>| span.and_then(|s| built.trace.spans.get(s)).map(|s| s.kind.stage());
-    let id_of = |span: Option<usize>| span.and_then(|s| built.trace.spans.get(s)).map(|s| s.id.clone());
-    tree.items
-        .iter()
-        .zip(&built.placed)
-        .take(MAX_LOG)
-        .map(|(item, placed)| {
-            let at = item.entry.at;
-            let raw = index.loaded(at.file.0, at.start).map(|l| String::from_utf8_lossy(&l.stored.raw).into_owned()).unwrap_or_default();
-            LogLine {
-                at,
-                line: item.line.clone(),
-                time: item.time_ns.map(UnixNanos),
-                severity: item.entry.severity,
-                stage: stage_of(*placed),
-                service: item.service().to_owned(),
-                text: item.entry.body.as_deref().map_or_else(|| raw.chars().take(240).collect(), str::to_owned),
-                raw,
-                span: id_of(*placed),
-                unplaced: placed.is_none() && !built.trace.spans.is_empty(),
-                placed_by: item.placed_by,
-            }
-        })
-        .collect()
+    let span_of = |span: Option<usize>| span.and_then(|s| built.trace.spans.get(s));
+    let line = |(item, placed): (&Item, &Option<usize>)| LogLine {
+        stage: span_of(*placed).map(|s| s.kind.stage()),
+        span: span_of(*placed).map(|s| s.id.clone()),
+        unplaced: placed.is_none() && !built.trace.spans.is_empty(),
+        ..log_line(item, index)
+    };
+    tree.items.iter().zip(&built.placed).take(MAX_LOG).map(line).collect()
+}
+
+/// A line by itself.
+fn log_line(item: &Item, index: &IndexLines<'_>) -> LogLine {
+    let at = item.entry.at;
+    let raw = index.loaded(at.file.0, at.start).map(|l| String::from_utf8_lossy(&l.stored.raw).into_owned()).unwrap_or_default();
+    LogLine {
+        at,
+        line: item.line.clone(),
+        time: item.time_ns.map(UnixNanos),
+        severity: item.entry.severity,
+        stage: None,
+        service: item.service().to_owned(),
+        text: item.entry.body.as_deref().map_or_else(|| raw.chars().take(240).collect(), str::to_owned),
+        raw,
+        span: None,
+        unplaced: true,
+        placed_by: item.placed_by,
+    }
 }
 
 fn of_route(route: &str, limit: usize) -> RowQuery {

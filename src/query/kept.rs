@@ -28,6 +28,7 @@ struct One {
     times: Times,
     asked: Vec<(Box<str>, Option<Box<str>>)>,
     path: PathView,
+    bytes: usize,
 }
 
 impl Kept {
@@ -55,24 +56,28 @@ impl Kept {
 
     /// Keeps a path; those asked for longest ago make room.
     pub fn keep(&self, root: &Arc<str>, text: &str, scope: Option<&str>, times: Times, path: &PathView) {
-        if bytes_of(path) > MAX_BYTES {
+        let bytes = bytes_of(path);
+        if bytes > MAX_BYTES {
             return;
         }
-        let mut one = One { root: root.clone(), times, asked: Vec::new(), path: path.clone() };
+        let mut one = One { root: root.clone(), times, asked: Vec::new(), path: path.clone(), bytes };
         one.remember(text, scope);
         let mut paths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         paths.retain(|known| known.root != one.root || known.times != times);
         paths.insert(0, one);
         paths.truncate(MAX_PATHS);
-        while paths.iter().map(|p| bytes_of(&p.path)).sum::<usize>() > MAX_BYTES {
+        while paths.iter().map(|p| p.bytes).sum::<usize>() > MAX_BYTES {
             paths.pop();
         }
     }
 }
 
 fn bytes_of(path: &PathView) -> usize {
-    let log: usize = path.log.iter().map(|line| line.raw.len() + line.text.len() + size_of_val(line)).sum();
-    log + path.trace.spans.len() * STEP_BYTES + path.trace.lines.len() * size_of::<LineRef>()
+    let log: usize = path.log.iter().chain(&*path.possible).map(|line| line.raw.len() + line.text.len() + size_of_val(line)).sum();
+    let trace = &path.trace;
+    let errors: usize = trace.spans.iter().filter_map(|s| s.error.as_ref()?.message.as_ref()).map(String::len).sum();
+    let texts: usize = trace.anomalies.iter().map(|a| a.text.len() + a.lines.len() * size_of::<LineRef>()).sum();
+    log + errors + texts + trace.spans.len() * STEP_BYTES + (trace.lines.len() + trace.unplaced.len() + trace.placed.len()) * 2 * size_of::<LineRef>()
 }
 
 impl One {
@@ -108,7 +113,15 @@ mod tests {
             unplaced: true,
             placed_by: None,
         };
-        PathView { trace: trace.into(), log: vec![line].into(), typical: None, typical_by_kind: BTreeMap::new(), typical_by_operation: Operations::default(), took_us: 0 }
+        PathView {
+            trace: trace.into(),
+            log: vec![line].into(),
+            possible: Arc::default(),
+            typical: None,
+            typical_by_kind: BTreeMap::new(),
+            typical_by_operation: Operations::default(),
+            took_us: 0,
+        }
     }
 
     #[test]

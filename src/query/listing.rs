@@ -43,7 +43,7 @@ const MAX_MARKED: usize = 16;
 
 /// How far into a long record its secrets are looked for, and how many are told.
 const LOOKED_AT_MAX_BYTES: usize = 256 * 1024;
-const MAX_SECRETS: usize = 64;
+const MAX_SECRETS: usize = 4_096;
 
 /// A record as a page's address names it: instant, lineage, offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

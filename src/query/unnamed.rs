@@ -83,7 +83,7 @@ impl<S: LineSource> Assembler<'_, S> {
         let lanes: BTreeSet<Option<String>> = fetched.items.iter().filter(own).map(|item| lanes::lane(&item.entry)).collect();
         let is_of_one_lane = |place: &stretch::Place| matches!(place, stretch::Place::Writer(_)) || lanes.len() == 1 || self.is_apart(key, fetched);
         let places: Vec<_> = extents.into_iter().filter(|(place, (first, last))| last - first < MAX_BLOCKS && is_of_one_lane(place)).take(MAX_PLACES).collect();
-        let mut out = self.said_lines(key, &fetched.items)?;
+        let mut out = Vec::new();
         for (place, (first, last)) in places {
             for block in self.blocks_of(&place, first..=last) {
                 for (line, (owner, why)) in self.owners(&place, block)?.iter().filter(|(_, (owner, _))| owner.key == *key) {
@@ -95,8 +95,9 @@ impl<S: LineSource> Assembler<'_, S> {
         Ok(out)
     }
 
-    /// Records without an id of the answers that this request alone gave.
-    fn said_lines(&mut self, key: &Arc<str>, items: &[Rc<Item>]) -> Result<Vec<Rc<Item>>, S::Error> {
+    /// Records without an id that tell of an answer which only this request is known to have given, with the stack trace right behind one that failed. They may be of
+    /// a request that no other line shows: nothing proves them.
+    pub(super) fn possible_lines(&mut self, key: &Arc<str>, items: &[Rc<Item>]) -> Result<Vec<Rc<Item>>, S::Error> {
         let is_own = |item: &&Rc<Item>| item.reference(key).is_some_and(|r| r.relation == IdRelation::Own && !r.listed && roles::level(r.kind) == 0);
         let mut answers: BTreeMap<String, Rc<Item>> = BTreeMap::new();
         for item in items.iter().filter(is_own) {
@@ -113,10 +114,11 @@ impl<S: LineSource> Assembler<'_, S> {
             }
             for place in self.source.places(&free, 1)? {
                 let line = self.item(place)?;
-                if said::key(&line.entry).as_deref() == Some(&*said) && said::may_be_one(&line, &answer) && self.owner(&line)?.is_none() {
-                    let Some(owner) = answer.reference(key).map(WorkRef::as_own) else { continue };
-                    out.extend(self.trace_behind(place, &line)?.map(|trace| Rc::new(with_owner(&trace, owner.clone(), PlacedBy::Follows))));
-                    out.push(Rc::new(with_owner(&line, owner, PlacedBy::Said)));
+                let is_it = said::key(&line.entry).as_deref() == Some(&*said) && line.refs.is_empty();
+                if is_it && said::may_be_one(&line, &answer) && self.owner(&line)?.is_none() {
+                    let trace = self.trace_behind(place, &line)?;
+                    out.push(line);
+                    out.extend(trace);
                 }
             }
         }

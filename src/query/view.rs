@@ -62,6 +62,8 @@ pub struct PathView {
     pub trace: Arc<Trace>,
     /// Merged log in order, unplaced lines included (at most 5,000; `trace.lines` has all).
     pub log: Arc<Vec<LogLine>>,
+    /// Lines that may belong and are not proved; no number counts them.
+    pub possible: Arc<[LogLine]>,
     /// Total of finished requests of the same route.
     pub typical: Option<Typical>,
     /// Time by segment kind of finished requests of the same route.

@@ -10,7 +10,7 @@ use crate::{
         format,
         id::IdKind,
         profile::Profile,
-        trace::{Anomaly, AnomalyKind, ClockBound, Evidence, LineRef, Neighbour, PlacedBy, SpanKind, State, Trace},
+        trace::{Anomaly, AnomalyKind, ClockBound, Evidence, LineRef, Neighbour, SpanKind, State, Trace},
     },
     reconstruct::{
         attempts, document,
@@ -55,6 +55,8 @@ pub struct Tree {
     pub items: Vec<Item>,
     /// Lines that stand twice, word for word, and count once; the other stands in `items`.
     pub repeated: Vec<LineRef>,
+    /// Lines that may belong and are not proved: they decide nothing.
+    pub possible: Vec<Item>,
     /// Oddities found while linking.
     pub anomalies: Vec<Anomaly>,
     /// Neighbours that are not part of the path.
@@ -247,7 +249,7 @@ fn set_repeated_apart(tree: &mut Tree) {
 }
 
 fn note_untimed(tree: &mut Tree) {
-    let untimed = || tree.items.iter().filter(|item| item.time_ns.is_none() && !item.placed_by.is_some_and(PlacedBy::tells_of_answer));
+    let untimed = || tree.items.iter().filter(|item| item.time_ns.is_none());
     let count = untimed().count();
     if count == 0 || count == tree.items.len() {
         return;

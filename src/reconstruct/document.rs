@@ -5,13 +5,11 @@
 
 use crate::{
     model::{
-        entry::{Entry, Severity},
+        entry::Severity,
         id::IdKind,
         profile::Profile,
         time::UnixNanos,
-        trace::{
-            Anomaly, AnomalyKind, LineRef, LogLine, Missing, Outcome, PathId, PlacedBy, Placement, Proof, SourceCount, Span, SpanError, SpanKind, SpanModel, Stage, Tokens, Trace,
-        },
+        trace::{Anomaly, AnomalyKind, LineRef, LogLine, Missing, Outcome, PathId, Placement, Proof, SourceCount, Span, SpanError, SpanKind, SpanModel, Stage, Tokens, Trace},
     },
     reconstruct::{
         attempts::{self, Attempts},
@@ -19,7 +17,7 @@ use crate::{
         build::{Built, Tree, Unit},
         clocks,
         item::Item,
-        roles, route, said,
+        roles, route,
         spans::{self, Builder, Draft},
         verdict,
     },
@@ -86,7 +84,7 @@ pub(super) fn finish(b: &Builder<'_>, root: Option<usize>, attempts: &Attempts) 
         lines: tree.items.iter().zip(&placed).filter(|(_, p)| p.is_some()).map(|(i, _)| i.line.clone()).chain(tree.repeated.iter().cloned()).collect(),
         unplaced: tree.items.iter().zip(&placed).filter(|(_, p)| p.is_none()).map(|(i, _)| i.line.clone()).collect(),
         placed: placements(b),
-        possible: Vec::new(),
+        possible: tree.possible.iter().map(|item| item.line.clone()).collect(),
         missing: missing(b),
         links: tree.links.clone(),
         skew: Vec::new(),
@@ -242,24 +240,11 @@ fn place(b: &Builder<'_>) -> Vec<Option<usize>> {
             continue;
         }
         let Some(owner) = &b.owner[index] else { continue };
-        if item.placed_by.is_some_and(PlacedBy::tells_of_answer) {
-            placed[index] = answer_of(b, owner, item);
-            continue;
-        }
         let t = item.time_ns;
         let span = t.and_then(|t| spans::parent_at(b, owner, t, t));
         placed[index] = span;
     }
     placed
-}
-
-/// The visit that a record without an id tells of: the innermost that says the same of its answer, or that failed.
-fn answer_of(b: &Builder<'_>, unit: &str, item: &Item) -> Option<usize> {
-    let told = said::key(&item.entry);
-    let is_it = |entry: &Entry| if told.is_some() { said::key(entry) == told } else { said::is_fault(entry) };
-    let says_so = |i: &usize| b.tree.items[*i].placed_by.is_none() && is_it(&b.tree.items[*i].entry);
-    let visits = || b.spans_of(unit).iter().copied().filter(|s| matches!(b.spans[*s].kind, SpanKind::App | SpanKind::Edge));
-    visits().filter(|s| b.spans[*s].items.iter().any(says_so)).min_by_key(|s| (b.spans[*s].ns(), *s)).or_else(|| visits().next())
 }
 
 fn ids(tree: &Tree) -> Vec<PathId> {

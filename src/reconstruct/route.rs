@@ -36,6 +36,11 @@ pub fn fold(path: &str) -> String {
     out
 }
 
+/// A path one part of which is a value.
+pub fn names_a_thing(path: &str) -> bool {
+    path.split('/').any(is_value)
+}
+
 fn is_value(part: &str) -> bool {
     if part.is_empty() || is_version(part) {
         return false;

@@ -1,9 +1,10 @@
-//! Records of answered requests that say neither id nor thread: whose they are by what they say (`reconstruction.md` 2.6, rules c and a).
+//! Records of answered requests that say neither id nor thread, as application servers print them: whose they may be by what they say
+//! (`reconstruction.md` 2.6, rules c and a).
 //!
-//! An application server's own access line (`"GET /tickets/T-10569 HTTP/1.1" 200`) often carries no id, and no time where it goes to standard output. It is of
-//! the one request of the whole index that was answered so: same method, same path, same status, where the path names a thing. Guarantees: pure functions
-//! of an entry. That no other request says the same, and no other line, is for whoever asks the index. The stack trace that such a log writes right behind
-//! an answer of 500 is of that answer, unless another such answer stands before it.
+//! `"GET /tickets/T-10569 HTTP/1.1" 200` is likely of the one request known to have been answered so, where the path names a thing; the stack trace right behind an
+//! answer of 500 likely tells why. It is no proof: the request it is of may have no other line, may write its method, path and status on several, or be another
+//! product's. So such lines are offered as possible, and decide nothing. Guarantees: pure functions of an entry; that nothing else says the same is for whoever
+//! asks the index.
 
 use crate::{
     model::entry::{Entry, Severity},
@@ -24,7 +25,7 @@ pub fn key(entry: &Entry) -> Option<String> {
     let http = entry.http.as_deref()?;
     let (method, path, status) = (http.method.as_deref()?, http.path.as_deref()?, http.status?);
     let path = path.split(['?', '#']).next()?;
-    (route::fold(path) != path).then(|| format!("{method} {path} {status}"))
+    route::names_a_thing(path).then(|| format!("{method} {path} {status}"))
 }
 
 /// The term an entry is found by among those that say the same.
@@ -71,9 +72,9 @@ pub fn is_trace(entry: &Entry) -> bool {
     entry.severity.is_some_and(|s| s >= Severity::Error) && entry.failure.as_ref().is_some_and(|f| f.has_stack)
 }
 
-/// An answer that failed in the server.
+/// An answer that nobody handled. What is told as 502 to 504 was.
 pub fn is_fault(entry: &Entry) -> bool {
-    entry.http.as_ref().and_then(|h| h.status).is_some_and(|status| (500..600).contains(&status))
+    entry.http.as_ref().and_then(|h| h.status).is_some_and(|status| status == 500)
 }
 
 /// A line may tell of what another does, by their times, if both have one.

@@ -8,7 +8,7 @@ use crate::{
         entry::NEVER_ANSWERED,
         id::{IdKind, IdRelation},
         profile::Profile,
-        trace::{Anomaly, AnomalyKind, Evidence, LineRef, Outcome, PlacedBy, SpanKind},
+        trace::{Anomaly, AnomalyKind, Evidence, LineRef, Outcome, SpanKind},
     },
     reconstruct::{
         build::{Tree, Unit},
@@ -240,8 +240,7 @@ fn owners(tree: &Tree) -> Vec<Option<Arc<str>>> {
         item.refs.iter().filter(is_upper).map(|r| r.key.clone()).collect()
     };
     let mut spoken_of: BTreeMap<(&str, Arc<str>), u32> = BTreeMap::new();
-    // What tells of an answer was given its unit: it speaks of none.
-    for item in tree.items.iter().filter(|item| !item.placed_by.is_some_and(PlacedBy::tells_of_answer)) {
+    for item in &tree.items {
         if let [only] = &uppermost(item)[..] {
             *spoken_of.entry((item.service(), only.clone())).or_default() += 1;
         }
@@ -273,8 +272,7 @@ fn owner_of(item: &Item, tree: &Tree) -> Option<Arc<str>> {
 fn items_by_unit(b: &Builder<'_>) -> BTreeMap<Arc<str>, Vec<usize>> {
     let mut map: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
     for (index, owner) in b.owner.iter().enumerate() {
-        // What tells of an answer that is drawn already draws none.
-        if let Some(owner) = owner.as_ref().filter(|_| !b.tree.items[index].placed_by.is_some_and(PlacedBy::tells_of_answer)) {
+        if let Some(owner) = owner {
             map.entry(owner.clone()).or_default().push(index);
         }
     }

@@ -215,6 +215,7 @@ pub fn view_of(trace: Trace) -> PathView {
     PathView {
         trace: trace.into(),
         log: std::sync::Arc::default(),
+        possible: std::sync::Arc::default(),
         typical: None,
         typical_by_kind: BTreeMap::new(),
         typical_by_operation: std::sync::Arc::default(),

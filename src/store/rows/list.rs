@@ -25,6 +25,9 @@ use std::{
 /// Most rows of a page: what a command may ask for at once.
 const MAX_LIMIT: usize = 10_000;
 
+/// Marks the layout of a cursor, so that none of another is read.
+const LAYOUT: u8 = 0x10;
+
 /// The column behind a key.
 fn number(key: SortKey) -> Number {
     match key {
@@ -94,7 +97,7 @@ impl PartialOrd for Ranked<'_> {
 /// The last row of a page, as text: key and direction, whether it has the value, the value, its start, the root.
 fn write_cursor(order: Order, value: Option<i64>, start: i64, root: &str) -> String {
     let key = SortKey::ALL.iter().position(|k| *k == order.key).unwrap_or(0) as u8;
-    let mut bytes = vec![key, u8::from(order.ascending), u8::from(value.is_some())];
+    let mut bytes = vec![LAYOUT | key, u8::from(order.ascending), u8::from(value.is_some())];
     bytes.extend_from_slice(&value.unwrap_or(0).to_le_bytes());
     bytes.extend_from_slice(&start.to_le_bytes());
     bytes.extend_from_slice(root.as_bytes());
@@ -105,7 +108,7 @@ fn read_cursor(order: Order, text: &str) -> Result<At, StoreError> {
     let read = || {
         let bytes = BASE64.decode(text).ok()?;
         let (head, root) = bytes.split_at_checked(19)?;
-        let fits = SortKey::ALL.get(usize::from(head[0])) == Some(&order.key) && head[1] == u8::from(order.ascending);
+        let fits = SortKey::ALL.get(usize::from(head[0] ^ LAYOUT)) == Some(&order.key) && head[1] == u8::from(order.ascending);
         let value = (head[2] == 1).then_some(i64::from_le_bytes(head[3..11].try_into().ok()?));
         let start = i64::from_le_bytes(head[11..].try_into().ok()?);
         fits.then_some((value, start, String::from_utf8(root.to_vec()).ok()?))

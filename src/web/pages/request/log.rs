@@ -12,7 +12,7 @@ use super::{
 use crate::{
     model::{
         entry::Severity,
-        trace::{LogLine, PlacedBy},
+        trace::{LineRef, LogLine, PlacedBy},
     },
     query::view::PathView,
     web::{
@@ -25,6 +25,9 @@ use crate::{
 pub const ROWS: usize = 1_000;
 /// Characters of a text before it is folded.
 const TEXT: usize = 220;
+
+/// Characters shown of a line that may belong: a stack trace is one.
+const POSSIBLE_TEXT: usize = 4_000;
 
 /// Which lines are shown.
 pub struct Selected {
@@ -54,8 +57,8 @@ pub struct Log {
     pub content: (&'static str, String),
     /// Address that shows all.
     pub all: Option<String>,
-    /// Lines that may belong and are not proved.
-    pub possible: Vec<LineLink>,
+    /// Lines that may belong and are not proved: with their texts, where they are known.
+    pub possible: Vec<(LineLink, String)>,
     /// Words on the possible lines.
     pub possible_title: String,
 }
@@ -162,9 +165,15 @@ pub fn log(c: &Context<'_>, view: &View, selected: &Selected) -> Log {
         fields: super::timeline::fields(view, &["text"]),
         content: (content, view.href(|v| v.hides_content = !v.hides_content, "#lines")),
         all: cut.then(|| view.href(|v| v.is_whole = true, "#lines")),
-        possible: shown,
+        possible: shown.into_iter().zip(&c.trace.possible).map(|(link, line)| (link, possible_text(c, line))).collect(),
         possible_title: possible_title(c.trace.possible.len(), more),
     }
+}
+
+/// The text of a line that may belong, its secrets hidden.
+fn possible_text(c: &Context<'_>, line: &LineRef) -> String {
+    let known = c.view.possible.iter().find(|l| l.line == *line);
+    known.map_or_else(String::new, |l| format::head(c.veil().text(l.raw.trim_end(), &l.raw).trim_end(), POSSIBLE_TEXT))
 }
 
 fn possible_title(possible: usize, more: usize) -> String {
