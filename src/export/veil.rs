@@ -47,27 +47,26 @@ type Part = (Range<usize>, Kind);
 impl Veil {
     /// From the raw lines of a request.
     pub fn of<'a>(raws: impl IntoIterator<Item = &'a str>, hide_content: bool) -> Self {
-        let mut veil = Self { hide_content, ..Self::default() };
-        for raw in raws {
-            for (text, kind) in veil.values_of(raw) {
-                veil.learn(text, kind);
-            }
-        }
-        veil.in_order()
+        Self::learned(raws, hide_content).in_order()
     }
 
     /// From the head of one record, and the secrets that stand behind it.
     pub fn of_record(head: &str, behind: &[String]) -> Self {
-        let mut veil = Self::default();
-        for (text, kind) in veil.values_of(head) {
-            veil.learn(text, kind);
-        }
+        let mut veil = Self::learned([head], false);
         for secret in behind {
             let mut spellings = Vec::new();
             spell(secret, &mut spellings);
             spellings.into_iter().for_each(|text| veil.learn(text, Kind::Secret));
         }
         veil.in_order()
+    }
+
+    fn learned<'a>(raws: impl IntoIterator<Item = &'a str>, hide_content: bool) -> Self {
+        let mut veil = Self { hide_content, ..Self::default() };
+        for raw in raws {
+            veil.values_of(raw).into_iter().for_each(|(text, kind)| veil.learn(text, kind));
+        }
+        veil
     }
 
     fn learn(&mut self, text: String, kind: Kind) {

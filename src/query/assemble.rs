@@ -78,12 +78,28 @@ pub struct Assembler<'a, S: LineSource> {
     pub(super) divided: Divided,
     pub(super) owners: FxHashMap<(stretch::Place, unnamed::Block), Rc<Owners>>,
     pub(super) blocks: FxHashMap<(stretch::Place, i64), unnamed::Block>,
+    /// Lines that may belong are looked for.
+    with_possible: bool,
 }
 
 impl<'a, S: LineSource> Assembler<'a, S> {
     /// An assembler with nothing fetched.
     pub fn new(source: &'a S, profile: &'a Profile) -> Self {
-        Self { source, profile, units: FxHashMap::default(), items: FxHashMap::default(), divided: Divided::default(), owners: FxHashMap::default(), blocks: FxHashMap::default() }
+        Self {
+            source,
+            profile,
+            units: FxHashMap::default(),
+            items: FxHashMap::default(),
+            divided: Divided::default(),
+            owners: FxHashMap::default(),
+            blocks: FxHashMap::default(),
+            with_possible: true,
+        }
+    }
+
+    /// The same where what may belong is not asked for: rows and averages count none of it.
+    pub fn of_proved(source: &'a S, profile: &'a Profile) -> Self {
+        Self { with_possible: false, ..Self::new(source, profile) }
     }
 
     /// The profile in force.
@@ -194,8 +210,8 @@ impl<'a, S: LineSource> Assembler<'a, S> {
                 continue;
             }
             let unnamed = self.unnamed_lines(&key, &fetched)?;
-            for item in self.possible_lines(&key, &fetched.items)? {
-                possible.entry(at(&item)).or_insert(item);
+            if self.with_possible {
+                possible.extend(self.possible_lines(&key, &fetched.items)?.into_iter().map(|item| (at(&item), item)));
             }
             for item in &unnamed {
                 lines.entry(at(item)).or_insert_with(|| item.clone());

@@ -285,7 +285,7 @@ impl Engine {
         let page = snapshot.rows.list(&of_route(route, OPERATIONS_SAMPLE)).map_err(store)?;
         let limit = Limit::of_ms(OPERATIONS_MS);
         let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), Some(limit));
-        let mut assembler = Assembler::new(&index, &snapshot.profile);
+        let mut assembler = Assembler::of_proved(&index, &snapshot.profile);
         let mut lengths = Lengths::default();
         for (n, row) in page.rows.iter().filter(|r| r.state != State::Unfinished && r.lines <= OPERATIONS_MAX_LINES).enumerate() {
             if n % OPERATIONS_FORGET_EVERY == OPERATIONS_FORGET_EVERY - 1 {

@@ -34,23 +34,19 @@ struct One {
 impl Kept {
     /// The path that was made for a text.
     pub fn of_text(&self, text: &str, scope: Option<&str>, times: Times) -> Option<PathView> {
-        self.find(|one| one.times == times && one.asked.iter().any(|(t, s)| **t == *text && s.as_deref() == scope))
+        self.find(|one| one.times == times && one.asked.iter().any(|(t, s)| **t == *text && s.as_deref() == scope), |_| {})
     }
 
     /// The path of a root, remembered by this text too.
     pub fn of_root(&self, root: &str, text: &str, scope: Option<&str>, times: Times) -> Option<PathView> {
-        let found = self.find(|one| one.times == times && *one.root == *root)?;
-        let mut paths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(one) = paths.first_mut().filter(|one| *one.root == *root && one.times == times) {
-            one.remember(text, scope);
-        }
-        Some(found)
+        self.find(|one| one.times == times && *one.root == *root, |one| one.remember(text, scope))
     }
 
-    fn find(&self, is_it: impl Fn(&One) -> bool) -> Option<PathView> {
+    fn find(&self, is_it: impl Fn(&One) -> bool, then: impl FnOnce(&mut One)) -> Option<PathView> {
         let mut paths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = paths.iter().position(is_it)?;
         paths[..=at].rotate_right(1);
+        then(&mut paths[0]);
         Some(paths[0].path.clone())
     }
 

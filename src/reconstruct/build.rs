@@ -3,8 +3,6 @@
 //! Guarantees: the result depends on the lines and the profile alone, never on their order; every span but the root hangs under another.
 //! It never decides which lines belong: the tree was built before. What a document says of the spans is `document`'s.
 
-pub use crate::reconstruct::document::log;
-
 use crate::{
     model::{
         format,

@@ -1,4 +1,4 @@
-//! Drawn spans become the public path document and the merged log beside it.
+//! Drawn spans become the public path document.
 //!
 //! Guarantees: a breakdown adds up to its total; every line of the tree stands in `lines` or in `unplaced`; a figure that is stated on
 //! several lines of one call counts once. It never draws, moves or hangs a span: `build` did.
@@ -9,7 +9,7 @@ use crate::{
         id::IdKind,
         profile::Profile,
         time::UnixNanos,
-        trace::{Anomaly, AnomalyKind, LineRef, LogLine, Missing, Outcome, PathId, Placement, Proof, SourceCount, Span, SpanError, SpanKind, SpanModel, Stage, Tokens, Trace},
+        trace::{Anomaly, AnomalyKind, LineRef, Missing, Outcome, PathId, Placement, Proof, SourceCount, Span, SpanError, SpanKind, SpanModel, Stage, Tokens, Trace},
     },
     reconstruct::{
         attempts::{self, Attempts},
@@ -399,30 +399,4 @@ fn cover_words(names: &[&str]) -> String {
         [a, rest @ ..] => format!("{a} and {} other sources cover", rest.len()),
         [] => "no source covers".into(),
     }
-}
-
-/// The merged log: every line in order with what a page shows of it. `raw` gives the text of an item.
-pub fn log(tree: &Tree, built: &Built, raw: &mut dyn FnMut(&Item) -> String) -> Vec<LogLine> {
-    tree.items
-        .iter()
-        .enumerate()
-        .map(|(i, item)| {
-            let span = built.placed[i].map(|s| &built.trace.spans[s]);
-            let raw = raw(item);
-            let text = item.entry.body.as_deref().map_or_else(|| first_line(&raw, 240), |b| first_line(b, 2_000));
-            LogLine {
-                at: item.entry.at,
-                line: item.line.clone(),
-                time: item.time_ns.map(UnixNanos),
-                severity: item.entry.severity,
-                stage: span.map(|s| s.kind.stage()),
-                service: item.service().to_owned(),
-                text,
-                raw,
-                span: span.map(|s| s.id.clone()),
-                unplaced: span.is_none(),
-                placed_by: item.placed_by,
-            }
-        })
-        .collect()
 }

@@ -74,7 +74,7 @@ pub fn is_trace(entry: &Entry) -> bool {
 
 /// An answer that nobody handled. What is told as 502 to 504 was.
 pub fn is_fault(entry: &Entry) -> bool {
-    entry.http.as_ref().and_then(|h| h.status).is_some_and(|status| status == 500)
+    entry.http.as_ref().and_then(|h| h.status) == Some(500)
 }
 
 /// A line may tell of what another does, by their times, if both have one.

@@ -187,7 +187,7 @@ impl Rollup {
         let profile = self.profile.clone();
         let source =
             Both { recent: &self.recent, lineages: &lineages, index: IndexLines::new(reader, &lineages, &self.profile, self.tables.clone(), None), unpacked: RefCell::default() };
-        let mut assembler = Assembler::new(&source, &profile);
+        let mut assembler = Assembler::of_proved(&source, &profile);
         let coverage = engine::spans(learned, &profile);
         let (mut done, mut roots): (FxHashSet<u64>, FxHashSet<Arc<str>>) = Default::default();
         let mut built = 0;
