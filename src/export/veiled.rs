@@ -116,7 +116,7 @@ mod tests {
             time::UnixNanos,
             trace::{Anomaly, Missing, SpanError, SpanModel, VerdictPart},
         },
-        reconstruct::build::{Tree, build},
+        reconstruct::{build::build, tree::Tree},
     };
 
     #[test]

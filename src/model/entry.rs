@@ -100,15 +100,15 @@ pub struct Entry {
     /// Explicit end.
     pub ended: Option<Instant>,
     /// Length to the first token.
-    pub first_token: Option<Length>,
+    pub first_token: Option<Box<Length>>,
     /// Instant of the first token.
-    pub first_token_at: Option<Instant>,
+    pub first_token_at: Option<Box<Instant>>,
     /// The operation's name when a field states it (`operation`, `span.name`, `task_name`, `event` that is no prose).
     pub operation: Option<Box<str>>,
     /// Outcome word as written (`succeeded`, `SUCCESS`, `failure`) when it is not an HTTP status.
     pub outcome: Option<Box<str>>,
     /// Attempt number.
-    pub attempt: Option<Attempt>,
+    pub attempt: Option<Box<Attempt>>,
     /// HTTP facet.
     pub http: Option<Box<Http>>,
     /// Model call facet.

@@ -4,7 +4,7 @@
 //! dashes; everything else is exact. Never decides a link: that is `reconstruct`.
 
 use rustc_hash::FxBuildHasher;
-use std::{borrow::Cow, hash::BuildHasher};
+use std::{borrow::Cow, hash::BuildHasher, sync::Arc};
 
 /// What kind of thing an id names, judged by the name it is written under (`reconstruction.md` 2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -50,9 +50,9 @@ pub struct IdRef {
     /// How it stands to the line.
     pub relation: IdRelation,
     /// The name it is written under: dotted JSON path (last two parts), or the word before it in text.
-    pub label: Box<str>,
+    pub label: Arc<str>,
     /// The value as written, without surrounding quotes or brackets.
-    pub value: Box<str>,
+    pub value: Arc<str>,
     /// For weak ids: what makes it unique, as `queue=mail`, `run_id=…`, `service=…`.
     pub scope: Option<Box<str>>,
     /// It was written as an element of a list or beside others under one label (rule L5).

@@ -16,7 +16,7 @@ use std::{borrow::Cow, collections::BTreeMap, rc::Rc, sync::Arc};
 
 /// The unit that a line which enqueues or calls hands over under a name of its own that says id and nothing more (`follow_up_id`), or only that
 /// it was handed over: if others know the value as work.
-pub fn handed_under_another_name(item: &Item, id: &IdRef) -> Option<String> {
+pub fn handed_under_another_name(item: &Item, id: &IdRef) -> Option<Arc<str>> {
     let last = id.label.rsplit(['_', '.', '-']).next().unwrap_or_default();
     let says_id = item.verb == Verb::Queue && (id.label.ends_with("Id") || (last.eq_ignore_ascii_case("id") && last.len() < id.label.len()));
     let says_handed = matches!(item.verb, Verb::Queue | Verb::Begin) && unnamed::says_handed(&id.label);
@@ -31,6 +31,9 @@ pub fn errors_name(item: &Item) -> impl Iterator<Item = Cow<'_, str>> {
 /// The kind most of its own lines give a unit, else most of those that name it as another's; of a tie the upper one. What a child
 /// calls its parent (`origin`) is a guess from the child's kind.
 pub fn kind_of(key: &str, items: &[Rc<Item>]) -> IdKind {
+    if let [only] = items {
+        return only.reference(key).map_or(IdKind::Other, |r| r.kind);
+    }
     let mut counts: BTreeMap<(bool, IdKind), u32> = BTreeMap::new();
     for r in items.iter().filter_map(|item| item.reference(key)) {
         *counts.entry((r.relation == IdRelation::Own, r.kind)).or_default() += 1;
@@ -40,6 +43,9 @@ pub fn kind_of(key: &str, items: &[Rc<Item>]) -> IdKind {
 
 /// How most lines name a unit, its own lines before others; of a tie the smaller name. Free of the order of lines.
 pub fn naming<'a>(items: &'a [Rc<Item>], key: &str) -> Option<&'a WorkRef> {
+    if let [only] = items {
+        return only.reference(key);
+    }
     let mut votes: BTreeMap<(bool, &str, &str), (u32, &WorkRef)> = BTreeMap::new();
     for r in items.iter().filter_map(|item| item.reference(key)) {
         votes.entry((r.relation == IdRelation::Own, &*r.label, &*r.value)).or_insert((0, r)).0 += 1;
@@ -65,13 +71,11 @@ pub fn asks_only(item: &Item, key: &str, parentage: &Parentage) -> bool {
     item.refs.iter().any(asker) || item.reference(key).is_some_and(|r| r.relation == IdRelation::Own && link::asks_about(item, r))
 }
 
-/// Other units on the lines of one, in a fixed order.
+/// Other units on the lines of one, in a fixed order, each as the first of the lines has it.
 pub fn mentioned<'i>(items: impl Iterator<Item = &'i Rc<Item>>, key: &str) -> Vec<(Arc<str>, IdRelation)> {
-    let mut out: BTreeMap<Arc<str>, IdRelation> = BTreeMap::new();
-    for item in items {
-        for r in item.refs.iter().filter(|r| &*r.key != key) {
-            out.entry(r.key.clone()).or_insert(r.relation);
-        }
-    }
-    out.into_iter().collect()
+    let mut out: Vec<(&Arc<str>, IdRelation)> = items.flat_map(|item| &item.refs).filter(|r| &*r.key != key).map(|r| (&r.key, r.relation)).collect();
+    // The sort is stable: of several relations the one of the first line stays.
+    out.sort_by_key(|(key, _)| *key);
+    out.dedup_by_key(|(key, _)| *key);
+    out.into_iter().map(|(key, relation)| (key.clone(), relation)).collect()
 }

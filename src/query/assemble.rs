@@ -17,14 +17,15 @@ use crate::{
         trace::{Anomaly, AnomalyKind, LineRef, LinkRule, Neighbour, PlacedBy},
     },
     reconstruct::{
-        build::{self, Tree, Unit},
         item::{self, Item, WorkRef},
         link::{self, ParentLink, Parentage},
         roles, solo, stretch,
+        tree::{Tree, Unit},
     },
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, VecDeque},
     rc::Rc,
     sync::Arc,
@@ -66,7 +67,7 @@ pub(super) struct Fetched {
     /// Lines that stand among these already, word for word.
     repeated: Vec<Rc<Item>>,
     total: u64,
-    parentage: Option<Rc<Parentage>>,
+    parentage: OnceCell<Rc<Parentage>>,
 }
 
 /// Fetches and links. Lives for one question, or for one roll-up over many roots.
@@ -78,6 +79,8 @@ pub struct Assembler<'a, S: LineSource> {
     pub(super) divided: Divided,
     pub(super) owners: FxHashMap<(stretch::Place, unnamed::Block), Rc<Owners>>,
     pub(super) blocks: FxHashMap<(stretch::Place, i64), unnamed::Block>,
+    /// Whether a line that names no unit stands in a narrow block of time of a place.
+    pub(super) free: FxHashMap<(stretch::Place, i64), bool>,
     /// Lines that may belong are looked for.
     with_possible: bool,
 }
@@ -93,6 +96,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             divided: Divided::default(),
             owners: FxHashMap::default(),
             blocks: FxHashMap::default(),
+            free: FxHashMap::default(),
             with_possible: true,
         }
     }
@@ -114,6 +118,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         self.divided = Divided::default();
         self.owners.clear();
         self.blocks.clear();
+        self.free.clear();
     }
 
     /// The key of the root of a unit; `None` when no line is about the unit: what others only name as their parent has no path.
@@ -241,7 +246,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
 
     /// Units that lines name under a word that says neither kind nor owner (`follow_up_id`): known as work by lines of their own.
     fn named_elsewhere(&mut self, items: &[Rc<Item>]) -> Result<Vec<(Arc<str>, IdRelation)>, S::Error> {
-        let handed = items.iter().flat_map(|item| item.entry.ids.iter().filter_map(|id| handed_under_another_name(item, id))).map(Into::into);
+        let handed = items.iter().flat_map(|item| item.entry.ids.iter().filter_map(|id| handed_under_another_name(item, id)));
         let mut keys: Vec<Arc<str>> = handed.chain(items.iter().flat_map(|item| errors_name(item).map(Into::into))).collect();
         keys.sort_unstable();
         keys.dedup();
@@ -379,7 +384,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
 
     pub(super) fn parentage(&mut self, key: &Arc<str>) -> Result<Rc<Parentage>, S::Error> {
         let fetched = self.fetch(key)?;
-        if let Some(known) = &fetched.parentage {
+        if let Some(known) = fetched.parentage.get() {
             return Ok(known.clone());
         }
         // What hands the unit over may name nothing but it.
@@ -391,17 +396,19 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         }
         let items: Vec<&Item> = fetched.items.iter().map(Rc::as_ref).chain(handed.iter()).collect();
         // Lines that name a unit as work: what only holds the value says nothing of which is above.
-        let mut counts: FxHashMap<Arc<str>, u64> = FxHashMap::default();
-        for r in items.iter().flat_map(|item| &item.refs).filter(|r| r.relation == IdRelation::Own && !r.listed) {
-            if !counts.contains_key(&r.key) {
-                counts.insert(r.key.clone(), self.fetch(&r.key)?.total);
+        let mut failed = None;
+        let mut count = |key: &Arc<str>| match self.fetch(key) {
+            Ok(fetched) => fetched.total,
+            Err(error) => {
+                failed = Some(error);
+                0
             }
+        };
+        let found = link::parentage(key, fetched.kind, &items, &mut count);
+        if let Some(error) = failed {
+            return Err(error);
         }
-        let mut count = |term: &str| counts.get(term).copied().unwrap_or(0);
-        let found = Rc::new(link::parentage(key, fetched.kind, &items, &mut count));
-        let updated = Fetched { kind: fetched.kind, items: fetched.items.clone(), repeated: fetched.repeated.clone(), total: fetched.total, parentage: Some(found.clone()) };
-        self.units.insert(key.clone(), Rc::new(updated));
-        Ok(found)
+        Ok(fetched.parentage.get_or_init(|| Rc::new(found)).clone())
     }
 
     pub(super) fn fetch(&mut self, key: &Arc<str>) -> Result<Rc<Fetched>, S::Error> {
@@ -438,7 +445,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         }
         let total = if records >= MAX_LINES_OF_ID as u64 { self.source.count(key) } else { items.len() as u64 };
         let kind = kind_of(key, &items);
-        let fetched = Rc::new(Fetched { kind, items, repeated, total, parentage: None });
+        let fetched = Rc::new(Fetched { kind, items, repeated, total, parentage: OnceCell::new() });
         self.units.insert(key.clone(), fetched.clone());
         Ok(fetched)
     }
@@ -447,7 +454,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
 fn add_unit(tree: &mut Tree, key: &Arc<str>, fetched: &Fetched, parent: Option<ParentLink>, depth: u32) {
     let Some(r) = naming(&fetched.items, key) else { return };
     let unit = Unit { key: key.clone(), kind: fetched.kind, label: r.label.clone(), value: r.value.clone(), scope: r.scope.clone(), parent, depth };
-    tree.units.insert(key.clone(), unit);
+    tree.units.insert(unit);
 }
 
 /// A line over many units is shown beside the path of each.
@@ -466,7 +473,7 @@ pub(super) fn at(item: &Item) -> (u64, u64, u32) {
 
 fn settled(mut tree: Tree, lines: Vec<Rc<Item>>) -> Tree {
     tree.items = lines.into_iter().map(Rc::unwrap_or_clone).collect();
-    build::settle(&mut tree);
+    tree.settle();
     tree
 }
 

@@ -20,13 +20,7 @@ use crate::{
         view::{Answers, Behind, ChoiceView, Exact, Found, LearnedView, LinesQuery, LinesView, ListView, Operations, PathView, QueryError, Shown, Times, UnknownView, Whole},
     },
     recognise::Tables,
-    reconstruct::{
-        build,
-        build::{Built, Tree},
-        item::Item,
-        learn::Learned,
-        summary,
-    },
+    reconstruct::{build, build::Built, item::Item, learn::Learned, summary, tree::Tree},
     store::{LineReader, RowReader, RowStore, Store},
 };
 use rustc_hash::FxHashSet;
@@ -153,8 +147,8 @@ impl Engine {
         }
         let built = self.built(snapshot, &mut tree, times)?;
         let row = summary::summarise(&tree, &built);
-        let log = log_lines(&tree, &built, index);
-        let possible = tree.possible.iter().map(|item| log_line(item, index)).collect();
+        let log = log_lines(&tree, &built, index)?;
+        let possible = tree.possible.iter().map(|item| log_line(item, index)).collect::<Result<_, _>>()?;
         Ok(Made { built, log, possible, row })
     }
 
@@ -203,7 +197,7 @@ impl Engine {
     /// The same with their lines and records.
     pub fn wholes<E: From<QueryError>>(&self, snapshot: &Snapshot, roots: &[String], times: Times, mut each: impl FnMut(&Whole) -> Result<(), E>) -> Result<(), E> {
         self.each_built(snapshot, roots, times, |tree, built, index| {
-            let (log, records) = (log_lines(tree, &built, index), records(tree, index));
+            let (log, records) = (log_lines(tree, &built, index)?, records(tree, index)?);
             each(&Whole { trace: self.finish(snapshot, built)?.0, log, records })
         })
     }
@@ -360,7 +354,7 @@ impl Answers for Engine {
         let mut tree = assembler.tree_of_root(&choice.root)?;
         // Shifted clocks put lines into another order.
         self.built(&snapshot, &mut tree, times)?;
-        Ok(Some(records(&tree, &index)))
+        records(&tree, &index).map(Some)
     }
 
     fn is_id(&self, text: &str, scope: Option<&str>) -> Result<bool, QueryError> {
@@ -442,29 +436,31 @@ fn mark_slow(trace: &mut Trace, typical: Option<Typical>) {
 }
 
 /// The records of a tree in the order of its lines, those that repeat others last.
-fn records(tree: &Tree, index: &IndexLines<'_>) -> Vec<Shown> {
+fn records(tree: &Tree, index: &IndexLines<'_>) -> Result<Vec<Shown>, QueryError> {
     let mut seen: FxHashSet<(u64, u64)> = FxHashSet::default();
     let own = tree.items.iter().filter_map(|item| index.loaded(item.entry.at.file.0, item.entry.at.start));
     let all = own.chain(index.at_lines(&tree.repeated)).filter(|l| seen.insert((l.stored.file.0, l.stored.start)));
-    all.map(|l| Shown { file: l.shown.clone(), record: l.stored.clone() }).collect()
+    all.map(|l| Ok(Shown { file: l.shown.clone(), record: index.whole(&l)? })).collect()
 }
 
-fn log_lines(tree: &build::Tree, built: &Built, index: &IndexLines<'_>) -> Vec<LogLine> {
+fn log_lines(tree: &Tree, built: &Built, index: &IndexLines<'_>) -> Result<Vec<LogLine>, QueryError> {
     let span_of = |span: Option<usize>| span.and_then(|s| built.trace.spans.get(s));
-    let line = |(item, placed): (&Item, &Option<usize>)| LogLine {
-        stage: span_of(*placed).map(|s| s.kind.stage()),
-        span: span_of(*placed).map(|s| s.id.clone()),
-        unplaced: placed.is_none() && !built.trace.spans.is_empty(),
-        ..log_line(item, index)
+    let line = |(item, placed): (&Item, &Option<usize>)| {
+        Ok(LogLine {
+            stage: span_of(*placed).map(|s| s.kind.stage()),
+            span: span_of(*placed).map(|s| s.id.clone()),
+            unplaced: placed.is_none() && !built.trace.spans.is_empty(),
+            ..log_line(item, index)?
+        })
     };
     tree.items.iter().zip(&built.placed).take(MAX_LOG).map(line).collect()
 }
 
 /// A line by itself.
-fn log_line(item: &Item, index: &IndexLines<'_>) -> LogLine {
+fn log_line(item: &Item, index: &IndexLines<'_>) -> Result<LogLine, QueryError> {
     let at = item.entry.at;
-    let raw = index.loaded(at.file.0, at.start).map(|l| String::from_utf8_lossy(&l.stored.raw).into_owned()).unwrap_or_default();
-    LogLine {
+    let raw = index.text(at.file.0, at.start)?;
+    Ok(LogLine {
         at,
         line: item.line.clone(),
         time: item.time_ns.map(UnixNanos),
@@ -476,7 +472,7 @@ fn log_line(item: &Item, index: &IndexLines<'_>) -> LogLine {
         span: None,
         unplaced: true,
         placed_by: item.placed_by,
-    }
+    })
 }
 
 fn of_route(route: &str, limit: usize) -> RowQuery {

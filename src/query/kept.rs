@@ -90,7 +90,7 @@ mod tests {
     use crate::{
         model::{entry::At, profile::Profile, trace::LogLine},
         query::view::Operations,
-        reconstruct::build::{Tree, build},
+        reconstruct::{build::build, tree::Tree},
     };
     use std::collections::BTreeMap;
 

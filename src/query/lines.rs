@@ -17,10 +17,15 @@ use crate::{
         view::QueryError,
     },
     recognise::{Reader, Tables},
-    store::{LineReader, StoreError, StoredRecord},
+    store::{Address, LineReader, StoreError, StoredRecord},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Instant};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+    time::Instant,
+};
 
 /// What a lineage is called.
 #[derive(Debug, Clone)]
@@ -39,10 +44,15 @@ pub fn lineages(checkpoint: &Checkpoint) -> Lineages {
     checkpoint.files.iter().map(|f| (f.id, Lineage { shown: Arc::from(f.shown.as_str()), source: Arc::from(f.source.as_str()) })).collect()
 }
 
+/// Texts of records beyond so many bytes are not kept with what was read of them: a question about thousands of long records shows few of them.
+const MAX_TEXT_BYTES: usize = 4 << 20;
+
 /// A record with its entries.
 pub struct Loaded {
-    /// As stored.
+    /// As stored; without its text if that is to be read again.
     pub stored: StoredRecord,
+    /// Where its text is, if it is not here.
+    text: Option<Address>,
     /// As read.
     pub entries: Vec<Arc<Entry>>,
     /// Path as shown.
@@ -57,6 +67,8 @@ pub struct IndexLines<'a> {
     loaded: RefCell<FxHashMap<(u64, u64), Rc<Loaded>>>,
     /// Room for the entries of one record.
     scratch: RefCell<Vec<Entry>>,
+    /// Bytes of the texts that are kept.
+    text_bytes: Cell<usize>,
     unnamed: Lineage,
     limit: Option<Limit>,
 }
@@ -100,13 +112,18 @@ impl<'a> IndexLines<'a> {
         let unnamed = Lineage { shown: Arc::from("(unknown file)"), source: Arc::from("unknown") };
         let mut recogniser = Reader::new(tables);
         recogniser.tell(profile.customs.clone());
-        Self { reader, lineages, recogniser: RefCell::new(recogniser), loaded: RefCell::default(), scratch: RefCell::default(), unnamed, limit }
+        Self { reader, lineages, recogniser: RefCell::new(recogniser), loaded: RefCell::default(), scratch: RefCell::default(), text_bytes: Cell::new(0), unnamed, limit }
     }
 
-    /// Reads a stored record.
+    /// Reads a stored record. What is returned holds its text.
     pub fn read(&self, stored: StoredRecord) -> Rc<Loaded> {
+        self.read_from(stored, None)
+    }
+
+    /// The same of a record that is found again at an address: then its text may be left there.
+    fn read_from(&self, mut stored: StoredRecord, address: Option<Address>) -> Rc<Loaded> {
         let key = (stored.file.0, stored.start);
-        if let Some(known) = self.loaded.borrow().get(&key) {
+        if let Some(known) = self.loaded.borrow().get(&key).filter(|known| known.text.is_none() || address.is_some()) {
             return known.clone();
         }
         let lineage = self.lineages.get(&stored.file).unwrap_or(&self.unnamed);
@@ -114,7 +131,13 @@ impl<'a> IndexLines<'a> {
         let mut read = self.scratch.borrow_mut();
         self.recogniser.borrow_mut().read(&record, &mut read);
         // Collected from a drain: what is collected from the vector itself would keep its room for four entries with every record.
-        let loaded = Rc::new(Loaded { entries: read.drain(..).map(Arc::new).collect(), shown: lineage.shown.clone(), stored });
+        let entries = read.drain(..).map(Arc::new).collect();
+        let text = address.filter(|_| self.text_bytes.get() > MAX_TEXT_BYTES);
+        if text.is_some() {
+            stored.raw = Vec::new();
+        }
+        self.text_bytes.set(self.text_bytes.get() + stored.raw.len());
+        let loaded = Rc::new(Loaded { entries, shown: lineage.shown.clone(), stored, text });
         self.loaded.borrow_mut().insert(key, loaded.clone());
         loaded
     }
@@ -122,6 +145,23 @@ impl<'a> IndexLines<'a> {
     /// A record read before.
     pub fn loaded(&self, file: u64, start: u64) -> Option<Rc<Loaded>> {
         self.loaded.borrow().get(&(file, start)).cloned()
+    }
+
+    /// The whole of a record read before.
+    pub fn whole(&self, loaded: &Loaded) -> Result<StoredRecord, QueryError> {
+        match loaded.text {
+            Some(address) => self.reader.fetch_at(address).map_err(store),
+            None => Ok(loaded.stored.clone()),
+        }
+    }
+
+    /// The text of a record read before.
+    pub fn text(&self, file: u64, start: u64) -> Result<String, QueryError> {
+        let Some(loaded) = self.loaded(file, start) else { return Ok(String::new()) };
+        Ok(match loaded.text {
+            Some(_) => String::from_utf8_lossy(&self.whole(&loaded)?.raw).into_owned(),
+            None => String::from_utf8_lossy(&loaded.stored.raw).into_owned(),
+        })
     }
 
     /// Records read before, by their lines.
@@ -145,7 +185,7 @@ impl<'a> IndexLines<'a> {
         for place in found {
             out.push(match self.loaded(place.file.0, place.start) {
                 Some(known) => known,
-                None => self.read(self.reader.fetch(&place).map_err(store)?),
+                None => self.read_from(self.reader.fetch(&place).map_err(store)?, Some(place.address)),
             });
         }
         Ok(out)
@@ -162,6 +202,7 @@ impl<'a> IndexLines<'a> {
     /// Forgets what was read.
     pub fn forget(&self) {
         self.loaded.borrow_mut().clear();
+        self.text_bytes.set(0);
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
         stretch::{self, BLOCK, PIECES_AFTER, PIECES_BEFORE, piece_of},
     },
 };
+use rustc_hash::FxHashMap;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::RangeInclusive,
@@ -43,7 +44,21 @@ const CLOCKS_NS: i64 = 1_000_000_000;
 const TOLD_WITHIN_NS: u64 = 30_000_000_000;
 
 /// Lines of a block of time that name no unit, with the unit they are of and why.
-pub(super) type Owners = BTreeMap<Place, (WorkRef, PlacedBy)>;
+#[derive(Default)]
+pub(super) struct Owners {
+    of: BTreeMap<Place, (WorkRef, PlacedBy)>,
+    lines: FxHashMap<Arc<str>, Vec<Place>>,
+}
+
+impl Owners {
+    fn new(of: BTreeMap<Place, (WorkRef, PlacedBy)>) -> Self {
+        let mut lines: FxHashMap<Arc<str>, Vec<Place>> = FxHashMap::default();
+        for (place, (owner, _)) in &of {
+            lines.entry(owner.key.clone()).or_default().push(*place);
+        }
+        Self { of, lines }
+    }
+}
 
 /// A block of time that is looked through at once: 2^`width` times [`BLOCK`] pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,8 +101,10 @@ impl<S: LineSource> Assembler<'_, S> {
         let mut out = Vec::new();
         for (place, (first, last)) in places {
             for block in self.blocks_of(&place, first..=last) {
-                for (line, (owner, why)) in self.owners(&place, block)?.iter().filter(|(_, (owner, _))| owner.key == *key) {
+                let owners = self.owners(&place, block)?;
+                for line in owners.lines.get(key).into_iter().flatten() {
                     let item = self.item(*line)?;
+                    let (owner, why) = &owners.of[line];
                     out.push(Rc::new(with_owner(&item, owner.clone(), *why)));
                 }
             }
@@ -187,7 +204,7 @@ impl<S: LineSource> Assembler<'_, S> {
         let Some(piece) = piece_of(&item.entry) else { return Ok(None) };
         for place in stretch::Place::of(&item.entry).into_iter().flatten() {
             let block = self.block(&place, piece.div_euclid(BLOCK));
-            if let Some(found) = self.owners(&place, block)?.get(&at(item)) {
+            if let Some(found) = self.owners(&place, block)?.of.get(&at(item)) {
                 return Ok(Some(found.clone()));
             }
         }
@@ -230,9 +247,13 @@ impl<S: LineSource> Assembler<'_, S> {
 
     /// Those of some blocks of time in which a line without an owner stands.
     fn blocks_of(&mut self, place: &stretch::Place, blocks: RangeInclusive<i64>) -> BTreeSet<Block> {
-        let narrow = |block: i64| Block { width: 0, number: block };
-        let free: Vec<i64> = blocks.filter(|block| narrow(*block).pieces().any(|piece| self.source.count(&place.free_term(piece)) > 0)).collect();
+        let free: Vec<i64> = blocks.filter(|block| self.has_free(place, *block)).collect();
         free.into_iter().map(|block| self.block(place, block)).collect()
+    }
+
+    fn has_free(&mut self, place: &stretch::Place, block: i64) -> bool {
+        let of_block = || Block { width: 0, number: block }.pieces().any(|piece| self.source.count(&place.free_term(piece)) > 0);
+        *self.free.entry((place.clone(), block)).or_insert_with(of_block)
     }
 
     /// The owners of the ownerless lines of a place in a block of time.
@@ -249,7 +270,7 @@ impl<S: LineSource> Assembler<'_, S> {
         let (first, last) = block.pieces().into_inner();
         let terms: Vec<String> = (first - PIECES_BEFORE..=last + PIECES_AFTER).map(|piece| place.term(piece)).collect();
         if terms.iter().any(|term| self.source.count(term) > MAX_LINES) {
-            return Ok(Owners::new());
+            return Ok(Owners::default());
         }
         let mut found: BTreeMap<Place, Rc<Item>> = BTreeMap::new();
         for term in terms {
@@ -273,7 +294,7 @@ impl<S: LineSource> Assembler<'_, S> {
             }
         }
         let owners = owners.into_iter().filter(|(index, ..)| inside(&lines[*index]));
-        Ok(owners.map(|(index, owner, why)| (at(&lines[index]), (owner, why))).collect())
+        Ok(Owners::new(owners.map(|(index, owner, why)| (at(&lines[index]), (owner, why))).collect()))
     }
 }
 

@@ -72,9 +72,9 @@ fn lengths(entry: &Entry, out: &mut Map<String, Value>) {
     {
         out.insert("duration_ms".into(), json!(ms(end.unix_ns - start.unix_ns)));
     }
-    length(out, "ttft_ms", "ttft_bare", entry.first_token);
+    length(out, "ttft_ms", "ttft_bare", entry.first_token.as_deref().copied());
     if entry.first_token.is_none()
-        && let (Some(start), Some(first)) = (entry.started, entry.first_token_at)
+        && let (Some(start), Some(first)) = (entry.started, entry.first_token_at.as_deref())
     {
         out.insert("ttft_ms".into(), json!(ms(first.unix_ns - start.unix_ns)));
     }

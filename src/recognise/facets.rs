@@ -27,10 +27,10 @@ use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _};
 /// Fills all facets.
 pub fn fill(line: &Line<'_, '_>, common: &Common, entry: &mut Entry) {
     entry.duration = duration(line);
-    entry.first_token = line.length(Role::FirstToken);
-    entry.first_token_at = line.instant(Role::FirstTokenAt).filter(|t| entry.ended.is_none_or(|e| t.unix_ns < e.unix_ns));
+    entry.first_token = line.length(Role::FirstToken).map(Box::new);
+    entry.first_token_at = line.instant(Role::FirstTokenAt).filter(|t| entry.ended.is_none_or(|e| t.unix_ns < e.unix_ns)).map(Box::new);
     twins::by_instants(entry);
-    entry.attempt = attempt(line);
+    entry.attempt = attempt(line).map(Box::new);
     entry.tool = line.word(Role::Tool);
     status(line, entry);
     http(line, entry);
@@ -218,7 +218,7 @@ pub fn in_text(entry: &mut Entry, body: &str) {
             entry.duration = twins::settled(bare, ns, length.quantum_ns).or(entry.duration);
         }
         (None, Some(_)) if first.contains("first token") || first.contains("first chunk") => {
-            entry.first_token = entry.first_token.or(Some(length));
+            entry.first_token.get_or_insert_with(|| Box::new(length));
         }
         (None, _) => {
             entry.duration = Some(length);
@@ -348,7 +348,7 @@ pub fn template(entry: &mut Entry, holes: &[(&str, &str)], service: &str, found:
                 entry.reading.duration_in_text = entry.reading.json;
             }
             "attempt" if entry.attempt.is_none() => {
-                entry.attempt = value.parse().ok().map(|number: u32| Attempt { raw: (*value).into(), number: number.max(1) });
+                entry.attempt = value.parse().ok().map(|number: u32| Attempt { raw: (*value).into(), number: number.max(1) }.into());
             }
             "outcome" if entry.outcome.is_none() => entry.outcome = Some((*value).into()),
             "error" => error_in_text(entry, value),

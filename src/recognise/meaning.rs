@@ -12,6 +12,7 @@ use crate::{
     },
 };
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
 
 /// What a path means.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +57,7 @@ pub struct IdUse {
     /// Relation.
     pub relation: IdRelation,
     /// Last two parts of the path.
-    pub label: Box<str>,
+    pub label: Arc<str>,
     /// The name is a plural.
     pub listed: bool,
     /// The name says `id`; a name that does not needs a value that looks like one.
@@ -271,7 +272,7 @@ fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
     let tail = last.last()?;
     let says_id = common.id_word("suffix", tail);
     let plural = says_id && (tail == "ids") || matches!(tail.as_str(), "children");
-    let label: Box<str> = parts[parts.len().saturating_sub(2)..].join(".").into();
+    let label: Arc<str> = parts[parts.len().saturating_sub(2)..].join(".").into();
     let named: &[String] = if says_id { &last[..last.len() - 1] } else { &last };
     if !says_id {
         if last.len() == 2 && last[0] == "retry" && last[1] == "of" {

@@ -17,6 +17,7 @@ use crate::{
 };
 use memchr::memmem;
 use rustc_hash::FxHashSet;
+use std::sync::Arc;
 
 /// How much of a text is looked at.
 const HEAD_BYTES: usize = 4_096;
@@ -210,7 +211,7 @@ fn named(label: &str, common: &Common) -> Option<(IdKind, IdRelation)> {
 
 /// The word before an id that names it: directly (`job x`, `trace_id=x`), or one word further when a bracket follows a name
 /// (`Task mail.send[x]`, `message with id 'x'`).
-fn label_before(text: &str, start: usize, common: &Common) -> Option<(IdKind, IdRelation, Box<str>)> {
+fn label_before(text: &str, start: usize, common: &Common) -> Option<(IdKind, IdRelation, Arc<str>)> {
     let mut head = &text[..start];
     let bracket = head.ends_with(['[', '(']);
     for _ in 0..if bracket { 2 } else { 3 } {
@@ -311,7 +312,7 @@ mod tests {
     fn found(text: &str) -> Vec<(IdKind, IdRelation, String)> {
         let mut out = Ids::default();
         ids(text, "svc", &Tables::builtin().common, &mut out);
-        out.list.into_iter().map(|i| (i.kind, i.relation, i.value.into())).collect()
+        out.list.into_iter().map(|i| (i.kind, i.relation, i.value.to_string())).collect()
     }
 
     #[test]

@@ -203,7 +203,7 @@ impl Reader {
         }
         // Lambda writes the request's id where others write the logger.
         if let Some(logger) = entry.logger.take_if(|l| is_strong(l, false)) {
-            entry.ids.push(IdRef { kind: IdKind::Request, relation: IdRelation::Own, label: "request".into(), value: logger, scope: None, listed: false });
+            entry.ids.push(IdRef { kind: IdKind::Request, relation: IdRelation::Own, label: "request".into(), value: logger.into(), scope: None, listed: false });
         }
         entry.reading.convention = if entry.reading.convention.is_empty() { read.format } else { entry.reading.convention };
         entry.reading.continues = read.continues;

@@ -31,7 +31,9 @@ pub fn by_instants(entry: &mut Entry) {
         settled(bare, end.unix_ns.checked_sub(start.unix_ns).filter(|ns| *ns > 0)?, end.quantum_ns.saturating_add(start.quantum_ns))
     };
     entry.duration = settle(entry.duration, entry.ended).or(entry.duration);
-    entry.first_token = settle(entry.first_token, entry.first_token_at).or(entry.first_token);
+    if let Some(length) = settle(entry.first_token.as_deref().copied(), entry.first_token_at.as_deref().copied()) {
+        entry.first_token = Some(length.into());
+    }
 }
 
 #[cfg(test)]

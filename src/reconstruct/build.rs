@@ -5,78 +5,16 @@
 
 use crate::{
     model::{
-        format,
         id::IdKind,
         profile::Profile,
-        trace::{Anomaly, AnomalyKind, ClockBound, Evidence, LineRef, Neighbour, SpanKind, State, Trace},
+        trace::{ClockBound, Evidence, LineRef, SpanKind, State, Trace},
     },
     reconstruct::{
         attempts, document,
-        item::{self, Item},
-        link::ParentLink,
-        roles,
         spans::{self, Builder, Draft},
+        tree::Tree,
     },
 };
-use std::{collections::BTreeMap, sync::Arc};
-
-/// Most lines named beside an oddity.
-const MAX_SHOWN: usize = 20;
-
-/// A unit of the tree.
-#[derive(Debug, Clone)]
-pub struct Unit {
-    /// Index term.
-    pub key: Arc<str>,
-    /// Kind in force.
-    pub kind: IdKind,
-    /// The label it was found under first.
-    pub label: Box<str>,
-    /// As written.
-    pub value: Box<str>,
-    /// Scope of a weak id.
-    pub scope: Option<Box<str>>,
-    /// Its parent with proof; `None` for the root.
-    pub parent: Option<ParentLink>,
-    /// Steps from the root.
-    pub depth: u32,
-}
-
-/// Everything found for one request.
-#[derive(Debug, Clone, Default)]
-pub struct Tree {
-    /// Key of the root unit.
-    pub root: Arc<str>,
-    /// Units by key, in a fixed order.
-    pub units: BTreeMap<Arc<str>, Unit>,
-    /// Every line, sorted by [`item::sort`].
-    pub items: Vec<Item>,
-    /// Lines that stand twice, word for word, and count once; the other stands in `items`.
-    pub repeated: Vec<LineRef>,
-    /// Lines that may belong and are not proved: they decide nothing.
-    pub possible: Vec<Item>,
-    /// Oddities found while linking.
-    pub anomalies: Vec<Anomaly>,
-    /// Neighbours that are not part of the path.
-    pub links: Vec<Neighbour>,
-    /// Time covered by each source (by name), for the words of what is missing.
-    pub coverage: Vec<(String, i64, i64)>,
-}
-
-impl Tree {
-    /// The source that holds most of the unit's own work lines (starts, ends, lengths): where its worker writes.
-    pub(super) fn main_source(&self, unit: &str, naming: &[usize]) -> Option<&Arc<str>> {
-        let mut counts: BTreeMap<&Arc<str>, (u32, u32)> = BTreeMap::new();
-        for item in naming.iter().map(|i| &self.items[*i]).filter(|i| i.reference(unit).is_some_and(|r| r.relation == crate::model::id::IdRelation::Own)) {
-            let alone = !item.refs.iter().any(|r| &*r.key != unit && r.relation == crate::model::id::IdRelation::Own && roles::level(r.kind) == 0);
-            let works = item.verb.is_start() || item.verb.is_terminal();
-            let c = counts.entry(&item.entry.source).or_default();
-            c.0 += u32::from(works) * 2 + u32::from(alone);
-            c.1 += 1;
-        }
-        counts.into_iter().max_by_key(|(name, c)| (*c, std::cmp::Reverse(*name))).map(|(name, _)| name)
-    }
-}
 
 /// A path with the lines a page shows beside it.
 #[derive(Debug, Clone)]
@@ -221,41 +159,6 @@ fn awaited(b: &Builder<'_>, span: usize) -> bool {
             && (b.owner[i].as_deref() == Some(&*parent.unit) || item.service() == parent.service)
             && !d.items.contains(&i)
     })
-}
-
-/// Sorts the items of a tree; called once after all were gathered.
-pub fn settle(tree: &mut Tree) {
-    item::sort(&mut tree.items);
-    tree.items.dedup_by(|a, b| a.entry.at == b.entry.at);
-    set_repeated_apart(tree);
-    note_untimed(tree);
-}
-
-/// What stands twice word for word is no second event.
-fn set_repeated_apart(tree: &mut Tree) {
-    let repeated = item::repeated(tree.items.iter());
-    if repeated.iter().all(|r| !r) {
-        return;
-    }
-    let mut is_repeated = repeated.into_iter();
-    let (again, once) = std::mem::take(&mut tree.items).into_iter().partition::<Vec<Item>, _>(|_| is_repeated.next() == Some(true));
-    tree.items = once;
-    let text = format::counted(again.len() as u64, "line was written again, word for word, and counts once", "lines were written again, word for word, and count once");
-    let lines = again.iter().take(MAX_SHOWN).map(|item| item.line.clone()).collect();
-    tree.anomalies.push(Anomaly { kind: AnomalyKind::RepeatedLines, text, lines });
-    tree.repeated = again.into_iter().map(|item| item.line).collect();
-}
-
-fn note_untimed(tree: &mut Tree) {
-    let untimed = || tree.items.iter().filter(|item| item.time_ns.is_none());
-    let count = untimed().count();
-    if count == 0 || count == tree.items.len() {
-        return;
-    }
-    let lines = untimed().take(MAX_SHOWN).map(|item| item.line.clone()).collect();
-    let one = "line has no time, or one that cannot be: it stands behind the others and in no step";
-    let text = format::counted(count as u64, one, "lines have no time, or one that cannot be: they stand behind the others and in no step");
-    tree.anomalies.push(Anomaly { kind: AnomalyKind::NoTime, text, lines });
 }
 
 /// Whether a state means that something went wrong.

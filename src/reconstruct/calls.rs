@@ -6,9 +6,9 @@
 use crate::{
     model::trace::{Evidence, Outcome, SpanKind},
     reconstruct::{
-        build::{Tree, Unit},
         item::Item,
         spans::{Builder, Draft, Stated, bounds, line_kind, outcome, parent_at, stated, step_title},
+        tree::{Tree, Unit},
         words::Verb,
     },
 };

@@ -13,11 +13,11 @@ use crate::{
         trace::{ClockBound, Evidence, Skew, SpanKind},
     },
     reconstruct::{
-        build::{self, Tree, Unit},
         item::Item,
         link,
         roles::level,
         spans::Draft,
+        tree::{Tree, Unit},
         words::{self, Verb},
     },
 };
@@ -45,11 +45,11 @@ const ABSURD_NS: u64 = 100_000 * 1_000_000_000;
 const MAX_SHIFT_NS: i64 = 300_000_000_000;
 
 /// Which clock wrote each line: its host's; of a line that names none the only host its service has in its file; else the service's, else the source's.
-struct Names<'i>(BTreeMap<(u64, &'i str), Option<&'i str>>);
+struct Names<'i>(FxHashMap<(u64, &'i str), Option<&'i str>>);
 
 impl<'i> Names<'i> {
     fn of(items: &'i [Item]) -> Self {
-        let mut hosts: BTreeMap<(u64, &str), Option<&str>> = BTreeMap::new();
+        let mut hosts: FxHashMap<(u64, &str), Option<&str>> = FxHashMap::default();
         for item in items {
             if let Some(host) = item.entry.host.as_deref() {
                 let known = hosts.entry((item.entry.at.file.0, item.service())).or_insert(Some(host));
@@ -114,7 +114,7 @@ pub fn of_path(tree: &Tree, drafts: &[Draft], profile: &Profile) -> Vec<ClockBou
     let (mut path, mut out) = (Path { names, lines, begun: BTreeMap::new(), profile }, Bounds::default());
     let makers: BTreeSet<&Arc<str>> = tree.units.values().filter(|u| is_call(u)).filter_map(|u| Some(&u.parent.as_ref()?.parent)).collect();
     path.begun = makers.into_iter().map(|maker| (maker, path.begun(maker))).collect();
-    tree.units.values().for_each(|unit| path.of_unit(unit, &mut out));
+    tree.units.values().filter(|unit| !path.is_of_one_clock(unit)).for_each(|unit| path.of_unit(unit, &mut out));
     path.of_edge(tree, drafts, &mut out);
     let bound = |((of, against), at_most_ns): ((&str, &str), i64)| ClockBound { of: of.into(), against: against.into(), at_most_ns };
     out.0.into_iter().take(MAX_BOUNDS).map(bound).collect()
@@ -132,6 +132,14 @@ impl<'i> Path<'i> {
 
     fn at(&self, item: &'i Item, instant: Instant) -> Moment<'i> {
         Moment { clock: self.names.clock(item), at_ns: item.corrected(instant, self.profile), quantum_ns: instant.quantum_ns as i64 }
+    }
+
+    /// All that is said of a unit is said by one clock, and bounds nothing.
+    fn is_of_one_clock(&self, unit: &Unit) -> bool {
+        let mut clocks = self.of(&unit.key).iter().map(|item| self.names.clock(item));
+        let Some(first) = clocks.next() else { return true };
+        let caller = unit.parent.as_ref().filter(|_| is_call(unit)).and_then(|parent| self.begun.get(&parent.parent));
+        clocks.all(|clock| clock == first) && caller.is_none_or(|begun| begun.keys().all(|clock| *clock == first))
     }
 
     fn of_unit(&self, unit: &'i Unit, out: &mut Bounds<'i>) {
@@ -219,7 +227,7 @@ pub fn shift(tree: &mut Tree, shifts: &BTreeMap<String, i64>) {
         item.shift_ns = by;
         item.time_ns = item.time_ns.map(|t| t.saturating_sub(by));
     }
-    build::settle(tree);
+    tree.sort_lines();
 }
 
 /// The clocks of many paths against one of them.

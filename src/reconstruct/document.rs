@@ -14,11 +14,12 @@ use crate::{
     reconstruct::{
         attempts::{self, Attempts},
         breakdown::{self, FirstTokens, Part},
-        build::{Built, Tree, Unit},
+        build::Built,
         clocks,
         item::Item,
         roles, route,
         spans::{self, Builder, Draft},
+        tree::{Tree, Unit},
         verdict,
     },
 };
@@ -35,8 +36,8 @@ fn first_tokens(b: &Builder<'_>) -> FirstTokens {
 }
 
 fn first_token(item: &Item, profile: &Profile, d: &Draft) -> Option<i64> {
-    let length = item.entry.first_token.and_then(|l| l.ns);
-    let instant = item.entry.first_token_at.map(|t| item.corrected(t, profile) - d.start);
+    let length = item.entry.first_token.as_ref().and_then(|l| l.ns);
+    let instant = item.entry.first_token_at.as_ref().map(|t| item.corrected(**t, profile) - d.start);
     let seen = (item.verb == crate::reconstruct::words::Verb::FirstToken).then(|| item.time_ns.map(|t| t - d.start)).flatten();
     let ns = length.or(instant).or(seen)?;
     // At the very end it says that the answer was not streamed (gateways repeat the end there).

@@ -9,10 +9,10 @@ use crate::{
         trace::{Anomaly, AnomalyKind, Evidence, LineRef, LinkRule, Outcome, PlacedBy, SpanKind},
     },
     reconstruct::{
-        build::Unit,
         item::Item,
         link,
         spans::{self, Builder},
+        tree::Unit,
         words::Verb,
     },
 };
@@ -151,7 +151,7 @@ fn split(b: &Builder<'_>, work: &[usize]) -> Vec<Execution> {
     runs
 }
 
-fn repeated_start(tree: &crate::reconstruct::build::Tree, run: &Execution, item: &Item) -> bool {
+fn repeated_start(tree: &crate::reconstruct::tree::Tree, run: &Execution, item: &Item) -> bool {
     run.items.iter().any(|i| {
         let other = &tree.items[*i];
         other.verb == item.verb

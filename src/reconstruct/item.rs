@@ -37,9 +37,9 @@ pub struct WorkRef {
     /// One of several under one label.
     pub listed: bool,
     /// The name it is written under.
-    pub label: Box<str>,
+    pub label: Arc<str>,
     /// As written.
-    pub value: Box<str>,
+    pub value: Arc<str>,
     /// Scope, for weak ids only.
     pub scope: Option<Box<str>>,
     /// What the field is to the lines of its service.
@@ -114,7 +114,7 @@ impl Item {
                 if !roles::is_work(kind) {
                     return None;
                 }
-                let key: Arc<str> = roles::unit_key_in(id, profile)?.into();
+                let key = roles::unit_key_in(id, profile)?;
                 let scope = key.contains('\u{1f}').then(|| id.scope.clone()).flatten();
                 Some(WorkRef { key, kind, relation: id.relation, listed: id.listed, label: id.label.clone(), value: id.value.clone(), scope, standing: standing(&id.label) })
             })
@@ -188,7 +188,7 @@ fn followed(entry: &Entry, profile: &Profile) -> Option<WorkRef> {
     if !arguments::job_of(entry).is_some_and(|job| profile.arguments.contains(&job)) {
         return None;
     }
-    let key = roles::unit_key(id)?.into();
+    let key = roles::unit_key(id)?;
     Some(WorkRef {
         key,
         kind: IdKind::Task,
@@ -211,7 +211,7 @@ fn mention(entry: &Entry) -> Option<Arc<str>> {
     if other.is_some() || !is_spoken_of(entry.body.as_deref()?, &only.value) {
         return None;
     }
-    roles::unit_key(only).map(Into::into)
+    roles::unit_key(only)
 }
 
 /// The id is what the sentence is about: it begins it, or stands behind a verb or a colon; not behind `by`, `while`, `=` or a quote.

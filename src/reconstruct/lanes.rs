@@ -32,9 +32,12 @@ pub fn written_ns(entry: &Entry) -> Option<i64> {
 
 /// What wrote an entry, as far as it says: its file, service, host and process. Others of the same names are others.
 pub fn writer(entry: &Entry) -> String {
-    let mut out = format!("{:x}", entry.at.file.0);
-    for part in [&entry.service, &entry.host, &entry.process] {
-        let _ = write!(out, "\u{1f}{}", part.as_deref().unwrap_or(""));
+    let parts = [&entry.service, &entry.host, &entry.process].map(|part| part.as_deref().unwrap_or(""));
+    let mut out = String::with_capacity(19 + parts.iter().map(|part| part.len()).sum::<usize>());
+    let _ = write!(out, "{:x}", entry.at.file.0);
+    for part in parts {
+        out.push('\u{1f}');
+        out.push_str(part);
     }
     out
 }

@@ -68,7 +68,7 @@ struct Claim {
 
 /// Decides the parentage of `unit` from every line that carries its id. `line_count` tells how many lines carry another id: of two
 /// ids of one level that stand side by side, the one on more lines is above the other.
-pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], line_count: &mut dyn FnMut(&str) -> u64) -> Parentage {
+pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], line_count: &mut dyn FnMut(&Arc<str>) -> u64) -> Parentage {
     let mut claims: BTreeMap<Arc<str>, Claim> = BTreeMap::new();
     let mut polled: Vec<Arc<str>> = Vec::new();
     // A trace may have been opened inside a task (a gateway's own): then no line of it names a request, which those of whoever polls do.
@@ -137,7 +137,7 @@ pub fn stands_in(path: &str, id: &str) -> bool {
     id.len() <= path.len() && path.match_indices(id).any(|(at, value)| begins(&path[..at]) && ends(&path[at + value.len()..]))
 }
 
-fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, about: &About<'_>, line_count: &mut dyn FnMut(&str) -> u64) -> Vec<(&'a WorkRef, Weight, LinkRule)> {
+fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, about: &About<'_>, line_count: &mut dyn FnMut(&Arc<str>) -> u64) -> Vec<(&'a WorkRef, Weight, LinkRule)> {
     let mut out = Vec::new();
     let (subject, kind) = (item.subject(), about.kind);
     match own.relation {
@@ -191,7 +191,7 @@ struct About<'a> {
 }
 
 /// Two own ids on one line: is `other` above `own`?
-fn beside(item: &Item, own: &WorkRef, about: &About<'_>, other: &WorkRef, subject: Option<&WorkRef>, line_count: &mut dyn FnMut(&str) -> u64) -> Option<(Weight, LinkRule)> {
+fn beside(item: &Item, own: &WorkRef, about: &About<'_>, other: &WorkRef, subject: Option<&WorkRef>, line_count: &mut dyn FnMut(&Arc<str>) -> u64) -> Option<(Weight, LinkRule)> {
     let kind = about.kind;
     let (mine, theirs) = (level(kind), level(other.kind));
     if gives(item, other, own) {
@@ -287,10 +287,9 @@ fn settle(is_number: bool, claims: BTreeMap<Arc<str>, Claim>, polled: Vec<Arc<st
         let first = |c: &Claim| c.lines.first().map(|(t, l)| (t.is_none(), *t, l.clone()));
         (a.weight, !a.firm, first(a), ka).cmp(&(b.weight, !b.firm, first(b), kb))
     });
-    let candidates = list
-        .into_iter()
-        .map(|(parent, claim)| ParentLink { parent, kind: claim.kind, rule: claim.rule, lines: claim.lines.into_iter().take(3).map(|(_, l)| l).collect() })
-        .collect();
+    // Iterated by reference: what is collected from the lists themselves keeps their room, of every unit.
+    let lines = |claim: &Claim| claim.lines.iter().take(3).map(|(_, line)| line.clone()).collect();
+    let candidates = list.iter().map(|(parent, claim)| ParentLink { parent: parent.clone(), kind: claim.kind, rule: claim.rule, lines: lines(claim) }).collect();
     let mut polled_by = polled;
     polled_by.sort();
     polled_by.dedup();

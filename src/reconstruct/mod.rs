@@ -30,6 +30,7 @@ pub mod spans;
 pub mod stamps;
 pub mod stretch;
 pub mod summary;
+pub mod tree;
 pub mod units;
 pub mod verdict;
 mod visits;

@@ -7,6 +7,7 @@ use crate::model::{
     id::{IN_ERROR, IdKind, IdRef, IdRelation, canonical, is_nil, is_strong},
     profile::Profile,
 };
+use std::{borrow::Cow, sync::Arc};
 
 /// Whether ids of this kind are units of work that may link.
 pub fn is_work(kind: IdKind) -> bool {
@@ -50,23 +51,30 @@ pub fn effective(entry: &Entry, id: &IdRef, profile: &Profile) -> IdKind {
 ///
 /// A weak id is scoped; when only its service scopes it, its kind is part of the key, so that task 4 and request 4 of one service
 /// stay two things.
-pub fn unit_key(id: &IdRef) -> Option<String> {
+pub fn unit_key(id: &IdRef) -> Option<Arc<str>> {
     if is_nil(&id.value) {
         return None;
     }
-    let folded = canonical(&id.value);
     // An id label makes rarer shapes strong; every kind but Other and Group was named so.
     if is_strong(&id.value, is_work(id.kind)) {
-        return Some(folded.into_owned());
+        return Some(folded(id));
     }
-    id.scope.as_ref().map(|scope| format!("{folded}\u{1f}{scope}"))
+    id.scope.as_ref().map(|scope| format!("{}\u{1f}{scope}", canonical(&id.value)).into())
+}
+
+/// The canonical value; nearly always the one that is written.
+fn folded(id: &IdRef) -> Arc<str> {
+    match canonical(&id.value) {
+        Cow::Borrowed(_) => id.value.clone(),
+        Cow::Owned(other) => other.into(),
+    }
 }
 
 /// The same where most ids of this make look unique, so that this one is, too: of random words of eleven letters and digits one in seven holds no digit.
-pub fn unit_key_in(id: &IdRef, profile: &Profile) -> Option<String> {
+pub fn unit_key_in(id: &IdRef, profile: &Profile) -> Option<Arc<str>> {
     let is_made_so = || !profile.makes.is_empty() && id.make().is_some_and(|make| profile.makes.contains(&make));
     if id.scope.is_some() && !is_nil(&id.value) && is_made_so() {
-        return Some(canonical(&id.value).into_owned());
+        return Some(folded(id));
     }
     unit_key(id)
 }
@@ -75,12 +83,12 @@ pub fn unit_key_in(id: &IdRef, profile: &Profile) -> Option<String> {
 /// as work.
 pub fn keys_to_find(entry: &Entry) -> Vec<String> {
     let may_be_work = |id: &IdRef| is_work(id.kind) || (id.kind == IdKind::Other && is_strong(&id.value, false));
-    let mut keys: Vec<(u8, String)> = entry.ids.iter().filter(|id| may_be_work(id)).filter_map(|id| Some((level(id.kind), unit_key(id)?))).collect();
+    let mut keys: Vec<(u8, Arc<str>)> = entry.ids.iter().filter(|id| may_be_work(id)).filter_map(|id| Some((level(id.kind), unit_key(id)?))).collect();
     let bare = |id: &&IdRef| (id.scope.is_some() && id.make().is_some()) || &*id.label == IN_ERROR;
-    keys.extend(entry.ids.iter().filter(bare).map(|id| (level(id.kind), canonical(&id.value).into_owned())));
+    keys.extend(entry.ids.iter().filter(bare).map(|id| (level(id.kind), folded(id))));
     keys.sort();
     keys.dedup_by(|a, b| a.1 == b.1);
-    keys.into_iter().map(|(_, key)| key).collect()
+    keys.into_iter().map(|(_, key)| key.to_string()).collect()
 }
 
 /// The word of an id kind in documents: `job` and `message` are tasks under those names.

@@ -11,18 +11,18 @@ use crate::{
         trace::{Anomaly, AnomalyKind, Evidence, LineRef, Outcome, SpanKind},
     },
     reconstruct::{
-        build::{Tree, Unit},
         calls, classify,
         executions::{self, Execution},
         holders::Holders,
         item::{Item, WorkRef},
-        link::ParentLink,
-        roles, visits,
+        roles,
+        tree::{Tree, Unit},
+        visits,
         words::{self, Verb},
     },
 };
 use rustc_hash::FxHashMap;
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 /// A span before it gets its name in the document.
 #[derive(Debug, Clone)]
@@ -116,58 +116,74 @@ pub struct Builder<'a> {
     pub owner: Vec<Option<Arc<str>>>,
     /// Stages handed over and never seen: unit key.
     pub missing: Vec<Arc<str>>,
-    /// Spans by unit.
-    by_unit: FxHashMap<Arc<str>, Vec<usize>>,
-    /// What may hold further steps, by unit.
-    holders: FxHashMap<Arc<str>, Holders>,
-    /// Items that name a unit of the tree, by unit.
-    naming: FxHashMap<Arc<str>, Vec<usize>>,
+    /// For each unit of the tree, by its place: its spans.
+    by_unit: Vec<Vec<usize>>,
+    /// What of it may hold further steps.
+    holders: Vec<Holders>,
+    /// Items that name it.
+    naming: Vec<Vec<usize>>,
     /// The source in which a task's worker writes, by task.
     main_sources: FxHashMap<Arc<str>, Arc<str>>,
 }
 
 impl<'a> Builder<'a> {
     fn new(tree: &'a Tree, profile: &'a Profile) -> Self {
-        let mut naming: FxHashMap<Arc<str>, Vec<usize>> = FxHashMap::default();
+        let mut naming: Vec<Vec<usize>> = vec![Vec::new(); tree.units.len()];
         for (index, item) in tree.items.iter().enumerate() {
-            for r in item.refs.iter().filter(|r| tree.units.contains_key(&r.key)) {
-                let lines = naming.entry(r.key.clone()).or_default();
-                if lines.last() != Some(&index) {
-                    lines.push(index);
+            for unit in item.refs.iter().filter_map(|r| tree.units.place(&r.key)) {
+                if naming[unit].last() != Some(&index) {
+                    naming[unit].push(index);
                 }
             }
         }
-        let tasks = tree.units.values().filter(|u| u.kind == IdKind::Task);
-        let main_sources = tasks.filter_map(|u| Some((u.key.clone(), tree.main_source(&u.key, naming.get(&u.key)?)?.clone()))).collect();
-        let (owner, by_unit) = (owners(tree), FxHashMap::default());
-        Self { tree, profile, spans: Vec::new(), anomalies: Vec::new(), owner, missing: Vec::new(), by_unit, holders: FxHashMap::default(), naming, main_sources }
+        let tasks = tree.units.values().zip(&naming).filter(|(u, _)| u.kind == IdKind::Task);
+        let main_sources = tasks.filter_map(|(u, naming)| Some((u.key.clone(), tree.main_source(&u.key, naming)?.clone()))).collect();
+        let mut out = Self {
+            tree,
+            profile,
+            spans: Vec::new(),
+            anomalies: Vec::new(),
+            owner: owners(tree),
+            missing: Vec::new(),
+            by_unit: Vec::new(),
+            holders: Vec::new(),
+            naming,
+            main_sources,
+        };
+        out.reindex();
+        out
     }
 
     /// Adds a span.
     pub(super) fn draw(&mut self, draft: Draft) {
-        self.by_unit.entry(draft.unit.clone()).or_default().push(self.spans.len());
-        self.holders.entry(draft.unit.clone()).or_default().add(self.spans.len(), &draft);
+        self.index(self.spans.len(), &draft);
         self.spans.push(draft);
     }
 
     /// To be called after spans were put in another order.
     pub(super) fn reindex(&mut self) {
-        self.by_unit.clear();
-        self.holders.clear();
-        for (index, d) in self.spans.iter().enumerate() {
-            self.by_unit.entry(d.unit.clone()).or_default().push(index);
-            self.holders.entry(d.unit.clone()).or_default().add(index, d);
+        self.by_unit = vec![Vec::new(); self.tree.units.len()];
+        self.holders = vec![Holders::default(); self.tree.units.len()];
+        let spans = std::mem::take(&mut self.spans);
+        spans.iter().enumerate().for_each(|(index, d)| self.index(index, d));
+        self.spans = spans;
+    }
+
+    fn index(&mut self, index: usize, d: &Draft) {
+        if let Some(unit) = self.tree.units.place(&d.unit) {
+            self.by_unit[unit].push(index);
+            self.holders[unit].add(index, d);
         }
     }
 
     /// Spans of a unit, in their order.
     pub fn spans_of(&self, unit: &str) -> &[usize] {
-        self.by_unit.get(unit).map_or(&[], Vec::as_slice)
+        self.tree.units.place(unit).map_or(&[], |unit| &self.by_unit[unit])
     }
 
     /// Items that name a unit, in their order.
     pub fn naming(&self, unit: &str) -> &[usize] {
-        self.naming.get(unit).map_or(&[], Vec::as_slice)
+        self.tree.units.place(unit).map_or(&[], |unit| &self.naming[unit])
     }
 
     /// The source in which a task's worker writes.
@@ -214,15 +230,15 @@ pub fn stated(item: &Item, profile: &Profile) -> Option<Stated> {
 pub fn build<'a>(tree: &'a Tree, profile: &'a Profile) -> Builder<'a> {
     let mut b = Builder::new(tree, profile);
     // Depth order: a parent's spans exist before its children look for them.
-    let mut order: Vec<&Unit> = tree.units.values().collect();
-    order.sort_by(|x, y| (x.depth, &x.key).cmp(&(y.depth, &y.key)));
-    let by_unit = items_by_unit(&b);
-    for unit in order.iter().filter(|u| crate::reconstruct::roles::level(u.kind) == 0) {
-        visits::root_spans(&mut b, unit, by_unit.get(&unit.key).map_or(&[][..], Vec::as_slice));
+    let owned = owned(&b);
+    let mut order: Vec<(&Unit, &[usize])> = tree.units.values().zip(owned.iter().map(Vec::as_slice)).collect();
+    // Of one depth they stay in the order of their keys.
+    order.sort_by_key(|(unit, _)| unit.depth);
+    for (unit, indexes) in order.iter().filter(|(u, _)| roles::level(u.kind) == 0) {
+        visits::root_spans(&mut b, unit, indexes);
     }
     visits::nest_visits(&mut b);
-    for unit in order.iter().filter(|u| crate::reconstruct::roles::level(u.kind) != 0) {
-        let indexes = by_unit.get(&unit.key).map_or(&[][..], Vec::as_slice);
+    for (unit, indexes) in order.into_iter().filter(|(u, _)| roles::level(u.kind) != 0) {
         match unit.kind {
             IdKind::Task => executions::task_spans(&mut b, unit, indexes),
             IdKind::Call => calls::call_spans(&mut b, unit, indexes, SpanKind::ModelCall),
@@ -235,24 +251,22 @@ pub fn build<'a>(tree: &'a Tree, profile: &'a Profile) -> Builder<'a> {
 
 /// The unit of each line. One that names two of the uppermost (a request and the trace it opens) is of the one its service speaks of elsewhere.
 fn owners(tree: &Tree) -> Vec<Option<Arc<str>>> {
-    let uppermost = |item: &'_ Item| -> Vec<Arc<str>> {
-        let is_upper = |r: &&WorkRef| roles::level(r.kind) == 0 && r.relation == IdRelation::Own && !r.listed && tree.units.contains_key(&r.key);
-        item.refs.iter().filter(is_upper).map(|r| r.key.clone()).collect()
-    };
-    let mut spoken_of: BTreeMap<(&str, Arc<str>), u32> = BTreeMap::new();
+    let is_upper = |r: &&WorkRef| roles::level(r.kind) == 0 && r.relation == IdRelation::Own && !r.listed && tree.units.contains_key(&r.key);
+    let mut spoken_of: FxHashMap<(&str, &Arc<str>), u32> = FxHashMap::default();
     for item in &tree.items {
-        if let [only] = &uppermost(item)[..] {
-            *spoken_of.entry((item.service(), only.clone())).or_default() += 1;
+        let mut uppermost = item.refs.iter().filter(is_upper);
+        if let (Some(only), None) = (uppermost.next(), uppermost.next()) {
+            *spoken_of.entry((item.service(), &only.key)).or_default() += 1;
         }
     }
-    let of = |item| {
+    let of = |item: &Item| {
         let owner = owner_of(item, tree)?;
-        let among = uppermost(item);
-        if among.len() < 2 || !among.contains(&owner) {
+        let among = || item.refs.iter().filter(is_upper).map(|r| &r.key);
+        if among().nth(1).is_none() || !among().any(|key| *key == owner) {
             return Some(owner);
         }
-        let count = |key: &Arc<str>| spoken_of.get(&(item.service(), key.clone())).copied().unwrap_or(0);
-        among.into_iter().max_by_key(|key| (count(key), *key == owner))
+        let count = |key: &Arc<str>| spoken_of.get(&(item.service(), key)).copied().unwrap_or(0);
+        among().max_by_key(|key| (count(key), **key == owner)).cloned()
     };
     tree.items.iter().map(of).collect()
 }
@@ -269,15 +283,15 @@ fn owner_of(item: &Item, tree: &Tree) -> Option<Arc<str>> {
     known.first().map(|r| r.key.clone())
 }
 
-fn items_by_unit(b: &Builder<'_>) -> BTreeMap<Arc<str>, Vec<usize>> {
-    let mut map: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
+/// For each unit, by its place: the lines that belong to it.
+fn owned(b: &Builder<'_>) -> Vec<Vec<usize>> {
+    let mut out = vec![Vec::new(); b.tree.units.len()];
     for (index, owner) in b.owner.iter().enumerate() {
-        if let Some(owner) = owner {
-            map.entry(owner.clone()).or_default().push(index);
+        if let Some(unit) = owner.as_ref().and_then(|owner| b.tree.units.place(owner)) {
+            out[unit].push(index);
         }
     }
-    // A line about a task that its maker wrote (an enqueue) also vouches for the maker.
-    map
+    out
 }
 
 /// What a single line is a span of, besides its unit: a write, a tool, a model call, an outgoing call.
@@ -363,20 +377,18 @@ pub fn outcome(item: &Item) -> Outcome {
 
 /// The span of a unit, or of its nearest ancestor that has one, that best covers an interval.
 pub fn parent_at(b: &Builder<'_>, unit: &str, start: i64, end: i64) -> Option<usize> {
-    let mut key: Option<Arc<str>> = Some(unit.into());
+    let mut unit = b.tree.units.place(unit)?;
     for _ in 0..64 {
-        let current = key?;
-        if let Some(found) = containing(b, &current, start, end) {
+        if let Some(found) = containing(b, unit, start, end) {
             return Some(found);
         }
-        key = b.tree.units.get(&current).and_then(|u| u.parent.as_ref()).map(|p: &ParentLink| p.parent.clone());
+        unit = b.tree.units.place(&b.tree.units.at(unit).parent.as_ref()?.parent)?;
     }
     None
 }
 
-fn containing(b: &Builder<'_>, unit: &str, start: i64, end: i64) -> Option<usize> {
-    b.holders
-        .get(unit)?
+fn containing(b: &Builder<'_>, unit: usize, start: i64, end: i64) -> Option<usize> {
+    b.holders[unit]
         .of(start)
         .map(|i| (i, &b.spans[i]))
         // A single step is a parent only of what happened inside it.

@@ -7,7 +7,7 @@ use crate::{
         summary::RequestSummary,
         trace::{SegmentKind, Span, SpanKind},
     },
-    reconstruct::build::{Built, Tree},
+    reconstruct::{build::Built, tree::Tree},
 };
 
 /// The row of a path.

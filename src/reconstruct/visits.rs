@@ -11,11 +11,11 @@ use crate::{
         trace::{Evidence, Outcome, SpanKind},
     },
     reconstruct::{
-        build::{Tree, Unit},
         executions,
         item::Item,
         route,
         spans::{Builder, Draft, bounds, line_kind, line_span, outcome, stated},
+        tree::{Tree, Unit},
         words::{self, Verb},
     },
 };

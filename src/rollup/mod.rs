@@ -227,9 +227,9 @@ impl Rollup {
                 let mut tree = assembler.tree_of_root(&root)?;
                 tree.coverage.clone_from(&coverage);
                 let row = summary::summarise(&tree, &build::build(&tree, &profile));
-                done.extend(tree.units.keys().map(|unit| term_hash(unit)));
+                done.extend(tree.units.values().map(|unit| term_hash(&unit.key)));
                 // A unit that was a root of its own until its parent was seen has a row no more.
-                let replaced: Vec<String> = tree.units.keys().filter(|unit| **unit != root).map(std::string::ToString::to_string).collect();
+                let replaced: Vec<String> = tree.units.values().filter(|unit| unit.key != root).map(|unit| unit.key.to_string()).collect();
                 self.rows.replace(&replaced, &[row]).map_err(lines::store)?;
                 self.any = true;
                 built += 1;

@@ -72,19 +72,19 @@ pub(super) fn instant(segment: &OpenSegment, doc: DocId, ahead: &Ahead) -> Optio
 impl RecordSet {
     /// Takes a record in.
     pub fn add(&mut self, place: &RecordPlace) {
-        self.insert(place.spot.segment, place.spot.doc);
+        self.insert(place.address.segment as usize, place.address.doc);
     }
 
     /// Takes a record out.
     pub fn remove(&mut self, place: &RecordPlace) {
-        if let Some(word) = self.segments.get_mut(place.spot.segment).and_then(|s| s.get_mut(place.spot.doc as usize / 64)) {
-            *word &= !(1 << (place.spot.doc % 64));
+        if let Some(word) = self.segments.get_mut(place.address.segment as usize).and_then(|s| s.get_mut(place.address.doc as usize / 64)) {
+            *word &= !(1 << (place.address.doc % 64));
         }
     }
 
     /// The record is in the set.
     pub fn holds(&self, place: &RecordPlace) -> bool {
-        self.has(place.spot.segment, place.spot.doc)
+        self.has(place.address.segment as usize, place.address.doc)
     }
 
     /// Takes out all records of another set.
@@ -141,7 +141,7 @@ impl LineReader {
 
     /// The instant of a record in UTC.
     pub fn instant(&self, place: &RecordPlace, ahead: &Ahead) -> Option<i64> {
-        instant(&self.segments()[place.spot.segment], place.spot.doc, ahead)
+        instant(&self.segments()[place.address.segment as usize], place.address.doc, ahead)
     }
 
     /// The records of a set in the order they are stored in.

@@ -22,7 +22,7 @@ mod writer;
 
 pub use error::StoreError;
 pub use fitting::{Ahead, Mark, Order, RecordSet};
-pub use places::RecordPlace;
+pub use places::{Address, RecordPlace};
 pub use reader::{Gap, LineReader, Tiling};
 pub use rows::{RowReader, RowStore, RowWriter};
 pub use schema::{LineDoc, StoredRecord, words};

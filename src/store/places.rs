@@ -9,6 +9,7 @@ use super::{
 };
 use crate::model::entry::FileId;
 use std::collections::BTreeMap;
+use tantivy::DocId;
 
 /// Where a record stands: in its log, and in the reader that was asked.
 #[derive(Debug, Clone, Copy)]
@@ -17,12 +18,24 @@ pub struct RecordPlace {
     pub file: FileId,
     /// Offset of its first byte.
     pub start: u64,
-    pub(super) spot: Spot,
+    /// Where its text is.
+    pub address: Address,
+}
+
+/// Where the text of a record is in the reader that was asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Address {
+    pub(super) segment: u32,
+    pub(super) doc: DocId,
 }
 
 impl RecordPlace {
     pub(super) fn at(spot: Spot) -> Self {
-        Self { file: FileId(spot.file), start: spot.start, spot }
+        Self { file: FileId(spot.file), start: spot.start, address: Address { segment: spot.segment as u32, doc: spot.doc } }
+    }
+
+    pub(super) fn spot(&self) -> Spot {
+        Spot { file: self.file.0, start: self.start, segment: self.address.segment as usize, doc: self.address.doc }
     }
 }
 
@@ -47,7 +60,13 @@ impl LineReader {
 
     /// The record at a place that this reader gave.
     pub fn fetch(&self, place: &RecordPlace) -> Result<StoredRecord, StoreError> {
-        let mut found = self.read(std::slice::from_ref(&place.spot))?;
-        found.pop().ok_or_else(|| StoreError::Damaged { path: std::path::PathBuf::from("lines"), cause: "a record is not where its id says".to_owned() })
+        self.fetch_at(place.address)
+    }
+
+    /// The record at such an address.
+    pub fn fetch_at(&self, address: Address) -> Result<StoredRecord, StoreError> {
+        let segment = self.segments().get(address.segment as usize);
+        let segment = segment.ok_or_else(|| StoreError::Damaged { path: std::path::PathBuf::from("lines"), cause: "a record is not where its id says".to_owned() })?;
+        self.read_one(&segment.store, address.doc)
     }
 }

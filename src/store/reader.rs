@@ -38,7 +38,7 @@ pub(super) struct OpenSegment {
     pub(super) reader: SegmentReader,
     deletes: Option<Opstamp>,
     ids: Arc<InvertedIndexReader>,
-    store: StoreReader,
+    pub(super) store: StoreReader,
     pub(super) time: Column<i64>,
     pub(super) file: Column<u64>,
     pub(super) start: Column<u64>,
@@ -249,7 +249,7 @@ impl LineReader {
         Ok(out.into_iter().flatten().collect())
     }
 
-    fn read_one(&self, store: &StoreReader, doc: DocId) -> Result<StoredRecord, StoreError> {
+    pub(super) fn read_one(&self, store: &StoreReader, doc: DocId) -> Result<StoredRecord, StoreError> {
         let parts: StoredParts = store.get(doc).map_err(|error| self.explain(error))?;
         parts.into_record().ok_or_else(|| StoreError::Damaged { path: self.inner.path.clone(), cause: format!("record {doc} cannot be taken apart") })
     }

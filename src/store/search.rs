@@ -141,7 +141,7 @@ impl LineReader {
     /// Records that fit, by their instant: newest first or oldest first, those without one last. Counts all that fit until `deadline`.
     pub fn search(&self, query: &LineQuery, limit: usize, newest_first: bool, deadline: Option<Instant>) -> Result<Hits, StoreError> {
         let (set, exact) = self.fitting(query, deadline)?;
-        let spots: Vec<Spot> = self.page(&set, None, limit, &Order { newest_first, ..Order::default() }).0.into_iter().map(|place| place.spot).collect();
+        let spots: Vec<Spot> = self.page(&set, None, limit, &Order { newest_first, ..Order::default() }).0.into_iter().map(|place| place.spot()).collect();
         Ok(Hits { records: self.read(&spots)?, count: set.count(), exact })
     }
 }

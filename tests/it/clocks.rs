@@ -101,6 +101,14 @@ fn a_worker_that_is_behind_is_found_and_moved_only_when_asked() {
 }
 
 #[test]
+fn what_was_odd_of_the_lines_is_told_once_also_when_clocks_are_shifted() {
+    let lost = said(4_015, "worker-1", "job noted", &json!({"job_id": id(2, 4), "request_id": id(1, 4)})).replace(&format!("{}", BASE_MS + 4_015), "\"0001-01-01T00:00:00Z\"");
+    let bench = indexed(&(logs(-300, false) + &lost + "\n"));
+    let odd = |more: &[&str]| shown(&bench, 4, more)["anomalies"].as_array().unwrap().iter().filter(|odd| odd["kind"] == "no_time").count();
+    assert_eq!((odd(&[]), odd(&["--apply-skew"])), (1, 1));
+}
+
+#[test]
 fn calls_that_a_host_makes_bound_its_clock_from_below() {
     let bench = indexed(&logs(1_700, true));
     let written = shown(&bench, 4, &[]);

@@ -448,3 +448,28 @@ fn an_id_that_ends_like_a_form_has_its_page_and_its_forms() {
         assert_eq!(kind(uri), (200, head), "{uri}");
     }
 }
+
+/// More text than is kept beside what was read of it: the rest is read again where it is shown.
+#[test]
+fn a_request_of_many_long_records_is_shown_and_exported_to_the_letter() {
+    let bench = Bench::new();
+    let line = |n: usize| {
+        let letter = char::from(b'a' + (n % 26) as u8);
+        let text: String = std::iter::repeat_n(letter, 60_000).collect();
+        format!("{{\"time\":\"2026-11-23T09:{:02}:{:02}.000Z\",\"request_id\":\"req_01JDC9V6Q8Z4M2K7T3W5X6Y7Z8\",\"msg\":\"step {n}\",\"detail\":\"{text}\"}}", n / 60, n % 60)
+    };
+    let lines: Vec<String> = (0..120).map(line).collect();
+    bench.write("long.log", lines.join("\n") + "\n");
+    bench.ok(&["index", "long.log", "--data", "d"]);
+    let exported = bench.ok(&["export", "req_01JDC9V6Q8Z4M2K7T3W5X6Y7Z8", "--format", "ndjson", "--data", "d"]);
+    let raws: Vec<String> = exported.lines().map(|l| serde_json::from_str::<Value>(l).unwrap()["raw"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(raws, lines);
+    let served = bench.serve(&["long.log", "--data", "d", "--no-follow"]);
+    let (status, page) = served.get("/r/req_01JDC9V6Q8Z4M2K7T3W5X6Y7Z8.html");
+    assert_eq!(status, 200);
+    // Of each record as much as a page shows of one.
+    for n in [0, 60, 119] {
+        let letter = char::from(b'a' + (n % 26) as u8).to_string();
+        assert!(page.contains(&format!("step {n}")) && page.contains(&letter.repeat(400)), "the text of line {}", n + 1);
+    }
+}
