@@ -8,7 +8,6 @@
 use crate::{
     model::{
         id::{IdKind, IdRelation},
-        profile::Profile,
         time::Instant,
         trace::{ClockBound, Evidence, Skew, SpanKind},
     },
@@ -16,7 +15,7 @@ use crate::{
         item::Item,
         link,
         roles::level,
-        spans::Draft,
+        spans::Builder,
         tree::{Tree, Unit},
         words::{self, Verb},
     },
@@ -92,37 +91,32 @@ struct Moment<'i> {
 /// The lines of a path by the units they name.
 struct Path<'i> {
     names: Names<'i>,
-    lines: FxHashMap<&'i Arc<str>, Vec<&'i Item>>,
+    b: &'i Builder<'i>,
     /// Where what makes calls began, by clock.
     begun: BTreeMap<&'i Arc<str>, BTreeMap<&'i str, Moment<'i>>>,
-    profile: &'i Profile,
 }
 
 /// What a path says of the clocks of its lines.
-pub fn of_path(tree: &Tree, drafts: &[Draft], profile: &Profile) -> Vec<ClockBound> {
-    let names = Names::of(&tree.items);
-    let clocks: BTreeSet<&str> = tree.items.iter().map(|item| names.clock(item)).collect();
-    if clocks.len() < 2 {
+pub fn of_path<'i>(b: &'i Builder<'i>) -> Vec<ClockBound> {
+    let (tree, names) = (b.tree, Names::of(&b.tree.items));
+    let mut clocks = tree.items.iter().map(|item| names.clock(item));
+    let first = clocks.next();
+    if clocks.all(|clock| Some(clock) == first) {
         return Vec::new();
     }
-    let mut lines: FxHashMap<&Arc<str>, Vec<&Item>> = FxHashMap::default();
-    for item in tree.items.iter().filter(|i| i.placed_by.is_none() && i.time_ns.is_some()) {
-        for r in item.refs.iter().filter(|r| tree.units.contains_key(&r.key)) {
-            lines.entry(&r.key).or_default().push(item);
-        }
-    }
-    let (mut path, mut out) = (Path { names, lines, begun: BTreeMap::new(), profile }, Bounds::default());
+    let (mut path, mut out) = (Path { names, b, begun: BTreeMap::new() }, Bounds::default());
     let makers: BTreeSet<&Arc<str>> = tree.units.values().filter(|u| is_call(u)).filter_map(|u| Some(&u.parent.as_ref()?.parent)).collect();
     path.begun = makers.into_iter().map(|maker| (maker, path.begun(maker))).collect();
     tree.units.values().filter(|unit| !path.is_of_one_clock(unit)).for_each(|unit| path.of_unit(unit, &mut out));
-    path.of_edge(tree, drafts, &mut out);
+    path.of_edge(&mut out);
     let bound = |((of, against), at_most_ns): ((&str, &str), i64)| ClockBound { of: of.into(), against: against.into(), at_most_ns };
     out.0.into_iter().take(MAX_BOUNDS).map(bound).collect()
 }
 
 impl<'i> Path<'i> {
-    fn of(&self, key: &Arc<str>) -> &[&'i Item] {
-        self.lines.get(key).map(Vec::as_slice).unwrap_or_default()
+    /// The lines that name a unit by themselves.
+    fn of(&self, key: &str) -> impl Iterator<Item = &'i Item> {
+        self.b.naming(key).iter().map(|i| &self.b.tree.items[*i]).filter(|i| i.placed_by.is_none() && i.time_ns.is_some())
     }
 
     /// When a line was written.
@@ -131,19 +125,19 @@ impl<'i> Path<'i> {
     }
 
     fn at(&self, item: &'i Item, instant: Instant) -> Moment<'i> {
-        Moment { clock: self.names.clock(item), at_ns: item.corrected(instant, self.profile), quantum_ns: instant.quantum_ns as i64 }
+        Moment { clock: self.names.clock(item), at_ns: item.corrected(instant, self.b.profile), quantum_ns: instant.quantum_ns as i64 }
     }
 
     /// All that is said of a unit is said by one clock, and bounds nothing.
     fn is_of_one_clock(&self, unit: &Unit) -> bool {
-        let mut clocks = self.of(&unit.key).iter().map(|item| self.names.clock(item));
+        let mut clocks = self.of(&unit.key).map(|item| self.names.clock(item));
         let Some(first) = clocks.next() else { return true };
         let caller = unit.parent.as_ref().filter(|_| is_call(unit)).and_then(|parent| self.begun.get(&parent.parent));
         clocks.all(|clock| clock == first) && caller.is_none_or(|begun| begun.keys().all(|clock| *clock == first))
     }
 
     fn of_unit(&self, unit: &'i Unit, out: &mut Bounds<'i>) {
-        let lines = self.of(&unit.key);
+        let lines: Vec<&Item> = self.of(&unit.key).collect();
         let is_own = |item: &Item| item.subject().is_some_and(|s| s.key == unit.key) && item.verb != Verb::Queue;
         // What a line tells of cannot be later than the line; where it states an instant, that is it. A length may be anybody's rounding.
         let told = |item: &'i Item| item.entry.started.map_or_else(|| self.written(item), |t| self.at(item, t));
@@ -160,17 +154,17 @@ impl<'i> Path<'i> {
             handed.values().for_each(|earlier| first.values().for_each(|later| out.after(*later, *earlier, slack)));
         }
         if let Some(parent) = parent.filter(|_| is_call(unit)) {
-            self.of_call(lines, &first, &is_own, parent, out);
+            self.of_call(&lines, &first, &is_own, parent, out);
         }
     }
 
     /// Where a task says that it begins. A line with a length or a status tells of the end of a visit.
     fn begun(&self, maker: &Arc<str>) -> BTreeMap<&'i str, Moment<'i>> {
-        let begins = |i: &&&Item| {
+        let begins = |i: &&Item| {
             let is_visit = i.duration_ns().is_some() || i.entry.http.as_ref().is_some_and(|h| h.status.is_some());
             i.verb.is_start() && !is_visit && i.subject().is_some_and(|s| s.key == *maker && level(s.kind) > 0)
         };
-        earliest(self.of(maker).iter().filter(begins).map(|i| self.written(i)))
+        earliest(self.of(maker).filter(begins).map(|i| self.written(i)))
     }
 
     /// A call begins after the task that makes it; it had ended when its caller says how long it took.
@@ -191,7 +185,8 @@ impl<'i> Path<'i> {
     }
 
     /// What an edge let in began after it came.
-    fn of_edge(&self, tree: &'i Tree, drafts: &[Draft], out: &mut Bounds<'i>) {
+    fn of_edge(&self, out: &mut Bounds<'i>) {
+        let (tree, drafts) = (self.b.tree, &self.b.spans);
         let mut edges = drafts.iter().filter(|d| d.kind == SpanKind::Edge);
         let (Some(edge), None) = (edges.next(), edges.next()) else { return };
         let Some(line) = edge.main.and_then(|i| tree.items.get(i)).filter(|_| edge.evidence == Evidence::Stated) else { return };

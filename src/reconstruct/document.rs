@@ -100,7 +100,7 @@ pub(super) fn finish(b: &Builder<'_>, root: Option<usize>, attempts: &Attempts) 
     }
     marks(&mut trace);
     let errors = tree.items.iter().filter(|i| i.entry.severity.is_some_and(|s| s >= Severity::Error)).count() as u32;
-    Built { trace, placed, errors, clocks: clocks::of_path(tree, &b.spans, b.profile) }
+    Built { trace, placed, errors, clocks: clocks::of_path(b) }
 }
 
 fn placements(b: &Builder<'_>) -> Vec<Placement> {

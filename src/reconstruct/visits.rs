@@ -19,7 +19,11 @@ use crate::{
         words::{self, Verb},
     },
 };
-use std::collections::BTreeMap;
+use rustc_hash::FxHashMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Spans of a request or trace id: one visit a service, the edge's from access lines; and the single-line spans under them.
 pub(super) fn root_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
@@ -236,29 +240,9 @@ pub(super) fn nest_visits(b: &mut Builder<'_>) {
     let n = b.spans.len();
     let is_visit = |d: &Draft| matches!(d.kind, SpanKind::Edge | SpanKind::App);
     let visits: Vec<usize> = (0..n).filter(|&i| is_visit(&b.spans[i])).collect();
-    let parents: Vec<Option<usize>> = visits
-        .iter()
-        .map(|&i| {
-            let me = &b.spans[i];
-            let others = visits.iter().copied();
-            others
-                .filter(|&j| j != i && (b.spans[j].service != me.service || b.spans[j].unit != me.unit))
-                .filter(|&j| {
-                    let other = &b.spans[j];
-                    let slack = 2 * me.quantum_ns.max(other.quantum_ns) + other.ns() / 50 + 5_000_000;
-                    // A moment before a begin that is known to the millisecond may be inside it.
-                    let meets = overlap(other, me) > 0 || (me.ns() == 0 && other.ns() > 0 && me.start <= other.end);
-                    let covers = other.start <= me.start + slack && other.end + slack >= me.end && meets;
-                    let outer = (other.kind == SpanKind::Edge, other.ns(), std::cmp::Reverse(j)) > (me.kind == SpanKind::Edge, me.ns(), std::cmp::Reverse(i));
-                    // An edge whose client left, or that timed out, ends before the work it started.
-                    let cut = other.kind == SpanKind::Edge && me.kind != SpanKind::Edge && other.start <= me.start + slack && me.start <= other.end;
-                    (covers && outer) || cut
-                })
-                .min_by_key(|&j| ((b.spans[j].start - me.start).abs() / 20_000_000, b.spans[j].ns(), j))
-        })
-        .collect();
-    for (i, parent) in visits.into_iter().zip(parents) {
-        b.spans[i].parent = parent;
+    let parents = parents(&b.spans, &visits);
+    for (i, parent) in visits.iter().zip(parents) {
+        b.spans[*i].parent = parent;
     }
     for i in 0..n {
         // What began inside a visit of its own service was over when that had answered.
@@ -268,24 +252,95 @@ pub(super) fn nest_visits(b: &mut Builder<'_>) {
         }
     }
     // Single-line spans found before their visit existed hang under it now.
+    let mut of_unit: FxHashMap<Arc<str>, Vec<usize>> = FxHashMap::default();
+    for i in visits {
+        of_unit.entry(b.spans[i].unit.clone()).or_default().push(i);
+    }
     for i in 0..n {
         if !is_visit(&b.spans[i]) && b.spans[i].parent.is_none() {
-            b.spans[i].parent = visit_at(b, &b.spans[i].unit, Some(&b.spans[i].service), b.spans[i].start, b.spans[i].end);
+            let visits = of_unit.get(&b.spans[i].unit).map_or(&[][..], Vec::as_slice);
+            b.spans[i].parent = visit_of(b, visits, &b.spans[i]);
         }
     }
+}
+
+/// For each visit the smallest that holds it. Looked for among those that are there as it begins: of a request of thousands of visits all pairs are too many.
+fn parents(spans: &[Draft], visits: &[usize]) -> Vec<Option<usize>> {
+    let quantum_ns = visits.iter().map(|i| spans[*i].quantum_ns).max().unwrap_or(0);
+    let slack = |i: &usize| slack_of_visits(&spans[*i], quantum_ns);
+    let mut coming: Vec<usize> = visits.to_vec();
+    coming.sort_by_key(|i| std::cmp::Reverse(spans[*i].start - slack(i)));
+    let mut order: Vec<usize> = (0..visits.len()).collect();
+    order.sort_by_key(|place| spans[visits[*place]].start);
+    let mut there: BTreeSet<(i64, usize)> = BTreeSet::new();
+    let mut out = vec![None; visits.len()];
+    for place in order {
+        let (i, me) = (visits[place], &spans[visits[place]]);
+        while let Some(next) = coming.pop_if(|next| spans[*next].start - slack(next) <= me.start) {
+            there.insert((spans[next].end + slack(&next), next));
+        }
+        while there.first().is_some_and(|(until, _)| *until < me.start) {
+            there.pop_first();
+        }
+        let holding = there.iter().map(|(_, j)| *j).filter(|j| holds(spans, *j, i));
+        out[place] = holding.min_by_key(|j| ((spans[*j].start - me.start).abs() / 20_000_000, spans[*j].ns(), *j));
+    }
+    out
+}
+
+/// How far a visit may stick out of one that holds it.
+fn slack_of_visits(outer: &Draft, quantum_ns: i64) -> i64 {
+    2 * quantum_ns + outer.ns() / 50 + 5_000_000
+}
+
+/// One visit holds another, of another service or unit.
+fn holds(spans: &[Draft], outer: usize, inner: usize) -> bool {
+    let (other, me) = (&spans[outer], &spans[inner]);
+    let slack = slack_of_visits(other, me.quantum_ns.max(other.quantum_ns));
+    // A moment before a begin that is known to the millisecond may be inside it.
+    let meets = overlap(other, me) > 0 || (me.ns() == 0 && other.ns() > 0 && me.start <= other.end);
+    let covers = other.start <= me.start + slack && other.end + slack >= me.end && meets;
+    let is_outer = (other.kind == SpanKind::Edge, other.ns(), std::cmp::Reverse(outer)) > (me.kind == SpanKind::Edge, me.ns(), std::cmp::Reverse(inner));
+    // An edge whose client left, or that timed out, ends before the work it started.
+    let cut = other.kind == SpanKind::Edge && me.kind != SpanKind::Edge && other.start <= me.start + slack && me.start <= other.end;
+    ((covers && is_outer) || cut) && outer != inner && (other.service != me.service || other.unit != me.unit)
 }
 
 fn overlap(a: &Draft, c: &Draft) -> i64 {
     (a.end.min(c.end) - a.start.max(c.start)).max(0) + i64::from(a.start <= c.start && c.end <= a.end)
 }
 
-/// The visit of a unit that best covers an interval; of the given service when it has one there.
-fn visit_at(b: &Builder<'_>, unit: &str, service: Option<&str>, start: i64, end: i64) -> Option<usize> {
-    let candidates = b.spans_of(unit).iter().map(|i| (*i, &b.spans[*i])).filter(|(_, d)| matches!(d.kind, SpanKind::App | SpanKind::Edge | SpanKind::Task));
-    candidates
-        .max_by_key(|(i, d)| {
-            let shared = (d.end.min(end) - d.start.max(start)).max(-1);
-            (service.is_some_and(|s| s == d.service), d.start <= start && end <= d.end, d.kind != SpanKind::Edge, shared, std::cmp::Reverse(d.ns()), std::cmp::Reverse(*i))
-        })
-        .map(|(i, _)| i)
+/// The visit of its unit that best covers a step; of its service when it has one there.
+fn visit_of(b: &Builder<'_>, visits: &[usize], step: &Draft) -> Option<usize> {
+    visits.iter().copied().max_by_key(|i| {
+        let d = &b.spans[*i];
+        let shared = (d.end.min(step.end) - d.start.max(step.start)).max(-1);
+        (d.service == step.service, d.start <= step.start && step.end <= d.end, d.kind != SpanKind::Edge, shared, std::cmp::Reverse(d.ns()), std::cmp::Reverse(*i))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::entry::Entry;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_visit_that_holds_another_is_the_one_that_all_pairs_show(
+            given in prop::collection::vec((any::<bool>(), 0..3_u8, 0..400_i64, prop::sample::select(vec![0_i64, 1, 5, 30, 300, 2_000]), prop::sample::select(vec![1_i64, 1_000_000, 20_000_000])), 0..40),
+        ) {
+            let unit = Unit { key: "req_1".into(), kind: IdKind::Request, label: "request_id".into(), value: "req_1".into(), scope: None, parent: None, depth: 0 };
+            let item = Item::new(Arc::new(Entry::default()), &"a.log".into(), &Profile::default());
+            let visit = |(is_edge, service, start, ns, quantum_ns): (bool, u8, i64, i64, i64)| {
+                let kind = if is_edge && service == 0 { SpanKind::Edge } else { SpanKind::App };
+                let (start, end) = (start * 1_000_000, (start + ns) * 1_000_000);
+                Draft { service: format!("s{service}"), quantum_ns, ..Draft::of(kind, &unit, &item, 0, start, end, Evidence::Stated) }
+            };
+            let spans: Vec<Draft> = given.into_iter().map(visit).collect();
+            let visits: Vec<usize> = (0..spans.len()).collect();
+            let of_all = |i: usize| (0..spans.len()).filter(|j| holds(&spans, *j, i)).min_by_key(|j| ((spans[*j].start - spans[i].start).abs() / 20_000_000, spans[*j].ns(), *j));
+            prop_assert_eq!(parents(&spans, &visits), visits.iter().map(|i| of_all(*i)).collect::<Vec<_>>());
+        }
+    }
 }
