@@ -351,9 +351,11 @@ impl Answers for Engine {
         let index = IndexLines::new(&snapshot.reader, &snapshot.lineages, &snapshot.profile, self.tables(), Some(Limit::of_ms(LIMIT_MS)));
         let mut assembler = Assembler::new(&index, &snapshot.profile);
         let Meaning::One(choice) = resolve::resolve(&index, &mut assembler, text, scope)? else { return Ok(None) };
-        let mut tree = assembler.tree_of_root(&choice.root)?;
+        let mut tree = assembler.into_tree_of_root(&choice.root)?;
         // Shifted clocks put lines into another order.
-        self.built(&snapshot, &mut tree, times)?;
+        if times == Times::Shifted {
+            self.built(&snapshot, &mut tree, times)?;
+        }
         records(&tree, &index).map(Some)
     }
 

@@ -145,3 +145,22 @@ fn what_is_found_does_not_depend_on_the_order_of_files_or_lines() {
     assert!(!found.as_array().unwrap().is_empty());
     assert_eq!(*found, shown(&indexed(&backwards), 4, &[])["skew"]);
 }
+
+#[test]
+fn what_all_lines_taught_of_clocks_and_ids_is_there_as_data() {
+    let bench = indexed(&logs(-300, false));
+    let roles: Vec<Value> = bench.ok(&["roles", "--json", "--data", "d"]).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let served = bench.serve(&["all.log", "--data", "d", "--no-follow"]);
+    let (status, text) = served.get("/sources.json");
+    assert_eq!(status, 200);
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["sources"][0]["counters"]["ok"], 200);
+    assert_eq!(json["clocks"], json!([{"host": "worker-1", "against": "api-1", "min_ns": null, "max_ns": -281 * MS, "hand_overs": 40, "applied": false}]));
+    let by_label = |of: &Value| of["label"].as_str().unwrap().to_owned();
+    let mut listed = json["roles"].as_array().unwrap().clone();
+    assert_eq!(listed.len(), 2);
+    listed.sort_by_key(by_label);
+    let mut printed = roles;
+    printed.sort_by_key(by_label);
+    assert_eq!(listed, printed);
+}

@@ -1,7 +1,7 @@
 //! `/sources`: every file that is read, how it was recognised and why, where its bytes went, and what time it covers.
 //!
 //! Guarantees: the counts of a file add up to the bytes read of it; files that are not read stand there with the reason.
-//! What all lines taught of ids and clocks stands below. `/sources.json` is the state of the files as data.
+//! What all lines taught of ids and clocks stands below. `/sources.json` is the same as data: the state of the files, `roles` as `throughline roles --json` has them, and `clocks`.
 
 mod learned;
 
@@ -83,10 +83,21 @@ struct CountView {
     width: Units,
 }
 
+/// The page as data.
+#[derive(serde::Serialize)]
+struct SourcesJson {
+    #[serde(flatten)]
+    status: Status,
+    /// Absent while the index cannot say.
+    #[serde(flatten)]
+    learned: Option<LearnedView>,
+}
+
 /// `/sources.json`.
 pub async fn json(State(shared): State<Shared>) -> Result<Response, Problem> {
+    let learned = shared.ask(|answers| answers.learned()).await.ok();
     let status = shared.status.borrow().clone();
-    document(StatusCode::OK, &status)
+    document(StatusCode::OK, &SourcesJson { status, learned })
 }
 
 /// `/sources`.
