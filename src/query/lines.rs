@@ -131,7 +131,11 @@ impl<'a> IndexLines<'a> {
         let mut read = self.scratch.borrow_mut();
         self.recogniser.borrow_mut().read(&record, &mut read);
         // Collected from a drain: what is collected from the vector itself would keep its room for four entries with every record.
-        let entries = read.drain(..).map(Arc::new).collect();
+        let kept = |mut entry: Entry| {
+            entry.ids.shrink_to_fit();
+            Arc::new(entry)
+        };
+        let entries = read.drain(..).map(kept).collect();
         let text = address.filter(|_| self.text_bytes.get() > MAX_TEXT_BYTES);
         if text.is_some() {
             stored.raw = Vec::new();

@@ -11,7 +11,7 @@ use crate::{
     },
     reconstruct::{
         attempts, document,
-        spans::{self, Builder, Draft},
+        spans::{self, Builder},
         tree::Tree,
     },
 };
@@ -82,8 +82,15 @@ fn order_spans(b: &mut Builder<'_>) -> Vec<usize> {
     for (new, old) in order.iter().enumerate() {
         new_index[*old] = new;
     }
-    let mut spans: Vec<Option<Draft>> = std::mem::take(&mut b.spans).into_iter().map(Some).collect();
-    b.spans = order.iter().filter_map(|old| spans[*old].take()).collect();
+    // In place: of a long request the spans are megabytes.
+    let mut to = new_index.clone();
+    for at in 0..to.len() {
+        while to[at] != at {
+            let next = to[at];
+            b.spans.swap(at, next);
+            to.swap(at, next);
+        }
+    }
     for d in &mut b.spans {
         d.parent = d.parent.map(|p| new_index[p]);
     }

@@ -49,7 +49,8 @@ pub(super) fn finish(b: &Builder<'_>, root: Option<usize>, attempts: &Attempts) 
     let tree = b.tree;
     let tokens = first_tokens(b);
     let names: Vec<String> = (1..=b.spans.len()).map(|n| format!("s{n}")).collect();
-    let (response, completion) = breakdowns(b, root, &tokens);
+    let (completion, answered) = breakdowns(b, root, &tokens);
+    let response = &completion[..answered];
     let name = |i: usize| names[i].clone();
     let spans: Vec<Span> = (0..b.spans.len()).map(|i| document_span(b, i, &names, &tokens)).collect();
     let placed = place(b);
@@ -57,7 +58,7 @@ pub(super) fn finish(b: &Builder<'_>, root: Option<usize>, attempts: &Attempts) 
     let last_end = b.spans.iter().map(|d| d.end).max();
     let completion_ns = root.zip(last_end).map(|(r, e)| (e - b.spans[r].start).max(0));
     let state = verdict::state(b, root);
-    let breakdown = breakdown::totals(&response, &name);
+    let breakdown = breakdown::totals(response, &name);
     let unaccounted = breakdown.by_kind_ns.get(&crate::model::trace::SegmentKind::Unaccounted).copied().unwrap_or(0);
     let coverage = response_ns.filter(|r| *r > 0).map(|r| ((1.0 - unaccounted as f64 / r as f64) * 1e4).round() / 1e4);
     let models = models_of(b);
@@ -76,7 +77,7 @@ pub(super) fn finish(b: &Builder<'_>, root: Option<usize>, attempts: &Attempts) 
         completion: breakdown::totals(&completion, &name),
         busy_ns: breakdown::busy(&b.spans),
         coverage,
-        verdict: verdict::verdict(b, root, attempts, state, &names, &response),
+        verdict: verdict::verdict(b, root, attempts, state, &names, response),
         models,
         prompt_versions: versions(b),
         config_versions: distinct(tree.items.iter().filter_map(|i| i.entry.config_version.as_deref().map(str::to_owned))),
@@ -124,13 +125,14 @@ fn marks(trace: &mut Trace) {
     }
 }
 
-fn breakdowns(b: &Builder<'_>, root: Option<usize>, tokens: &FirstTokens) -> (Vec<Part>, Vec<Part>) {
-    let Some(root) = root else { return (Vec::new(), Vec::new()) };
-    let response = breakdown::response(&b.spans, root, tokens);
+/// Parts of the completion, and how many of them are of the response.
+fn breakdowns(b: &Builder<'_>, root: Option<usize>, tokens: &FirstTokens) -> (Vec<Part>, usize) {
+    let Some(root) = root else { return (Vec::new(), 0) };
+    let mut parts = breakdown::response(&b.spans, root, tokens);
+    let answered = parts.len();
     let (end, last) = (b.spans[root].end, b.spans.iter().map(|d| d.end).max().unwrap_or(b.spans[root].end));
-    let mut completion = response.clone();
-    completion.extend(breakdown::after(&b.spans, root, end, last, tokens));
-    (response, completion)
+    parts.extend(breakdown::after(&b.spans, root, end, last, tokens));
+    (parts, answered)
 }
 
 fn document_span(b: &Builder<'_>, i: usize, names: &[String], tokens: &FirstTokens) -> Span {

@@ -94,6 +94,7 @@ impl Units {
     }
 
     fn sort(&mut self) {
+        self.list.shrink_to_fit();
         self.list.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         for (place, unit) in self.list.iter().enumerate() {
             self.place.insert(unit.key.clone(), place);
