@@ -82,7 +82,7 @@ pub struct Assembler<'a, S: LineSource> {
     /// Whether a line that names no unit stands in a narrow block of time of a place.
     pub(super) free: FxHashMap<(stretch::Place, i64), bool>,
     /// Lines that may belong are looked for.
-    with_possible: bool,
+    pub(super) with_possible: bool,
 }
 
 impl<'a, S: LineSource> Assembler<'a, S> {
@@ -216,13 +216,14 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             }
             let unnamed = self.unnamed_lines(&key, &fetched)?;
             if self.with_possible {
-                possible.extend(self.possible_lines(&key, &fetched.items)?.into_iter().map(|item| (at(&item), item)));
+                let may_belong = unnamed.possible.iter().cloned().chain(self.possible_lines(&key, &fetched.items)?);
+                possible.extend(may_belong.map(|item| (at(&item), item)));
             }
-            for item in &unnamed {
+            for item in &unnamed.lines {
                 lines.entry(at(item)).or_insert_with(|| item.clone());
             }
             let elsewhere = self.named_elsewhere(&fetched.items)?;
-            for (candidate, relation) in mentioned(fetched.items.iter().chain(&unnamed), &key).into_iter().chain(elsewhere) {
+            for (candidate, relation) in mentioned(fetched.items.iter().chain(&unnamed.lines), &key).into_iter().chain(elsewhere) {
                 if tree.units.contains_key(&candidate) {
                     continue;
                 }

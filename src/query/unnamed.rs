@@ -48,15 +48,30 @@ const TOLD_WITHIN_NS: u64 = 30_000_000_000;
 pub(super) struct Owners {
     of: BTreeMap<Place, (WorkRef, PlacedBy)>,
     lines: FxHashMap<Arc<str>, Vec<Place>>,
+    /// Lines that may be a unit's.
+    possible: FxHashMap<Arc<str>, Vec<Place>>,
+}
+
+/// Lines without an id that were found for a unit.
+#[derive(Default)]
+pub(super) struct Unnamed {
+    /// They are of it.
+    pub(super) lines: Vec<Rc<Item>>,
+    /// They may be.
+    pub(super) possible: Vec<Rc<Item>>,
 }
 
 impl Owners {
-    fn new(of: BTreeMap<Place, (WorkRef, PlacedBy)>) -> Self {
+    fn new(of: BTreeMap<Place, (WorkRef, PlacedBy)>, may_be: BTreeMap<Place, WorkRef>) -> Self {
+        let mut possible: FxHashMap<Arc<str>, Vec<Place>> = FxHashMap::default();
+        for (place, owner) in may_be.into_iter().filter(|(place, _)| !of.contains_key(place)) {
+            possible.entry(owner.key).or_default().push(place);
+        }
         let mut lines: FxHashMap<Arc<str>, Vec<Place>> = FxHashMap::default();
         for (place, (owner, _)) in &of {
             lines.entry(owner.key.clone()).or_default().push(*place);
         }
-        Self { of, lines }
+        Self { of, lines, possible }
     }
 }
 
@@ -83,8 +98,8 @@ impl<S: LineSource> Assembler<'_, S> {
         Ok(began.zip(first(own)).is_some_and(|(began, called)| began <= called.saturating_add(CLOCKS_NS)))
     }
 
-    /// Lines that name no unit and are of this one.
-    pub(super) fn unnamed_lines(&mut self, key: &Arc<str>, fetched: &Fetched) -> Result<Vec<Rc<Item>>, S::Error> {
+    /// Lines that name no unit and are of this one, or may be.
+    pub(super) fn unnamed_lines(&mut self, key: &Arc<str>, fetched: &Fetched) -> Result<Unnamed, S::Error> {
         let own = |item: &&Rc<Item>| item.reference(key).is_some_and(|r| r.relation == IdRelation::Own && !r.listed);
         let mut extents: BTreeMap<stretch::Place, (i64, i64)> = BTreeMap::new();
         for item in fetched.items.iter().filter(own) {
@@ -98,14 +113,19 @@ impl<S: LineSource> Assembler<'_, S> {
         let lanes: BTreeSet<Option<String>> = fetched.items.iter().filter(own).map(|item| lanes::lane(&item.entry)).collect();
         let is_of_one_lane = |place: &stretch::Place| matches!(place, stretch::Place::Writer(_)) || lanes.len() == 1 || self.is_apart(key, fetched);
         let places: Vec<_> = extents.into_iter().filter(|(place, (first, last))| last - first < MAX_BLOCKS && is_of_one_lane(place)).take(MAX_PLACES).collect();
-        let mut out = Vec::new();
+        let mut out = Unnamed::default();
         for (place, (first, last)) in places {
             for block in self.blocks_of(&place, first..=last) {
                 let owners = self.owners(&place, block)?;
                 for line in owners.lines.get(key).into_iter().flatten() {
                     let item = self.item(*line)?;
                     let (owner, why) = &owners.of[line];
-                    out.push(Rc::new(with_owner(&item, owner.clone(), *why)));
+                    out.lines.push(Rc::new(with_owner(&item, owner.clone(), *why)));
+                }
+                if self.with_possible {
+                    for line in owners.possible.get(key).into_iter().flatten() {
+                        out.possible.push(self.item(*line)?);
+                    }
                 }
             }
         }
@@ -283,18 +303,21 @@ impl<S: LineSource> Assembler<'_, S> {
         let mut lines: Vec<Item> = found.into_values().filter(|item| stretch::Place::of(&item.entry).contains(&Some(place.clone()))).map(Rc::unwrap_or_clone).collect();
         let inside = |item: &Item| piece_of(&item.entry).is_some_and(|piece| (first..=last).contains(&piece));
         let why = |why: PlacedBy| move |(index, owner)| (index, owner, why);
-        let mut owners: Vec<(usize, WorkRef, PlacedBy)> = Vec::new();
+        let (mut owners, mut may_be): (Vec<(usize, WorkRef, PlacedBy)>, Vec<(usize, WorkRef)>) = Default::default();
         match place {
             stretch::Place::Lane(_) => owners.extend(lanes::owners(&lines).into_iter().map(why(PlacedBy::Lane))),
             stretch::Place::Writer(_) => {
                 item::sort(&mut lines);
                 // Of two rules that place a line the one that knows more speaks last.
                 owners.extend(session::owners(&lines).into_iter().map(why(PlacedBy::Session)));
-                owners.extend(solo::owners(&lines).into_iter().map(why(PlacedBy::Alone)));
+                let found = solo::owners(&lines);
+                owners.extend(found.is.into_iter().map(why(PlacedBy::Alone)));
+                may_be = found.may_be;
             }
         }
         let owners = owners.into_iter().filter(|(index, ..)| inside(&lines[*index]));
-        Ok(Owners::new(owners.map(|(index, owner, why)| (at(&lines[index]), (owner, why))).collect()))
+        let may_be = may_be.into_iter().filter(|(index, _)| inside(&lines[*index])).map(|(index, owner)| (at(&lines[index]), owner)).collect();
+        Ok(Owners::new(owners.map(|(index, owner, why)| (at(&lines[index]), (owner, why))).collect(), may_be))
     }
 }
 

@@ -1,4 +1,5 @@
-//! Lines without an owner that were written while one task ran that writes such lines (`reconstruction.md` 2.6, rule d).
+//! Lines without an owner that were written while one task ran that writes such lines (`reconstruction.md` 2.6, rule d), and those that are left for one where
+//! several ran (rule e): these may be its, no more, for a run may have written none.
 //!
 //! A task runs in a source from a line that says it begins to one that says it ended. A line in between that names no unit of its own, from the same
 //! process as far as it says, is the task's when its kind writes such lines and no other of that kind can have been at work. A kind writes a template when it
@@ -64,42 +65,84 @@ impl Stretch<'_> {
     fn is_whole(&self) -> bool {
         self.began.is_some() && self.ended.is_some()
     }
+
+    /// An instant lies between its stated begin and end.
+    fn holds(&self, at: i64) -> bool {
+        self.began.is_some_and(|began| began < at) && self.ended.is_some_and(|ended| at < ended)
+    }
+}
+
+/// What was found of ownerless lines.
+#[derive(Default)]
+pub struct Owners {
+    /// The task that a line is of.
+    pub is: Vec<(usize, WorkRef)>,
+    /// The task that a line may be of: nothing proves it.
+    pub may_be: Vec<(usize, WorkRef)>,
+}
+
+/// An ownerless line, its template, and what ran as it was written.
+struct Ownerless {
+    index: usize,
+    name: String,
+    running: Vec<usize>,
 }
 
 /// Which task each ownerless line is of; lines in order of time, of one writer.
-pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
+pub fn owners(lines: &[Item]) -> Owners {
     if !lines.iter().any(is_ownerless) {
-        return Vec::new();
+        return Owners::default();
     }
     let stretches = stretches(lines);
     if stretches.len() > MAX_STRETCHES {
-        return Vec::new();
+        return Owners::default();
     }
     let beside = Beside::of(&stretches);
     let mut templates: FxHashMap<String, Template<'_>> = FxHashMap::default();
-    let mut found: Vec<(usize, String, Vec<usize>)> = Vec::new();
+    let mut found: Vec<Ownerless> = Vec::new();
     for (index, line) in lines.iter().enumerate().filter(|(_, line)| is_ownerless(line)) {
         let Some(at) = line.time_ns else { continue };
         let running: Vec<usize> = (0..stretches.len()).filter(|s| stretches[*s].from <= at && at <= stretches[*s].to).collect();
         let name = template(line);
         templates.entry(name.clone()).or_default().seen(&running, &stretches);
-        found.push((index, name, running));
+        found.push(Ownerless { index, name, running });
     }
     let judged: FxHashMap<&str, Judged<'_>> = templates.iter().filter_map(|(name, seen)| Some((&**name, Judged::of(seen, &stretches, &beside, lines)?))).collect();
-    let owner = |(index, name, running): (usize, String, Vec<usize>)| {
-        let (seen, judged) = (templates.get(&name)?, judged.get(&*name)?);
-        let mut of_kind = running.iter().copied().filter(|s| stretches[*s].kind == judged.kind);
+    let may_be_of_kind = |line: &Ownerless, judged: &Judged<'_>| {
+        let mut others = line.running.iter().map(|s| stretches[*s].kind).filter(|other| *other != judged.kind);
+        !is_anothers(&lines[line.index]) && others.all(|other| judged.is_not_of(other, &beside))
+    };
+    let owner = |line: &Ownerless| {
+        let (seen, judged) = (templates.get(&line.name)?, judged.get(&*line.name)?);
+        let mut of_kind = line.running.iter().copied().filter(|s| stretches[*s].kind == judged.kind);
         let (only, other) = (of_kind.next()?, of_kind.next());
-        let (run, at) = (&stretches[only], lines[index].time_ns?);
-        let inside = run.began.is_some_and(|began| began < at) && run.ended.is_some_and(|ended| at < ended);
-        let mut others = running.iter().map(|s| stretches[*s].kind).filter(|other| *other != judged.kind);
         // A run that shows more of them than any does by itself shows another's.
         let as_usual = seen.during.get(&only).is_some_and(|lines| *lines <= judged.most_alone);
-        let is_its =
-            inside && other.is_none() && as_usual && (judged.no_chance || judged.once_a_run) && !is_anothers(&lines[index]) && others.all(|other| judged.is_not_of(other, &beside));
-        is_its.then(|| Some((index, run.task?.clone())))?
+        let is_its = stretches[only].holds(lines[line.index].time_ns?) && other.is_none() && as_usual && (judged.no_chance || judged.once_a_run);
+        (is_its && may_be_of_kind(line, judged)).then_some(only)
     };
-    found.into_iter().filter_map(owner).collect()
+    let owned: Vec<Option<usize>> = found.iter().map(owner).collect();
+    let has: FxHashSet<(&str, usize)> = found.iter().zip(&owned).filter_map(|(line, run)| Some((&*line.name, (*run)?))).collect();
+    let mut left: FxHashMap<(&str, usize), Vec<usize>> = FxHashMap::default();
+    for line in found.iter().zip(&owned).filter(|(_, run)| run.is_none()).map(|(line, _)| line) {
+        let Some(judged) = judged.get(&*line.name).filter(|judged| judged.once_a_run && may_be_of_kind(line, judged)) else { continue };
+        if let Some(run) = left_over(line, judged.kind, &stretches, &has).filter(|run| lines[line.index].time_ns.is_some_and(|at| stretches[*run].holds(at))) {
+            left.entry((&line.name, run)).or_default().push(line.index);
+        }
+    }
+    let task = |run: usize| stretches[run].task.cloned();
+    let is = found.iter().zip(&owned).filter_map(|(line, run)| Some((line.index, task((*run)?)?))).collect();
+    // Of two that are left for one run, one is another's.
+    let may_be = left.into_iter().filter(|(_, lines)| lines.len() == 1).filter_map(|((_, run), lines)| Some((lines[0], task(run)?))).collect();
+    Owners { is, may_be }
+}
+
+/// Of the runs of a kind that were at work the one that has no such line yet, where all others have theirs (rule e, elimination).
+fn left_over(line: &Ownerless, kind: &str, stretches: &[Stretch<'_>], has: &FxHashSet<(&str, usize)>) -> Option<usize> {
+    let of_kind = || line.running.iter().copied().filter(|s| stretches[*s].kind == kind);
+    let mut without = of_kind().filter(|s| !has.contains(&(&*line.name, *s)));
+    let (only, other) = (without.next()?, without.next());
+    (other.is_none() && of_kind().all(|s| stretches[s].is_whole())).then_some(only)
 }
 
 /// The line tells of a visit of its own, or of a user, a tenant or a session: that work is done while a task runs proves nothing of whose it is.

@@ -123,6 +123,37 @@ fn a_line_is_of_the_only_task_of_its_kind_that_ran_and_of_nobody_when_two_did() 
     assert_eq!(messages(&bench, &task(3), &log), ["task begins", "task finished"]);
 }
 
+/// What a path offers as possible, by the words of the lines.
+fn offered(bench: &Bench, id: &str, log: &str) -> Vec<String> {
+    let document: Value = serde_json::from_str(&bench.ok(&["show", id, "--data", "d", "--json"])).unwrap();
+    let number = |line: &Value| line.as_str().unwrap().rsplit(':').next().unwrap().parse::<usize>().unwrap();
+    let lines: Vec<&str> = log.lines().collect();
+    let message = |n: usize| serde_json::from_str::<Value>(lines[n - 1]).unwrap()["message"].as_str().unwrap().to_owned();
+    document["possible"].as_array().map_or_else(Vec::new, |list| list.iter().map(|line| format!("{} {}", number(line), message(number(line)))).collect())
+}
+
+#[test]
+fn the_line_that_is_left_for_one_of_two_runs_may_be_its_and_is_not_placed() {
+    let mut lines: Vec<String> = (0..6).flat_map(|n| job(2_000 + n * 1_000, 10 + n, "triage", "row stored")).collect();
+    // 1 is alone when its row is stored; then 2 runs, and a row is stored while both do.
+    let of = |n: u64, message: &str, at: &str, ms: u64| plain(ms, message, &json!({"task_id": task(n), "task_name": "triage", "at": at}));
+    lines.extend([of(1, "task begins", "begin", 0), plain(10, "row stored", &json!({})), of(2, "task begins", "begin", 15)]);
+    lines.extend([plain(20, "row stored", &json!({})), of(1, "task finished", "end", 30), of(2, "task finished", "end", 40)]);
+    let log = sorted(lines.clone());
+    let bench = indexed(&log);
+    assert_eq!(messages(&bench, &task(1), &log), ["task begins", "row stored", "task finished"]);
+    assert_eq!(messages(&bench, &task(2), &log), ["task begins", "task finished"], "it may have written none");
+    assert_eq!((offered(&bench, &task(1), &log), offered(&bench, &task(2), &log)), (vec![], vec!["4 row stored".to_owned()]));
+    // A second one that is left, or a run that may have been at work: nothing tells.
+    let two = sorted([lines.clone(), vec![plain(22, "row stored", &json!({}))]].concat());
+    let open = sorted([lines, vec![of(3, "task begins", "begin", 5)]].concat());
+    for log in [two, open] {
+        let bench = indexed(&log);
+        assert_eq!(offered(&bench, &task(2), &log), Vec::<String>::new());
+        assert_eq!(messages(&bench, &task(2), &log), ["task begins", "task finished"]);
+    }
+}
+
 #[test]
 fn a_line_that_was_seen_once_is_nobodys() {
     let log = sorted(job(0, 1, "triage", "user 42 left"));
