@@ -23,6 +23,7 @@ use crate::{
         verdict,
     },
 };
+use rustc_hash::FxHashSet;
 use std::{collections::BTreeMap, sync::Arc};
 
 fn first_tokens(b: &Builder<'_>) -> FirstTokens {
@@ -306,13 +307,8 @@ fn versions(b: &Builder<'_>) -> Vec<String> {
 }
 
 fn distinct(values: impl Iterator<Item = String>) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
-    for v in values {
-        if !out.contains(&v) {
-            out.push(v);
-        }
-    }
-    out
+    let mut seen: FxHashSet<String> = FxHashSet::default();
+    values.filter(|v| seen.insert(v.clone())).collect()
 }
 
 /// How far the two sides of a call may stand off each other.
@@ -401,5 +397,49 @@ fn cover_words(names: &[&str]) -> String {
         [a, b] => format!("{a} and {b} cover"),
         [a, rest @ ..] => format!("{a} and {} other sources cover", rest.len()),
         [] => "no source covers".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        entry::{Entry, ModelCall},
+        trace::Evidence,
+    };
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_two_sides_of_a_call_are_those_that_all_pairs_show(
+            given in prop::collection::vec((0..3_u8, 0..300_i64, prop::sample::select(vec![0_i64, 3, 20, 90]), prop::option::of(0..3_u64), prop::sample::select(vec![1_i64, 1_000_000, 10_000_000])), 0..30),
+        ) {
+            let unit = Unit { key: "req_1".into(), kind: IdKind::Request, label: "request_id".into(), value: "req_1".into(), scope: None, parent: None, depth: 0 };
+            let item = |tokens: Option<u64>| {
+                let entry = Entry { model: Some(Box::new(ModelCall { input_tokens: tokens, ..ModelCall::default() })), ..Entry::default() };
+                Item::new(Arc::new(entry), &"a.log".into(), &Profile::default())
+            };
+            let tree = Tree { items: given.iter().map(|(.., tokens, _)| item(*tokens)).collect(), ..Tree::default() };
+            let profile = Profile::default();
+            let mut b = spans::build(&tree, &profile);
+            b.spans = given
+                .iter()
+                .enumerate()
+                .map(|(index, (service, start, ns, _, quantum_ns))| {
+                    let (start, end) = (start * 1_000_000, (start + ns) * 1_000_000);
+                    Draft { service: format!("s{service}"), quantum_ns: *quantum_ns, ..Draft::of(SpanKind::ModelCall, &unit, &tree.items[index], index, start, end, Evidence::Stated) }
+                })
+                .collect();
+            b.spans.sort_by_key(|d| d.start);
+            let mut pairs: Vec<Vec<&Draft>> = Vec::new();
+            for d in &b.spans {
+                match pairs.iter().position(|sides| sides.len() == 1 && is_other_side(&b, d, sides[0])) {
+                    Some(known) => pairs[known].push(d),
+                    None => pairs.push(vec![d]),
+                }
+            }
+            let mains = |calls: Vec<Vec<&Draft>>| -> Vec<Vec<Option<usize>>> { calls.into_iter().map(|sides| sides.into_iter().map(|d| d.main).collect()).collect() };
+            prop_assert_eq!(mains(calls(&b)), mains(pairs));
+        }
     }
 }
