@@ -8,7 +8,7 @@ use crate::{
     model::trace::LogLine,
     recognise::sensitive::{self, Kind, Sensitive},
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
 
 /// Bytes by which a value is found.
@@ -92,7 +92,9 @@ impl Veil {
 
     /// From the lines of a page.
     pub fn of_log(log: &[LogLine], hide_content: bool) -> Self {
-        Self::of(log.iter().map(|l| l.raw.as_str()), hide_content)
+        // The entries of one record share its text.
+        let mut seen: FxHashSet<*const u8> = FxHashSet::default();
+        Self::of(log.iter().filter(|l| l.raw.is_empty() || seen.insert(l.raw.as_ptr())).map(|l| &*l.raw), hide_content)
     }
 
     /// What people and models said is hidden too.

@@ -149,7 +149,8 @@ pub fn is_uuid(bytes: &[u8]) -> bool {
     bytes.len() == 36 && bytes.iter().enumerate().all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() })
 }
 
-fn is_hex(bytes: &[u8]) -> bool {
+/// Hexadecimal digits alone.
+pub fn is_hex(bytes: &[u8]) -> bool {
     bytes.iter().all(u8::is_ascii_hexdigit)
 }
 

@@ -6,6 +6,7 @@ use crate::model::{
     time::UnixNanos,
     trace::LineRef,
 };
+use std::sync::Arc;
 
 /// One line of the merged log of a request, as a page shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +26,7 @@ pub struct LogLine {
     /// Human text, or the head of the raw text when there is none.
     pub text: String,
     /// The raw record.
-    pub raw: String,
+    pub raw: Arc<str>,
     /// Id of the span it belongs to; `None`: unplaced.
     pub span: Option<String>,
     /// It carries an id of the path and fits no step.

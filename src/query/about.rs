@@ -23,6 +23,17 @@ pub fn handed_under_another_name(item: &Item, id: &IdRef) -> Option<Arc<str>> {
     (id.kind == IdKind::Other && id.relation == IdRelation::Own && (says_id || says_handed) && is_strong(&id.value, false)).then(|| roles::unit_key(id)).flatten()
 }
 
+/// The request that a record of an answer (method, path, status) is of which names no work, but holds one id under a name that says nothing: if others know the
+/// value as a request's. Each edge calls it as it was told to (`unique_id`, `ray`, `rndr`).
+pub fn answers_request(item: &Item) -> Option<&IdRef> {
+    // What its path asks about is not what it is.
+    if !item.refs.iter().all(|r| link::asks_about(item, r)) || !item.entry.http.as_ref().is_some_and(|h| h.access && h.status.is_some()) {
+        return None;
+    }
+    let mut unnamed = item.entry.ids.iter().filter(|id| id.kind == IdKind::Other && id.relation == IdRelation::Own && !id.listed && is_strong(&id.value, false));
+    unnamed.next().filter(|_| unnamed.next().is_none())
+}
+
 /// Ids in the text of an error, which may be of the call that failed.
 pub fn errors_name(item: &Item) -> impl Iterator<Item = Cow<'_, str>> {
     item.entry.ids.iter().filter(|id| &*id.label == IN_ERROR).map(|id| canonical(&id.value))
@@ -71,11 +82,11 @@ pub fn asks_only(item: &Item, key: &str, parentage: &Parentage) -> bool {
     item.refs.iter().any(asker) || item.reference(key).is_some_and(|r| r.relation == IdRelation::Own && link::asks_about(item, r))
 }
 
-/// Other units on the lines of one, in a fixed order, each as the first of the lines has it.
+/// Other units on the lines of one, in a fixed order, each once.
 pub fn mentioned<'i>(items: impl Iterator<Item = &'i Rc<Item>>, key: &str) -> Vec<(Arc<str>, IdRelation)> {
     let mut out: Vec<(&Arc<str>, IdRelation)> = items.flat_map(|item| &item.refs).filter(|r| &*r.key != key).map(|r| (&r.key, r.relation)).collect();
-    // The sort is stable: of several relations the one of the first line stays.
-    out.sort_by_key(|(key, _)| *key);
+    // Of several relations one is told whatever the order of lines: that it is tried again for another first.
+    out.sort_by_key(|(key, relation)| (*key, *relation != IdRelation::RetryOf, *relation));
     out.dedup_by_key(|(key, _)| *key);
     out.into_iter().map(|(key, relation)| (key.clone(), relation)).collect()
 }

@@ -5,7 +5,7 @@
 //! shared id.
 
 use super::{
-    about::{asks_only, errors_name, handed_under_another_name, is_listed, kind_of, mentioned, naming, only_follows},
+    about::{answers_request, asks_only, errors_name, handed_under_another_name, is_listed, kind_of, mentioned, naming, only_follows},
     episodes::Divided,
     unnamed::{self, Owners},
 };
@@ -418,7 +418,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         }
         let places = self.places_of(key)?;
         let records = places.len() as u64;
-        let (mut items, mut mentions, mut handed, mut failed) = (Vec::with_capacity(places.len()), Vec::new(), Vec::new(), Vec::new());
+        let (mut items, mut mentions, mut handed, mut failed, mut answers) = (Vec::with_capacity(places.len()), Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for place in places {
             let item = self.item(place)?;
             if item.reference(key).is_some() {
@@ -429,6 +429,8 @@ impl<'a, S: LineSource> Assembler<'a, S> {
                 handed.push(item);
             } else if item.subject().is_some() && errors_name(&item).any(|named| named == **key) {
                 failed.push(item);
+            } else if answers_request(&item).and_then(roles::unit_key).as_ref() == Some(key) {
+                answers.push(item);
             }
         }
         let mut is_repeated = item::repeated(items.iter().map(Rc::as_ref)).into_iter();
@@ -439,6 +441,9 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             }
             if unit.kind == IdKind::Call && records <= MAX_LINES_ELSEWHERE && self.have_made(&failed, &items)? {
                 items.extend(failed.iter().map(|item| Rc::new(unnamed::with_child(item, unit.clone()))));
+            }
+            if unit.kind == IdKind::Request {
+                items.extend(answers.iter().map(|item| Rc::new(unnamed::with_own(item, unit.clone()))));
             }
             if unit.kind == IdKind::Task {
                 items.extend(mentions.iter().map(|item| Rc::new(unnamed::with_owner(item, unit.clone(), PlacedBy::Text))));

@@ -23,7 +23,7 @@ use crate::{
     reconstruct::{build, build::Built, item::Item, learn::Learned, summary, tree::Tree},
     store::{LineReader, RowReader, RowStore, Store},
 };
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -447,12 +447,19 @@ fn records(tree: &Tree, index: &IndexLines<'_>) -> Result<Vec<Shown>, QueryError
 
 fn log_lines(tree: &Tree, built: &Built, index: &IndexLines<'_>) -> Result<Vec<LogLine>, QueryError> {
     let span_of = |span: Option<usize>| span.and_then(|s| built.trace.spans.get(s));
+    // The entries of one record share its text.
+    let mut texts: FxHashMap<(u64, u64), Arc<str>> = FxHashMap::default();
     let line = |(item, placed): (&Item, &Option<usize>)| {
+        let place = (item.entry.at.file.0, item.entry.at.start);
+        let raw = match texts.get(&place) {
+            Some(known) => known.clone(),
+            None => texts.entry(place).or_insert(index.text(place.0, place.1)?).clone(),
+        };
         Ok(LogLine {
             stage: span_of(*placed).map(|s| s.kind.stage()),
             span: span_of(*placed).map(|s| s.id.clone()),
             unplaced: placed.is_none() && !built.trace.spans.is_empty(),
-            ..log_line(item, index)?
+            ..line_of(item, raw)
         })
     };
     tree.items.iter().zip(&built.placed).take(MAX_LOG).map(line).collect()
@@ -460,10 +467,12 @@ fn log_lines(tree: &Tree, built: &Built, index: &IndexLines<'_>) -> Result<Vec<L
 
 /// A line by itself.
 fn log_line(item: &Item, index: &IndexLines<'_>) -> Result<LogLine, QueryError> {
-    let at = item.entry.at;
-    let raw = index.text(at.file.0, at.start)?;
-    Ok(LogLine {
-        at,
+    Ok(line_of(item, index.text(item.entry.at.file.0, item.entry.at.start)?))
+}
+
+fn line_of(item: &Item, raw: Arc<str>) -> LogLine {
+    LogLine {
+        at: item.entry.at,
         line: item.line.clone(),
         time: item.time_ns.map(UnixNanos),
         severity: item.entry.severity,
@@ -474,7 +483,7 @@ fn log_line(item: &Item, index: &IndexLines<'_>) -> Result<LogLine, QueryError> 
         span: None,
         unplaced: true,
         placed_by: item.placed_by,
-    })
+    }
 }
 
 fn of_route(route: &str, limit: usize) -> RowQuery {

@@ -104,7 +104,7 @@ mod tests {
             stage: None,
             service: String::new(),
             text: String::new(),
-            raw: "x".repeat(bytes.saturating_sub(size_of::<LogLine>())),
+            raw: "x".repeat(bytes.saturating_sub(size_of::<LogLine>())).into(),
             span: None,
             unplaced: true,
             placed_by: None,

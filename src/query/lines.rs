@@ -160,11 +160,11 @@ impl<'a> IndexLines<'a> {
     }
 
     /// The text of a record read before.
-    pub fn text(&self, file: u64, start: u64) -> Result<String, QueryError> {
-        let Some(loaded) = self.loaded(file, start) else { return Ok(String::new()) };
+    pub fn text(&self, file: u64, start: u64) -> Result<Arc<str>, QueryError> {
+        let Some(loaded) = self.loaded(file, start) else { return Ok(Arc::default()) };
         Ok(match loaded.text {
-            Some(_) => String::from_utf8_lossy(&self.whole(&loaded)?.raw).into_owned(),
-            None => String::from_utf8_lossy(&loaded.stored.raw).into_owned(),
+            Some(_) => String::from_utf8_lossy(&self.whole(&loaded)?.raw).into(),
+            None => String::from_utf8_lossy(&loaded.stored.raw).into(),
         })
     }
 

@@ -124,7 +124,10 @@ impl<S: LineSource> Assembler<'_, S> {
                 }
                 if self.with_possible {
                     for line in owners.possible.get(key).into_iter().flatten() {
-                        out.possible.push(self.item(*line)?);
+                        let item = self.item(*line)?;
+                        if item.refs.is_empty() && self.owner(&item)?.is_none() {
+                            out.possible.push(item);
+                        }
                     }
                 }
             }
@@ -357,6 +360,13 @@ fn may_have_made(failed: &[Rc<Item>], own: &[Rc<Item>]) -> bool {
 pub(super) fn with_child(item: &Item, unit: WorkRef) -> Item {
     let mut item = item.clone();
     item.refs.push(WorkRef { relation: IdRelation::Child, ..unit });
+    item
+}
+
+/// The line with the unit whose id it holds under another name.
+pub(super) fn with_own(item: &Item, unit: WorkRef) -> Item {
+    let mut item = item.clone();
+    item.refs.push(WorkRef { relation: IdRelation::Own, listed: false, ..unit });
     item
 }
 

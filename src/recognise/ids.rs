@@ -121,6 +121,10 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, common: &Common, out
             continue;
         }
         let Some(kind) = kind_of(line, id, value, common, out) else { continue };
+        // A trace is named by a long random value. A small number under a bare name (`Tr: 43`) is a length or a count, the same for many that have nothing in common.
+        if !id.id.says_id && !is_strong(value, true) && (kind == IdKind::Trace || (matches!(kind, IdKind::Call | IdKind::Tool) && value.len() < MIN_COUNTED)) {
+            continue;
+        }
         // An object with a queue and an id of its own (`mail: {queue, id}`) beside the line's unit is what was handed over.
         let handed = id.id.kind == KindRule::Named && kind == IdKind::Task && (out.own(IdKind::Task) || out.own(IdKind::Request) || out.own(IdKind::Tool) || out.own(IdKind::Call));
         let relation = if handed { IdRelation::Child } else { id.id.relation };
@@ -284,6 +288,9 @@ pub fn clean(value: &str) -> &str {
     }
     v
 }
+
+/// A call that a process counts is called by its number; a shorter one may be which call of its request it is.
+const MIN_COUNTED: usize = 4;
 
 fn acceptable(value: &str, says_id: bool) -> bool {
     if absent(value) || value.len() > MAX_ID_BYTES || value.contains(char::is_control) {

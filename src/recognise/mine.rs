@@ -6,7 +6,7 @@
 use crate::{
     model::{
         entry::Http,
-        id::{ARGUMENT, IN_ERROR, IdKind, IdRef, IdRelation, UNNAMED, is_strong, is_uuid, make_of},
+        id::{ARGUMENT, IN_ERROR, IdKind, IdRef, IdRelation, UNNAMED, is_hex, is_strong, is_uuid, make_of},
     },
     recognise::{
         ids::{Ids, clean, kind_by_value, trace_context},
@@ -294,7 +294,9 @@ fn fill<'t>(template: &'t Template, text: &'t str) -> Option<Vec<(&'t str, &'t s
         };
         let value = &rest[..cut];
         let one_word = matches!(hole.split(':').next(), Some("task" | "parent_task" | "request" | "worker" | "queue" | "duration" | "delay" | "attempt" | "call"));
-        let not_uuid = hole.ends_with(":uuid") && !is_uuid(value.trim().as_bytes());
+        // `uuid4().hex` writes one without its dashes.
+        let is_plain = |value: &[u8]| value.len() == 32 && is_hex(value);
+        let not_uuid = hole.ends_with(":uuid") && !is_uuid(value.trim().as_bytes()) && !is_plain(value.trim().as_bytes());
         if value.is_empty() || not_uuid || (one_word && value.trim().contains(char::is_whitespace)) {
             return None;
         }

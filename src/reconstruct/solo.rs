@@ -122,7 +122,13 @@ pub fn owners(lines: &[Item]) -> Owners {
         (is_its && may_be_of_kind(line, judged)).then_some(only)
     };
     let owned: Vec<Option<usize>> = found.iter().map(owner).collect();
-    let has: FxHashSet<(&str, usize)> = found.iter().zip(&owned).filter_map(|(line, run)| Some((&*line.name, (*run)?))).collect();
+    let mut has: FxHashSet<(&str, usize)> = found.iter().zip(&owned).filter_map(|(line, run)| Some((&*line.name, (*run)?))).collect();
+    // What a run says under its own id it has said.
+    let once = |line: &Ownerless| judged.get(&*line.name).is_some_and(|judged| judged.once_a_run);
+    let is_any_left = found.iter().zip(&owned).any(|(line, run)| run.is_none() && once(line));
+    let said: Vec<(String, usize)> =
+        lines.iter().filter(|line| is_any_left && !is_ownerless(line)).flat_map(|line| runs_named(line, &stretches).map(|run| (template(line), run))).collect();
+    has.extend(said.iter().map(|(name, run)| (&**name, *run)));
     let mut left: FxHashMap<(&str, usize), Vec<usize>> = FxHashMap::default();
     for line in found.iter().zip(&owned).filter(|(_, run)| run.is_none()).map(|(line, _)| line) {
         let Some(judged) = judged.get(&*line.name).filter(|judged| judged.once_a_run && may_be_of_kind(line, judged)) else { continue };
@@ -135,6 +141,13 @@ pub fn owners(lines: &[Item]) -> Owners {
     // Of two that are left for one run, one is another's.
     let may_be = left.into_iter().filter(|(_, lines)| lines.len() == 1).filter_map(|((_, run), lines)| Some((lines[0], task(run)?))).collect();
     Owners { is, may_be }
+}
+
+/// The runs whose task a line names.
+fn runs_named<'s>(line: &'s Item, stretches: &'s [Stretch<'_>]) -> impl Iterator<Item = usize> + 's {
+    let is_named = |task: &WorkRef| line.refs.iter().any(|r| r.key == task.key && r.relation == IdRelation::Own && !r.listed);
+    let at = line.time_ns;
+    (0..stretches.len()).filter(move |s| stretches[*s].task.is_some_and(is_named) && at.is_some_and(|at| stretches[*s].from <= at && at <= stretches[*s].to))
 }
 
 /// Of the runs of a kind that were at work the one that has no such line yet, where all others have theirs (rule e, elimination).

@@ -109,7 +109,9 @@ fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize
     let service = tree.items[timed[0]].service();
     let of_visit = |item: &Item| item.service() == service && !has_status(item) && item.reference(&unit.key).is_some_and(|r| r.relation == IdRelation::Own);
     let said: Vec<usize> = b.naming(&unit.key).iter().copied().filter(|i| of_visit(&tree.items[*i])).collect();
-    let begin = plain.iter().copied().find(|i| tree.items[*i].verb.is_start() || opens(&tree.items[*i]));
+    // What a line says begins is what it is about: that a call was begun does not leave the visit open.
+    let is_own = |i: usize| b.owner[i].as_ref() == Some(&unit.key);
+    let begin = plain.iter().copied().find(|i| (is_own(*i) && tree.items[*i].verb.is_start()) || opens(&tree.items[*i]));
     let name = rest.iter().chain(access).find_map(|i| route::of_item(&tree.items[*i]));
     if closing.is_empty() {
         let calls = calls_of(b, unit, service);

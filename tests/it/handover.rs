@@ -321,3 +321,53 @@ fn a_job_that_failed_on_one_worker_and_ended_on_another_is_one() {
     ];
     assert_eq!(numbers(&indexed(&lines), &id(1, 1)), [1, 2, 3, 4, 5]);
 }
+
+fn answered(at_ms: u64, ids: &Value) -> String {
+    let mut line = json!({"timestamp": instant(at_ms), "service": "edge", "method": "POST", "path": "/chat", "status": 200, "duration_ms": 40});
+    line.as_object_mut().unwrap().extend(ids.as_object().cloned().unwrap());
+    line.to_string()
+}
+
+#[test]
+fn a_record_of_an_answer_is_of_the_request_whose_id_it_alone_holds_whatever_it_calls_it() {
+    let (request, other) = (id(1, 1), id(1, 2));
+    let lines = [
+        said(2, "api", "chat asked", &json!({"request_id": request})),
+        answered(42, &json!({"ray": request})),
+        said(50, "api", "chat asked", &json!({"request_id": other})),
+        // Which of two says it, no line tells; and what is no record of an answer may hold the id of anything.
+        answered(91, &json!({"ray": other, "visitor": id(9, 1)})),
+        said(92, "audit", "noted", &json!({"entry": other})),
+        answered(130, &json!({"ray": id(8, 8)})),
+    ];
+    let bench = indexed(&lines);
+    assert_eq!((numbers(&bench, &request), numbers(&bench, &other)), (vec![1, 2], vec![3]));
+    assert_eq!(document(&bench, &request)["spans"][0]["kind"], "edge");
+}
+
+#[test]
+fn small_numbers_under_a_name_that_may_mean_a_trace_join_nothing() {
+    let lines: Vec<String> = (0..4).map(|n| answered(n * 900, &json!({"Tr": 2, "Tq": n}))).collect();
+    let bench = indexed(&lines);
+    assert_eq!(bench.ok(&["export", "--data", "d", "--format", "path-ndjson"]).lines().count(), 0);
+}
+
+#[test]
+fn a_call_that_a_process_counts_is_known_by_its_number_and_one_that_a_request_counts_is_not() {
+    let (request, other) = (id(1, 1), id(1, 2));
+    let lines = [
+        said(0, "gateway", "call accepted", &json!({"call": 40_006, "request_id": request})),
+        said(90, "gateway", "upstream ok", &json!({"call": 40_006, "model": "gpt-4.1", "duration_ms": 88})),
+        said(91, "gateway", "call finished", &json!({"call": 40_006, "status": 200})),
+        said(200, "gateway", "call accepted", &json!({"call": 3, "request_id": other})),
+        said(290, "gateway", "upstream ok", &json!({"call": 3, "model": "gpt-4.1", "duration_ms": 88})),
+        // The process was started again and counts anew: of two requests that claim a number it is of neither.
+        said(300, "gateway", "call accepted", &json!({"call": 70_001, "request_id": other})),
+        said(310, "gateway", "call accepted", &json!({"call": 70_001, "request_id": id(1, 3)})),
+        said(320, "gateway", "upstream ok", &json!({"call": 70_001, "model": "gpt-4.1", "duration_ms": 88})),
+    ];
+    let bench = indexed(&lines);
+    assert_eq!((numbers(&bench, &request), numbers(&bench, &other)), (vec![1, 2, 3], vec![4, 6]));
+    // That a call began does not leave the gateway's visit open.
+    assert_eq!(document(&bench, &request)["marks"], json!([]));
+}

@@ -138,20 +138,27 @@ fn the_line_that_is_left_for_one_of_two_runs_may_be_its_and_is_not_placed() {
     // 1 is alone when its row is stored; then 2 runs, and a row is stored while both do.
     let of = |n: u64, message: &str, at: &str, ms: u64| plain(ms, message, &json!({"task_id": task(n), "task_name": "triage", "at": at}));
     lines.extend([of(1, "task begins", "begin", 0), plain(10, "row stored", &json!({})), of(2, "task begins", "begin", 15)]);
-    lines.extend([plain(20, "row stored", &json!({})), of(1, "task finished", "end", 30), of(2, "task finished", "end", 40)]);
+    lines.extend([of(1, "task finished", "end", 30), of(2, "task finished", "end", 40)]);
+    lines.insert(19, plain(20, "row stored", &json!({})));
     let log = sorted(lines.clone());
     let bench = indexed(&log);
     assert_eq!(messages(&bench, &task(1), &log), ["task begins", "row stored", "task finished"]);
     assert_eq!(messages(&bench, &task(2), &log), ["task begins", "task finished"], "it may have written none");
     assert_eq!((offered(&bench, &task(1), &log), offered(&bench, &task(2), &log)), (vec![], vec!["4 row stored".to_owned()]));
-    // A second one that is left, or a run that may have been at work: nothing tells.
+    // A second one that is left, a run that may have been at work, one that wrote its own: nothing tells. A line with the call of another is that one's.
     let two = sorted([lines.clone(), vec![plain(22, "row stored", &json!({}))]].concat());
-    let open = sorted([lines, vec![of(3, "task begins", "begin", 5)]].concat());
-    for log in [two, open] {
+    let open = sorted([lines.clone(), vec![of(3, "task begins", "begin", 5)]].concat());
+    let own = sorted([lines.clone(), vec![of(2, "row stored", "done", 25)]].concat()).replace("\"at\":\"done\",", "");
+    for (log, rows) in [(two, 0), (open, 0), (own, 1)] {
         let bench = indexed(&log);
         assert_eq!(offered(&bench, &task(2), &log), Vec::<String>::new());
-        assert_eq!(messages(&bench, &task(2), &log), ["task begins", "task finished"]);
+        assert_eq!(messages(&bench, &task(2), &log).len(), 2 + rows);
     }
+    let call = "call_01JDC9V6Q8Z4C00000001ABCD";
+    lines[19] = plain(20, "row stored", &json!({"call_id": call}));
+    lines.push(plain(5, "calling", &json!({"task_id": task(1), "task_name": "triage", "call_id": call})));
+    let log = sorted(lines);
+    assert_eq!(offered(&indexed(&log), &task(2), &log), Vec::<String>::new());
 }
 
 #[test]
