@@ -436,14 +436,15 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         let mut is_repeated = item::repeated(items.iter().map(Rc::as_ref)).into_iter();
         let (repeated, mut items) = items.into_iter().partition::<Vec<_>, _>(|_| is_repeated.next() == Some(true));
         if let Some(unit) = naming(&items, key).map(|r| WorkRef { kind: kind_of(key, &items), ..r.as_own() }) {
+            let child = || WorkRef { relation: IdRelation::Child, ..unit.clone() };
             if records <= MAX_LINES_ELSEWHERE && unnamed::may_be_handed(&unit, &handed, &items) {
-                items.extend(handed.iter().map(|item| Rc::new(unnamed::with_child(item, unit.clone()))));
+                items.extend(handed.iter().map(|item| Rc::new(unnamed::with_unit(item, child()))));
             }
             if unit.kind == IdKind::Call && records <= MAX_LINES_ELSEWHERE && self.have_made(&failed, &items)? {
-                items.extend(failed.iter().map(|item| Rc::new(unnamed::with_child(item, unit.clone()))));
+                items.extend(failed.iter().map(|item| Rc::new(unnamed::with_unit(item, child()))));
             }
             if unit.kind == IdKind::Request {
-                items.extend(answers.iter().map(|item| Rc::new(unnamed::with_own(item, unit.clone()))));
+                items.extend(answers.iter().map(|item| Rc::new(unnamed::with_unit(item, unit.clone()))));
             }
             if unit.kind == IdKind::Task {
                 items.extend(mentions.iter().map(|item| Rc::new(unnamed::with_owner(item, unit.clone(), PlacedBy::Text))));

@@ -201,6 +201,7 @@ impl<'a> IndexLines<'a> {
         let mut loaded = self.loaded.borrow_mut();
         loaded.retain(|place, _| kept.contains(place));
         loaded.shrink_to_fit();
+        self.text_bytes.set(loaded.values().map(|l| l.stored.raw.len()).sum());
     }
 
     /// Forgets what was read.

@@ -356,24 +356,14 @@ fn may_have_made(failed: &[Rc<Item>], own: &[Rc<Item>]) -> bool {
     subjects.len() == 1 && is_above && !knows_parent && is_at_end
 }
 
-/// The line with a unit it hands over under a name that does not say so.
-pub(super) fn with_child(item: &Item, unit: WorkRef) -> Item {
+/// The line with a unit that it names, though not by a name that says so.
+pub(super) fn with_unit(item: &Item, unit: WorkRef) -> Item {
     let mut item = item.clone();
-    item.refs.push(WorkRef { relation: IdRelation::Child, ..unit });
-    item
-}
-
-/// The line with the unit whose id it holds under another name.
-pub(super) fn with_own(item: &Item, unit: WorkRef) -> Item {
-    let mut item = item.clone();
-    item.refs.push(WorkRef { relation: IdRelation::Own, listed: false, ..unit });
+    item.refs.push(unit);
     item
 }
 
 /// The line with the unit it is of.
 pub(super) fn with_owner(item: &Item, owner: WorkRef, why: PlacedBy) -> Item {
-    let mut item = item.clone();
-    item.refs.push(owner);
-    item.placed_by = Some(why);
-    item
+    Item { placed_by: Some(why), ..with_unit(item, owner) }
 }

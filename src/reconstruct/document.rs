@@ -403,10 +403,7 @@ fn cover_words(names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{
-        entry::{Entry, ModelCall},
-        trace::Evidence,
-    };
+    use crate::model::entry::{Entry, ModelCall};
     use proptest::prelude::*;
 
     proptest! {
@@ -414,7 +411,6 @@ mod tests {
         fn the_two_sides_of_a_call_are_those_that_all_pairs_show(
             given in prop::collection::vec((0..3_u8, 0..300_i64, prop::sample::select(vec![0_i64, 3, 20, 90]), prop::option::of(0..3_u64), prop::sample::select(vec![1_i64, 1_000_000, 10_000_000])), 0..30),
         ) {
-            let unit = Unit { key: "req_1".into(), kind: IdKind::Request, label: "request_id".into(), value: "req_1".into(), scope: None, parent: None, depth: 0 };
             let item = |tokens: Option<u64>| {
                 let entry = Entry { model: Some(Box::new(ModelCall { input_tokens: tokens, ..ModelCall::default() })), ..Entry::default() };
                 Item::new(Arc::new(entry), &"a.log".into(), &Profile::default())
@@ -427,7 +423,7 @@ mod tests {
                 .enumerate()
                 .map(|(index, (service, start, ns, _, quantum_ns))| {
                     let (start, end) = (start * 1_000_000, (start + ns) * 1_000_000);
-                    Draft { service: format!("s{service}"), quantum_ns: *quantum_ns, ..Draft::of(SpanKind::ModelCall, &unit, &tree.items[index], index, start, end, Evidence::Stated) }
+                    Draft { service: format!("s{service}"), quantum_ns: *quantum_ns, items: vec![index], main: Some(index), ..Draft::sample(SpanKind::ModelCall, start, end) }
                 })
                 .collect();
             b.spans.sort_by_key(|d| d.start);

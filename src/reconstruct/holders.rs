@@ -51,18 +51,7 @@ impl Holders {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        model::{entry::Entry, id::IdKind, profile::Profile, trace::Evidence},
-        reconstruct::{item::Item, tree::Unit},
-    };
     use proptest::prelude::*;
-    use std::sync::Arc;
-
-    fn draft(kind: SpanKind, start: i64, ns: i64) -> Draft {
-        let unit = Unit { key: "req_1".into(), kind: IdKind::Request, label: "request_id".into(), value: "req_1".into(), scope: None, parent: None, depth: 0 };
-        let item = Item::new(Arc::new(Entry::default()), &"a.log".into(), &Profile::default());
-        Draft::of(kind, &unit, &item, 0, start, start + ns, Evidence::Stated)
-    }
 
     proptest! {
         #[test]
@@ -71,7 +60,7 @@ mod tests {
             asked in prop::collection::vec((0..220_i64, 0..30_i64), 1..20),
         ) {
             let kinds = [SpanKind::App, SpanKind::ModelCall, SpanKind::Tool, SpanKind::DbWrite, SpanKind::QueueWait];
-            let drafts: Vec<Draft> = steps.into_iter().map(|(kind, start, ns)| draft(kinds[kind], start, ns)).collect();
+            let drafts: Vec<Draft> = steps.into_iter().map(|(kind, start, ns)| Draft::sample(kinds[kind], start, start + ns)).collect();
             let mut holders = Holders::default();
             drafts.iter().enumerate().for_each(|(index, d)| holders.add(index, d));
             for (start, ns) in asked {

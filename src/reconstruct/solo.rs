@@ -122,25 +122,30 @@ pub fn owners(lines: &[Item]) -> Owners {
         (is_its && may_be_of_kind(line, judged)).then_some(only)
     };
     let owned: Vec<Option<usize>> = found.iter().map(owner).collect();
-    let mut has: FxHashSet<(&str, usize)> = found.iter().zip(&owned).filter_map(|(line, run)| Some((&*line.name, (*run)?))).collect();
+    let may_be_one = |line: &Ownerless| judged.get(&*line.name).filter(|judged| judged.once_a_run && may_be_of_kind(line, judged)).map(|judged| judged.kind);
+    let open: Vec<(&Ownerless, &str)> = found.iter().zip(&owned).filter(|(_, run)| run.is_none()).filter_map(|(line, _)| Some((line, may_be_one(line)?))).collect();
+    let has = found.iter().zip(&owned).filter_map(|(line, run)| Some((line.name.clone(), (*run)?)));
+    let may_be = if open.is_empty() { Vec::new() } else { eliminated(&open, has.collect(), &stretches, lines) };
+    let task = |(index, run): (usize, usize)| Some((index, stretches[run].task.cloned()?));
+    let is = found.iter().zip(&owned).filter_map(|(line, run)| task((line.index, (*run)?))).collect();
+    Owners { is, may_be: may_be.into_iter().filter_map(task).collect() }
+}
+
+/// Lines that are left for one run of their kind, as all others that were at work have theirs (rule e, elimination); `has` are the runs that have.
+fn eliminated(open: &[(&Ownerless, &str)], mut has: FxHashSet<(String, usize)>, stretches: &[Stretch<'_>], lines: &[Item]) -> Vec<(usize, usize)> {
     // What a run says under its own id it has said.
-    let once = |line: &Ownerless| judged.get(&*line.name).is_some_and(|judged| judged.once_a_run);
-    let is_any_left = found.iter().zip(&owned).any(|(line, run)| run.is_none() && once(line));
-    let said: Vec<(String, usize)> =
-        lines.iter().filter(|line| is_any_left && !is_ownerless(line)).flat_map(|line| runs_named(line, &stretches).map(|run| (template(line), run))).collect();
-    has.extend(said.iter().map(|(name, run)| (&**name, *run)));
+    has.extend(lines.iter().filter(|line| !is_ownerless(line)).flat_map(|line| runs_named(line, stretches).map(|run| (template(line), run))));
     let mut left: FxHashMap<(&str, usize), Vec<usize>> = FxHashMap::default();
-    for line in found.iter().zip(&owned).filter(|(_, run)| run.is_none()).map(|(line, _)| line) {
-        let Some(judged) = judged.get(&*line.name).filter(|judged| judged.once_a_run && may_be_of_kind(line, judged)) else { continue };
-        if let Some(run) = left_over(line, judged.kind, &stretches, &has).filter(|run| lines[line.index].time_ns.is_some_and(|at| stretches[*run].holds(at))) {
-            left.entry((&line.name, run)).or_default().push(line.index);
+    for (line, kind) in open {
+        let of_kind = || line.running.iter().copied().filter(|s| stretches[*s].kind == *kind);
+        let mut without = of_kind().filter(|s| !has.contains(&(line.name.clone(), *s)));
+        let (Some(only), None) = (without.next(), without.next()) else { continue };
+        if of_kind().all(|s| stretches[s].is_whole()) && lines[line.index].time_ns.is_some_and(|at| stretches[only].holds(at)) {
+            left.entry((&line.name, only)).or_default().push(line.index);
         }
     }
-    let task = |run: usize| stretches[run].task.cloned();
-    let is = found.iter().zip(&owned).filter_map(|(line, run)| Some((line.index, task((*run)?)?))).collect();
     // Of two that are left for one run, one is another's.
-    let may_be = left.into_iter().filter(|(_, lines)| lines.len() == 1).filter_map(|((_, run), lines)| Some((lines[0], task(run)?))).collect();
-    Owners { is, may_be }
+    left.into_iter().filter(|(_, lines)| lines.len() == 1).map(|((_, run), lines)| (lines[0], run)).collect()
 }
 
 /// The runs whose task a line names.
@@ -148,14 +153,6 @@ fn runs_named<'s>(line: &'s Item, stretches: &'s [Stretch<'_>]) -> impl Iterator
     let is_named = |task: &WorkRef| line.refs.iter().any(|r| r.key == task.key && r.relation == IdRelation::Own && !r.listed);
     let at = line.time_ns;
     (0..stretches.len()).filter(move |s| stretches[*s].task.is_some_and(is_named) && at.is_some_and(|at| stretches[*s].from <= at && at <= stretches[*s].to))
-}
-
-/// Of the runs of a kind that were at work the one that has no such line yet, where all others have theirs (rule e, elimination).
-fn left_over(line: &Ownerless, kind: &str, stretches: &[Stretch<'_>], has: &FxHashSet<(&str, usize)>) -> Option<usize> {
-    let of_kind = || line.running.iter().copied().filter(|s| stretches[*s].kind == kind);
-    let mut without = of_kind().filter(|s| !has.contains(&(&*line.name, *s)));
-    let (only, other) = (without.next()?, without.next());
-    (other.is_none() && of_kind().all(|s| stretches[s].is_whole())).then_some(only)
 }
 
 /// The line tells of a visit of its own, or of a user, a tenant or a session: that work is done while a task runs proves nothing of whose it is.

@@ -96,6 +96,14 @@ impl Draft {
         }
     }
 
+    /// A span on a line that says nothing, for tests of what is done with intervals.
+    #[cfg(test)]
+    pub(super) fn sample(kind: SpanKind, start: i64, end: i64) -> Self {
+        let unit = Unit { key: "req_1".into(), kind: IdKind::Request, label: "request_id".into(), value: "req_1".into(), scope: None, parent: None, depth: 0 };
+        let item = Item::new(Arc::default(), &"a.log".into(), &Profile::default());
+        Self::of(kind, &unit, &item, 0, start, end, Evidence::Stated)
+    }
+
     /// Length.
     pub fn ns(&self) -> i64 {
         self.end - self.start

@@ -324,7 +324,6 @@ fn visit_of(b: &Builder<'_>, visits: &[usize], step: &Draft) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::entry::Entry;
     use proptest::prelude::*;
 
     proptest! {
@@ -332,12 +331,10 @@ mod tests {
         fn the_visit_that_holds_another_is_the_one_that_all_pairs_show(
             given in prop::collection::vec((any::<bool>(), 0..3_u8, 0..400_i64, prop::sample::select(vec![0_i64, 1, 5, 30, 300, 2_000]), prop::sample::select(vec![1_i64, 1_000_000, 20_000_000])), 0..40),
         ) {
-            let unit = Unit { key: "req_1".into(), kind: IdKind::Request, label: "request_id".into(), value: "req_1".into(), scope: None, parent: None, depth: 0 };
-            let item = Item::new(Arc::new(Entry::default()), &"a.log".into(), &Profile::default());
             let visit = |(is_edge, service, start, ns, quantum_ns): (bool, u8, i64, i64, i64)| {
                 let kind = if is_edge && service == 0 { SpanKind::Edge } else { SpanKind::App };
                 let (start, end) = (start * 1_000_000, (start + ns) * 1_000_000);
-                Draft { service: format!("s{service}"), quantum_ns, ..Draft::of(kind, &unit, &item, 0, start, end, Evidence::Stated) }
+                Draft { service: format!("s{service}"), quantum_ns, ..Draft::sample(kind, start, end) }
             };
             let spans: Vec<Draft> = given.into_iter().map(visit).collect();
             let visits: Vec<usize> = (0..spans.len()).collect();
