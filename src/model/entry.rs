@@ -201,6 +201,8 @@ pub struct Http {
     pub status: Option<u16>,
     /// The line is an access record (method, path and status of an answered request).
     pub access: bool,
+    /// Whoever asked ended the connection before the answer was whole, in the words of the proxy.
+    pub client_left: bool,
 }
 
 /// Model call facet (`gen_ai.*`).

@@ -86,9 +86,7 @@ pub fn make_of(value: &str) -> Option<u64> {
     let prefix = value.find(['_', '-']).filter(|at| (2..=9).contains(at) && value[..*at].bytes().all(|b| b.is_ascii_lowercase()));
     let (prefix, rest) = value.split_at(prefix.map_or(0, |at| at + 1));
     let any = |is: fn(&u8) -> bool| rest.as_bytes().iter().any(is);
-    // Words in capitals and smalls (`ProcessDocument`) have smalls behind every capital.
-    let is_of_words = rest.split(|c: char| c.is_ascii_uppercase()).skip(1).all(|word| word.bytes().take(2).filter(u8::is_ascii_lowercase).count() == 2);
-    let is_random = any(u8::is_ascii_alphabetic) && (any(u8::is_ascii_digit) || (any(u8::is_ascii_uppercase) && any(u8::is_ascii_lowercase) && !is_of_words));
+    let is_random = any(u8::is_ascii_alphabetic) && (any(u8::is_ascii_digit) || (any(u8::is_ascii_uppercase) && any(u8::is_ascii_lowercase) && !is_of_words(rest.as_bytes())));
     let fits = (8..=64).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
     (fits && is_random).then(|| FxBuildHasher.hash_one((prefix, rest.len())))
 }
@@ -141,6 +139,8 @@ fn shorten(value: &str) -> String {
 pub const UNNAMED: &str = "text";
 /// Name of an id that stands in the text of an error, whatever word stands before it.
 pub const IN_ERROR: &str = "error text";
+/// Label of an id that is a part of a path or an address: what is asked about.
+pub const IN_PATH: &str = "path";
 /// Label of an id without a name inside brackets: what something was called with.
 pub const ARGUMENT: &str = "argument";
 
@@ -177,10 +177,13 @@ pub fn is_strong(value: &str, id_label: bool) -> bool {
     let b = value.as_bytes();
     // Only a UUID and what an API of a model makes can do without a digit, and most texts do.
     let digitless = b.len() == 36 || ((24..=48).contains(&b.len()) && memchr::memchr2(b'_', b'-', &b[..9]).is_some());
-    if b.len() < 12 || (!digitless && !b.iter().any(u8::is_ascii_digit)) || is_nil(value) {
+    if b.len() < 12 || is_nil(value) {
         return false;
     }
-    if is_uuid(b) || (matches!(b.len(), 16 | 24 | 32) && is_hex(b) && has_mixed_hex(b)) || is_prefixed(b) || is_ulid(b) || is_ksuid(b) {
+    if !digitless && !b.iter().any(u8::is_ascii_digit) {
+        return is_token(b);
+    }
+    if is_uuid(b) || (matches!(b.len(), 16 | 24 | 32) && is_hex(b) && has_mixed_hex(b)) || is_prefixed(b) || is_ulid(b) || is_ksuid(b) || is_token(b) {
         return true;
     }
     if !id_label {
@@ -238,6 +241,24 @@ fn is_ksuid(b: &[u8]) -> bool {
     b.len() == 27 && b.iter().all(u8::is_ascii_alphanumeric) && b.iter().any(u8::is_ascii_digit) && b.iter().any(u8::is_ascii_uppercase) && b.iter().any(u8::is_ascii_lowercase)
 }
 
+/// Random letters of both cases, as base64 makes them (Apache's unique ids, nanoid): of two neighbours drawn from 64 two in three are of different
+/// classes, in names made of words fewer, and there a small or a number stands behind every capital.
+fn is_token(b: &[u8]) -> bool {
+    if !(20..=48).contains(&b.len()) || !b.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'@')) {
+        return false;
+    }
+    let class = |c: u8| (c.is_ascii_lowercase(), c.is_ascii_uppercase(), c.is_ascii_digit());
+    let changes = b.windows(2).filter(|pair| class(pair[0]) != class(pair[1])).count();
+    let is_mixed = b.iter().any(u8::is_ascii_uppercase) && b.iter().any(u8::is_ascii_lowercase);
+    let is_whole = || b.split(|c| !c.is_ascii_alphanumeric()).any(|part| part.len() >= 8);
+    is_mixed && changes * 10 >= b.len() * 3 && is_whole() && !b.split(u8::is_ascii_uppercase).skip(1).all(|word| word.first().is_some_and(|c| !matches!(c, b'_' | b'-' | b'@')))
+}
+
+/// Two smalls behind every capital: `ProcessDocument`.
+fn is_of_words(b: &[u8]) -> bool {
+    b.split(u8::is_ascii_uppercase).skip(1).all(|word| word.iter().take(2).filter(|c| c.is_ascii_lowercase()).count() == 2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,7 +295,13 @@ mod tests {
             assert!(!is_strong(weak, false), "{weak}");
         }
         assert!(is_strong("call_TXScsjhWoMGQHyKVEgLykkta", false));
-        assert!(!is_strong("call_SendWelcomeEmailToUsers", false) && !is_strong("job_TXScsjhWoMGQHyKVEgLykkta", false));
+        assert!(!is_strong("call_SendWelcomeEmailToUsers", false));
+        for name in ["HttpRequestMessagesHandlerV2", "gpt-4o-Mini-2024-07-18-EU", "PostgreSQLConnectionPoolTimeoutError"] {
+            assert!(!is_strong(name, false), "{name}");
+        }
+        for token in ["awzzIDjPdycPdq_cOzKJMgAAAEc", "V1StGXR8_Z5jdHi6B-myT", "awzzFTjPdycPdq_cOzKJIAAAAE0"] {
+            assert!(is_strong(token, false), "{token}");
+        }
         assert!(is_strong("175928847299117063", true));
         assert!(!is_strong("175928847299117063", false));
     }

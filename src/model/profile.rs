@@ -21,6 +21,8 @@ pub struct Profile {
     pub units: BTreeMap<String, Unit>,
     /// Names of sources whose lines are written as what they state the length of begins.
     pub begins: BTreeSet<String>,
+    /// Writers (`source\u{1f}service`) whose records of answers bear the time they were asked at.
+    pub answers_at_begin: BTreeSet<String>,
     /// By source name: how its lines are read, where that differs from each line by itself.
     pub customs: Arc<BTreeMap<String, Customs>>,
     /// By `service\u{1f}label`: the role the data gave the field, when it differs from what the name says or there is a finding.
@@ -29,6 +31,8 @@ pub struct Profile {
     pub mains: BTreeMap<String, MainField>,
     /// Jobs (`service\u{1f}name`) whose argument is the id of the task they follow.
     pub arguments: BTreeSet<String>,
+    /// By service: templates (hashes) of the lines that end its tasks without a word for it.
+    pub endings: BTreeMap<String, BTreeSet<u64>>,
     /// Makes of ids (hashes of prefix and length) whose every value is unique, whatever it looks like by itself.
     pub makes: BTreeSet<u64>,
     /// By route: what is typical.

@@ -24,14 +24,20 @@ pub fn handed_under_another_name(item: &Item, id: &IdRef) -> Option<Arc<str>> {
 }
 
 /// The request that a record of an answer (method, path, status) is of which names no work, but holds one id under a name that says nothing: if others know the
-/// value as a request's. Each edge calls it as it was told to (`unique_id`, `ray`, `rndr`).
+/// value as a request's. Each edge calls it as it was told to (`unique_id`, `ray`, `rndr`), also by the name of a group (`uid`).
 pub fn answers_request(item: &Item) -> Option<&IdRef> {
     // What its path asks about is not what it is.
     if !item.refs.iter().all(|r| link::asks_about(item, r)) || !item.entry.http.as_ref().is_some_and(|h| h.access && h.status.is_some()) {
         return None;
     }
-    let mut unnamed = item.entry.ids.iter().filter(|id| id.kind == IdKind::Other && id.relation == IdRelation::Own && !id.listed && is_strong(&id.value, false));
-    unnamed.next().filter(|_| unnamed.next().is_none())
+    let of = |kind: IdKind| {
+        let mut ids = item.entry.ids.iter().filter(move |id| id.kind == kind && id.relation == IdRelation::Own && !id.listed && is_strong(&id.value, false));
+        (ids.next(), ids.next())
+    };
+    match (of(IdKind::Other), of(IdKind::Group)) {
+        ((Some(only), None), _) | ((None, None), (Some(only), None)) => Some(only),
+        _ => None,
+    }
 }
 
 /// Ids in the text of an error, which may be of the call that failed.

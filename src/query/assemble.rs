@@ -7,6 +7,7 @@
 use super::{
     about::{answers_request, asks_only, errors_name, handed_under_another_name, is_listed, kind_of, mentioned, naming, only_follows},
     episodes::Divided,
+    shared::Served,
     unnamed::{self, Owners},
 };
 use crate::{
@@ -68,6 +69,7 @@ pub(super) struct Fetched {
     repeated: Vec<Rc<Item>>,
     total: u64,
     parentage: OnceCell<Rc<Parentage>>,
+    pub(super) served: OnceCell<Rc<Served>>,
 }
 
 /// Fetches and links. Lives for one question, or for one roll-up over many roots.
@@ -396,6 +398,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             }
         }
         let items: Vec<&Item> = fetched.items.iter().map(Rc::as_ref).chain(handed.iter()).collect();
+        let askers = self.askers(key, fetched.kind, &items)?;
         // Lines that name a unit as work: what only holds the value says nothing of which is above.
         let mut failed = None;
         let mut count = |key: &Arc<str>| match self.fetch(key) {
@@ -405,7 +408,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
                 0
             }
         };
-        let found = link::parentage(key, fetched.kind, &items, &mut count);
+        let found = link::parentage(key, fetched.kind, &items, &askers, &mut count);
         if let Some(error) = failed {
             return Err(error);
         }
@@ -452,7 +455,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         }
         let total = if records >= MAX_LINES_OF_ID as u64 { self.source.count(key) } else { items.len() as u64 };
         let kind = kind_of(key, &items);
-        let fetched = Rc::new(Fetched { kind, items, repeated, total, parentage: OnceCell::new() });
+        let fetched = Rc::new(Fetched { kind, items, repeated, total, parentage: OnceCell::new(), served: OnceCell::new() });
         self.units.insert(key.clone(), fetched.clone());
         Ok(fetched)
     }

@@ -5,13 +5,67 @@
 
 use super::assemble::{Assembler, LineSource, MAX_CLIMB};
 use crate::{
-    model::{id::IdKind, trace::LinkRule},
-    reconstruct::{link::Parentage, roles},
+    model::{
+        id::{IdKind, IdRelation},
+        trace::LinkRule,
+    },
+    reconstruct::{
+        item::{Item, WorkRef},
+        link::{Askers, Parentage},
+        roles,
+    },
 };
 use rustc_hash::FxHashSet;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, rc::Rc, sync::Arc};
+
+/// Most requests on the lines of one unit that are looked at.
+const MAX_ASKERS: usize = 64;
+
+/// What the lines of a request tell of its being asked for.
+#[derive(Debug, Default)]
+pub(super) struct Served {
+    is_served: bool,
+    /// The parts of its paths.
+    parts: FxHashSet<Box<str>>,
+}
+
+impl Served {
+    fn of(request: &Arc<str>, items: &[Rc<Item>]) -> Self {
+        let mut out = Self::default();
+        let is_own = |item: &&Rc<Item>| item.reference(request).is_some_and(|r| r.relation == IdRelation::Own && !r.listed);
+        for http in items.iter().filter(is_own).filter_map(|item| item.entry.http.as_deref()) {
+            // What tells of a call to somebody else has its status in another line, or none of its own.
+            let Some(path) = http.path.as_deref().filter(|_| http.method.is_some() && (http.access || http.status.is_none())) else { continue };
+            out.is_served = true;
+            out.parts.extend(path.split(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_'))).filter(|part| !part.is_empty()).map(Into::into));
+        }
+        out
+    }
+}
 
 impl<S: LineSource> Assembler<'_, S> {
+    /// Requests on the lines of a task that may only ask about it.
+    pub(super) fn askers(&mut self, key: &Arc<str>, kind: IdKind, items: &[&Item]) -> Result<Askers, S::Error> {
+        let mut out = Askers::default();
+        if kind != IdKind::Task {
+            return Ok(out);
+        }
+        let is_request = |r: &&WorkRef| r.kind == IdKind::Request && r.relation == IdRelation::Own && !r.listed && r.key != *key;
+        let requests: BTreeSet<&Arc<str>> = items.iter().flat_map(|item| &item.refs).filter(is_request).map(|r| &r.key).collect();
+        let values: BTreeSet<&str> = items.iter().filter_map(|item| item.reference(key)).map(|r| &*r.value).collect();
+        for request in requests.into_iter().take(MAX_ASKERS) {
+            let fetched = self.fetch(request)?;
+            let served = fetched.served.get_or_init(|| Rc::new(Served::of(request, &fetched.items)));
+            if served.is_served {
+                out.served.insert(request.clone());
+            }
+            if values.iter().any(|value| served.parts.contains(*value)) {
+                out.by_path.insert(request.clone());
+            }
+        }
+        Ok(out)
+    }
+
     /// Units that claim another equally and are not of one request.
     pub(super) fn is_shared(&mut self, parentage: &Parentage) -> Result<bool, S::Error> {
         if parentage.shared.len() < 2 || parentage.run_by_two {

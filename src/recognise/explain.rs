@@ -102,6 +102,9 @@ fn outcome(entry: &Entry, out: &mut Map<String, Value>) {
         if http.access {
             out.insert("access".into(), true.into());
         }
+        if http.client_left {
+            out.insert("client_left".into(), true.into());
+        }
     }
     if let Some(failure) = &entry.failure {
         put(out, "error_type", failure.kind.as_deref());

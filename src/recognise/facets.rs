@@ -116,10 +116,17 @@ fn http(line: &Line<'_, '_>, entry: &mut Entry) {
         return;
     }
     let http = entry.http.get_or_insert_default();
+    http.client_left = client_left(line);
     http.access = method.is_some() && path.is_some() && http.status.is_some();
     http.method = method.map(Into::into);
     http.path = path.map(Into::into);
     http.route = route.map(|r| (&*r).into());
+}
+
+/// Status words of a proxy about the connection: `CH--`, `DC`.
+fn client_left(line: &Line<'_, '_>) -> bool {
+    let Some(convention) = line.convention.filter(|v| !v.client_left.is_empty()) else { return false };
+    line.text(Role::Termination).is_some_and(|letters| convention.client_left.iter().any(|begin| letters.starts_with(&**begin)))
 }
 
 /// `finish_reason` of the first of the answers of a model.

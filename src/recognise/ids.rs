@@ -75,7 +75,7 @@ pub fn of_fields(line: &Line<'_, '_>, service: &str, common: &Common, out: &mut 
         line.plan.ids.iter().filter(|i| turn_of(i.id.kind) == turn).for_each(|leaf| of_leaf(line, leaf, service, common, out));
     }
     headers(line, out);
-    for index in &line.plan.unclaimed {
+    for (index, label) in &line.plan.unclaimed {
         let leaf = &line.leaves[*index as usize];
         if leaf.kind == Kind::Array {
             tags(leaf.raw, service, common, out);
@@ -83,7 +83,7 @@ pub fn of_fields(line: &Line<'_, '_>, service: &str, common: &Common, out: &mut 
         }
         if (12..=128).contains(&leaf.raw.len()) && !leaf.escaped && is_strong(leaf.raw, false) {
             let kind = kind_by_value(leaf.raw, common).unwrap_or(IdKind::Other);
-            out.add(IdRef { kind, relation: IdRelation::Own, label: "value".into(), value: leaf.raw.into(), scope: None, listed: false });
+            out.add(IdRef { kind, relation: IdRelation::Own, label: label.clone(), value: leaf.raw.into(), scope: None, listed: false });
         }
     }
 }
@@ -118,6 +118,9 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, common: &Common, out
         }
         let by_plural = leaf.kind == Kind::Array && id.id.listed && !id.id.says_id && matches!(id.id.kind, KindRule::Is(_));
         if by_plural && !is_strong(value, false) {
+            continue;
+        }
+        if id.id.strong_only && !is_strong(value, true) {
             continue;
         }
         let Some(kind) = kind_of(line, id, value, common, out) else { continue };

@@ -66,6 +66,8 @@ pub struct IdUse {
     pub queue: Option<Box<str>>,
     /// It counts within a run, whatever the queue.
     pub in_run: bool,
+    /// The name may also be of what is no id: the value must name a thing by itself.
+    pub strong_only: bool,
 }
 
 /// Everything a path may mean to the generic rules. `wrappers`: further transparent objects; `owners`: see [`owners`].
@@ -265,33 +267,70 @@ fn length(parts: &[&str], common: &Common) -> Option<RoleUse> {
     if in_business { None } else { found(Role::Duration, if unit.is_some() { 1 } else { 6 }) }
 }
 
+/// The name of a value: the last two parts of its path.
+pub fn label(dotted: &str) -> Arc<str> {
+    label_of(&components(dotted))
+}
+
+fn label_of(parts: &[&str]) -> Arc<str> {
+    parts[parts.len().saturating_sub(2)..].join(".").into()
+}
+
 /// An id by its words.
 fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
     let last = split_compounds(words(parts.last()?), common);
     let above: Vec<String> = parts[..parts.len() - 1].iter().flat_map(|p| words(p)).collect();
     let tail = last.last()?;
-    let says_id = common.id_word("suffix", tail);
+    let is_of_a_kind = |noun: &String| ["request", "trace", "span", "task", "call"].into_iter().any(|list| common.id_word(list, noun));
+    let says_id = common.id_word("suffix", tail) || (common.id_word("suffix_of_a_kind", tail) && last.iter().rev().nth(1).is_some_and(is_of_a_kind));
+    let is_number = common.id_word("suffix_of_a_number", tail) && last.iter().rev().nth(1).is_some_and(|noun| common.id_word("counted", noun));
     let plural = says_id && (tail == "ids") || matches!(tail.as_str(), "children");
-    let label: Arc<str> = parts[parts.len().saturating_sub(2)..].join(".").into();
-    let named: &[String] = if says_id { &last[..last.len() - 1] } else { &last };
-    if !says_id {
+    let label = label_of(parts);
+    let named: &[String] = if says_id || is_number { &last[..last.len() - 1] } else { &last };
+    if !says_id && !is_number {
         if last.len() == 2 && last[0] == "retry" && last[1] == "of" {
-            return Some(IdUse { kind: KindRule::AsOwn, relation: IdRelation::RetryOf, label, listed: false, says_id: true, queue: None, in_run: false });
+            return Some(IdUse { kind: KindRule::AsOwn, relation: IdRelation::RetryOf, label, listed: false, says_id: true, queue: None, in_run: false, strong_only: false });
         }
         if parts.len() == 1 && last.len() == 1 && common.id_word("bare_group", tail) {
-            return Some(IdUse { kind: KindRule::Is(IdKind::Group), relation: IdRelation::Own, label, listed: false, says_id: false, queue: None, in_run: false });
+            return Some(IdUse {
+                kind: KindRule::Is(IdKind::Group),
+                relation: IdRelation::Own,
+                label,
+                listed: false,
+                says_id: false,
+                queue: None,
+                in_run: false,
+                strong_only: false,
+            });
         }
         if let Some(form) = form_of_id(parts, &label, common) {
             return Some(form);
         }
+        // `next_message`, `parent_message`: what stands to the line so, if the value is an id.
+        if let ([before @ .., noun], true) = (&*last, last.len() > 1)
+            && let Some(relation) = before.iter().map(|w| relation_of(w, common)).collect::<Option<Vec<_>>>().and_then(|all| all.first().copied())
+            && !common.id_word("bare", noun)
+            && common.id_word("task", noun)
+        {
+            return Some(IdUse { kind: KindRule::Is(IdKind::Task), relation, label, listed: false, says_id: false, strong_only: true, queue: None, in_run: false });
+        }
         if !common.id_word("bare", tail) {
             // `dispatched: 3f2a…`: it says that something was handed over, not what. Whether it is work its own lines tell.
             let is_handed = last.iter().all(|w| relation_of(w, common) == Some(IdRelation::Child));
-            return is_handed.then_some(IdUse { kind: KindRule::Named, relation: IdRelation::Own, label, listed: false, says_id: false, queue: None, in_run: false });
+            return is_handed.then_some(IdUse {
+                kind: KindRule::Named,
+                relation: IdRelation::Own,
+                label,
+                listed: false,
+                says_id: false,
+                queue: None,
+                in_run: false,
+                strong_only: false,
+            });
         }
     }
     if named.is_empty() && above.is_empty() {
-        return Some(IdUse { kind: KindRule::Bare, relation: IdRelation::Own, label, listed: plural, says_id, queue: None, in_run: false });
+        return Some(IdUse { kind: KindRule::Bare, relation: IdRelation::Own, label, listed: plural, says_id, queue: None, in_run: false, strong_only: false });
     }
     let kinded = |w: &String| ["request", "trace", "span", "task", "call", "tool", "group"].into_iter().find(|list| common.id_word(list, w));
     let related = |w: &String| relation_of(w, common);
@@ -322,7 +361,7 @@ fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
     if !says_id && named.iter().any(|w| kinded(w).is_none() && related(w).is_none() && !common.id_word("own", w)) && foreign.is_none() {
         return None;
     }
-    Some(IdUse { kind, relation, label, listed: plural, says_id, queue: foreign.map(String::into_boxed_str), in_run: false })
+    Some(IdUse { kind, relation, label, listed: plural, says_id, queue: foreign.map(String::into_boxed_str), in_run: false, strong_only: false })
 }
 
 /// `trace_id: {w3c, datadog}`: one id, written as each of several systems writes it.
@@ -345,8 +384,8 @@ pub fn list_of_ids(dotted: &str, common: &Common) -> Option<IdUse> {
     let noun = words.last()?.strip_suffix('s')?;
     let kind = [("request", IdKind::Request), ("task", IdKind::Task), ("tool", IdKind::Tool), ("call", IdKind::Call)].into_iter().find(|(list, _)| common.id_word(list, noun))?.1;
     let kind = if words.iter().any(|w| w == "tool") { IdKind::Tool } else { kind };
-    let label = parts[parts.len().saturating_sub(2)..].join(".").into();
-    Some(IdUse { kind: KindRule::Is(kind), relation: IdRelation::Own, label, listed: true, says_id: false, queue: None, in_run: false })
+    let label = label_of(&parts);
+    Some(IdUse { kind: KindRule::Is(kind), relation: IdRelation::Own, label, listed: true, says_id: false, queue: None, in_run: false, strong_only: false })
 }
 
 fn relation_of(word: &str, common: &Common) -> Option<IdRelation> {
@@ -360,7 +399,7 @@ fn relation_of(word: &str, common: &Common) -> Option<IdRelation> {
 
 /// `requestid`, `parentspanid` written without a boundary.
 fn split_compounds(list: Vec<String>, common: &Common) -> Vec<String> {
-    let known = |w: &str| common.ids.iter().any(|(list, set)| list != "suffix" && list != "own" && set.contains(w));
+    let known = |w: &str| common.ids.iter().any(|(list, set)| !matches!(list.as_str(), "suffix" | "suffix_of_a_kind" | "suffix_of_a_number" | "own") && set.contains(w));
     let Some((last, head)) = list.split_last() else { return list };
     if common.id_word("suffix", last) || known(last) {
         return list;
@@ -435,6 +474,17 @@ mod tests {
             ("messaging.message.conversation_id", Some((Is(IdKind::Group), Own))),
             ("retry_of", Some((AsOwn, RetryOf))),
             ("dispatched", Some((Named, Own))),
+            ("req_ref", Some((Is(IdKind::Request), Own))),
+            ("parentJobRef", Some((Is(IdKind::Task), Parent))),
+            ("git_ref", None),
+            ("call_no", Some((Is(IdKind::Call), Own))),
+            ("jobNumber", Some((Is(IdKind::Task), Own))),
+            ("order_no", None),
+            ("attempt_number", None),
+            ("next_message", Some((Is(IdKind::Task), Child))),
+            ("parentMessage", Some((Is(IdKind::Task), Parent))),
+            ("error_message", None),
+            ("ref", None),
             ("previous", None),
             ("caused_by", None),
             ("original_request_id", Some((Is(IdKind::Request), RetryOf))),

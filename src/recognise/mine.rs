@@ -6,7 +6,7 @@
 use crate::{
     model::{
         entry::Http,
-        id::{ARGUMENT, IN_ERROR, IdKind, IdRef, IdRelation, UNNAMED, is_hex, is_strong, is_uuid, make_of},
+        id::{ARGUMENT, IN_ERROR, IN_PATH, IdKind, IdRef, IdRelation, UNNAMED, is_hex, is_strong, is_uuid, make_of},
     },
     recognise::{
         ids::{Ids, clean, kind_by_value, trace_context},
@@ -149,7 +149,7 @@ fn of_path_part(text: &str, start: usize, word: &str, common: &Common, out: &mut
     let before = text[..start - 1].rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').next().unwrap_or("");
     let singular = before.strip_suffix("ies").map_or_else(|| before.strip_suffix('s').unwrap_or(before).to_owned(), |s| format!("{s}y"));
     let kind = kind_of_noun(&singular.to_ascii_lowercase(), common).or_else(|| kind_by_value(word, common)).unwrap_or(IdKind::Other);
-    out.add(IdRef { kind, relation: IdRelation::Own, label: "path".into(), value: word.into(), scope: None, listed: false });
+    out.add(IdRef { kind, relation: IdRelation::Own, label: IN_PATH.into(), value: word.into(), scope: None, listed: false });
 }
 
 fn kind_of_noun(noun: &str, common: &Common) -> Option<IdKind> {
@@ -172,7 +172,7 @@ pub fn path_ids(path: &str, common: &Common, out: &mut Ids) {
             } else {
                 let label = &part[..part.len().saturating_sub(word.len() + 1)];
                 let (kind, relation) = named(label, common).unwrap_or((IdKind::Other, IdRelation::Own));
-                out.add(IdRef { kind, relation, label: "path".into(), value: word.into(), scope: None, listed: false });
+                out.add(IdRef { kind, relation, label: IN_PATH.into(), value: word.into(), scope: None, listed: false });
             }
         }
         at += part.len() + 1;
@@ -246,7 +246,7 @@ pub fn access(text: &str) -> Option<Http> {
     let (method, target) = request_line(line)?;
     let after = text[end + 6..].split_once('"').map_or("", |(_, rest)| rest).trim_start();
     let status = after.split(|c: char| !c.is_ascii_digit()).next().and_then(|s| s.parse::<u16>().ok()).filter(|s| (100..600).contains(s));
-    Some(Http { method: Some(method.into()), path: Some(path_of(target).into()), route: None, status, access: status.is_some() })
+    Some(Http { method: Some(method.into()), path: Some(path_of(target).into()), route: None, status, access: status.is_some(), ..Http::default() })
 }
 
 /// `GET /a HTTP/1.1`, `GET /a`.
@@ -340,7 +340,7 @@ mod tests {
     #[test]
     fn an_access_line_in_a_text_is_read() {
         let http = access(r#"127.0.0.1:38824 - "GET /ok?a=1 HTTP/1.1" 200"#);
-        assert_eq!(http, Some(Http { method: Some("GET".into()), path: Some("/ok".into()), route: None, status: Some(200), access: true }));
+        assert_eq!(http, Some(Http { method: Some("GET".into()), path: Some("/ok".into()), route: None, status: Some(200), access: true, ..Http::default() }));
         assert_eq!(access("speaks HTTP/1.1"), None);
     }
 }

@@ -25,6 +25,7 @@ use crate::{
     },
 };
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
 
 const ROLES: usize = Role::ALL.len();
 /// Rank of what is told by the shape of an object: after all that is told by names.
@@ -125,8 +126,8 @@ pub struct Plan {
     pub convention: Option<usize>,
     /// Ids, in the order of the line.
     pub ids: Vec<IdLeaf>,
-    /// Strings that no role claims and lists of tags: they may hold ids.
-    pub unclaimed: Vec<u16>,
+    /// Strings that no role claims and lists of tags, each with its name: they may hold ids.
+    pub unclaimed: Vec<(u16, Arc<str>)>,
     /// Values the line must have, for its convention.
     checks: Vec<(u16, Check)>,
     /// Values it must lack: one of each list, for stronger conventions of the same shape.
@@ -215,7 +216,7 @@ impl Plan {
             }
             let tagged = leaf.kind == Kind::Array && dotted.to_ascii_lowercase().ends_with("tags");
             if found.is_empty() && (leaf.kind == Kind::Str || tagged) {
-                unclaimed.push(i as u16);
+                unclaimed.push((i as u16, meaning::label(dotted)));
             }
             for m in found {
                 match m {
@@ -231,7 +232,7 @@ impl Plan {
         }
         for (leaf, role, depth) in thrown::roles(leaves, &paths).into_iter().chain(thrown::coded(leaves, &paths)).filter(|(leaf, ..)| !ignored.contains(leaf)) {
             by_role[role as usize].push(Candidate { leaf, unit: None, from_zero: false, rank: AFTER_NAMES + depth });
-            unclaimed.retain(|other| *other != leaf);
+            unclaimed.retain(|(other, _)| *other != leaf);
         }
         let pairs = shape::in_two_parts(leaves, &paths, &ignored, &mut by_role, |name| read(name, tables, v, &owners));
         if v.is_none() {
@@ -419,6 +420,7 @@ fn explicit_id(dotted: &str, words: &str) -> IdUse {
         says_id: true,
         queue: None,
         in_run: words.contains("run "),
+        strong_only: false,
     }
 }
 

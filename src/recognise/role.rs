@@ -57,6 +57,8 @@ roles! {
     Status = "status",
     /// OTLP's status of a span: 1 ok, 2 error.
     SpanStatus = "span_status",
+    /// How a connection ended, in a proxy's letters; a convention says which mean that the client left.
+    Termination = "termination",
     /// HTTP method.
     Method = "method",
     /// Path or URL.

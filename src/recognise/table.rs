@@ -128,6 +128,8 @@ pub struct Convention {
     pub attempt_from_zero: bool,
     /// Members that say that the attempt was counted already.
     pub attempt_counted: Vec<String>,
+    /// How the letters of a connection that its client ended begin.
+    pub client_left: Vec<String>,
     /// Member that holds another record, whose reading wins.
     pub inner: Option<String>,
     spellings: Spellings,
@@ -334,6 +336,7 @@ impl Tables {
             default_severity: raw.severity.default.map(Spanned::into_inner),
             attempt_from_zero: raw.attempt.from_zero,
             attempt_counted: raw.attempt.counted_with,
+            client_left: raw.client_left,
             inner: raw.inner,
             spellings: Spellings::default(),
             needs: Vec::new(),

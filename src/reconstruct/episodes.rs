@@ -39,6 +39,10 @@ pub fn may_recur(r: &WorkRef) -> bool {
 
 /// Letters, then a few digits: `req-00000001`.
 fn counts(value: &str) -> bool {
+    // A random value may be letters up to its last digit.
+    if is_strong(value, false) {
+        return false;
+    }
     let digits = value.trim_start_matches(|c: char| c.is_ascii_alphabetic() || matches!(c, '-' | '_' | ':' | '#'));
     (1..=MAX_DIGITS).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) || !is_strong(value, true)
 }

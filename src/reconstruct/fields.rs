@@ -10,7 +10,7 @@ use crate::{
         id::{IdKind, IdRef, IdRelation},
         profile::{MainField, RoleDecision},
     },
-    reconstruct::{learn::hash, roles},
+    reconstruct::{aliases, learn::hash, roles},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,19 +34,21 @@ pub struct Fields {
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Field {
+pub(super) struct Field {
     kind: Option<IdKind>,
-    lines: u64,
+    pub(super) lines: u64,
     /// Of them, lines about a call of a model.
     on_calls: u64,
-    values: BTreeMap<u64, Value>,
+    pub(super) values: BTreeMap<u64, Value>,
     /// Largest hash kept; values above it were let go.
     full: bool,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Value {
-    lines: u64,
+pub(super) struct Value {
+    pub(super) lines: u64,
+    /// Of them, records of an answer.
+    pub(super) answers: u64,
     /// Its first and last line, as written: of one service, so of one zone.
     span: Option<(i64, i64)>,
     /// How it is made, and whether it is unique by its looks.
@@ -70,7 +72,7 @@ impl Value {
     }
 
     /// Two values under one label: an edge's and an application's id of one request are two labels with one value each.
-    fn meets_many(&self) -> bool {
+    pub(super) fn meets_many(&self) -> bool {
         self.requests.windows(2).any(|pair| pair[0].0 == pair[1].0)
     }
 }
@@ -92,6 +94,7 @@ impl Fields {
         }
         let v = field.values.entry(value).or_default();
         v.lines += 1;
+        v.answers += u64::from(entry.http.as_ref().is_some_and(|http| http.access && http.status.is_some()));
         v.widen(entry.time.map(|t| (t.unix_ns, t.unix_ns)));
         if v.make.is_none() {
             v.make = id.make().map(|make| (make, id.scope.is_none()));
@@ -130,7 +133,11 @@ impl Fields {
 
     /// Every field with its role and the numbers that decided.
     pub fn roles(&self) -> Vec<RoleDecision> {
-        self.by_service.iter().flat_map(|(service, fields)| fields.iter().map(move |(label, field)| field.decide(service, label, fields))).collect()
+        let mut decisions: Vec<RoleDecision> =
+            self.by_service.iter().flat_map(|(service, fields)| fields.iter().map(move |(label, field)| field.decide(service, label, fields))).collect();
+        aliases::decide(&self.by_service, &mut decisions);
+        decisions.retain(|d| d.kind != IdKind::Other || is_bare(&d.label));
+        decisions
     }
 
     /// Makes of ids of work of which most values look unique: the others are, too.
@@ -161,6 +168,7 @@ impl Field {
         for (hash, value) in other.values {
             let v = self.values.entry(hash).or_default();
             v.lines += value.lines;
+            v.answers += value.answers;
             v.widen(value.span);
             v.make = v.make.max(value.make);
             v.requests.extend(value.requests);
@@ -170,6 +178,11 @@ impl Field {
             self.values.pop_last();
             self.full = true;
         }
+    }
+
+    /// Values up to this hash were all kept.
+    pub(super) fn reach(&self) -> u64 {
+        if self.full { self.values.last_key_value().map_or(0, |(hash, _)| *hash) } else { u64::MAX }
     }
 
     /// Lines a sampled value stands on, ascending.
@@ -222,7 +235,7 @@ impl Field {
         let median = lines.get(lines.len() / 2).copied().unwrap_or(0);
         let by_name = self.kind.unwrap_or(IdKind::Other);
         let root_like = matches!(by_name, IdKind::Request | IdKind::Trace);
-        let (kind, why) = if by_name == IdKind::Other && self.is_the_only_work(fields) {
+        let (kind, why) = if by_name == IdKind::Other && is_bare(label) && self.is_the_only_work(fields) {
             (IdKind::Task, "the only id of its service, each value short-lived and on several lines".to_owned())
         } else if !roles::is_work(by_name) {
             (by_name, "its name says so".to_owned())
@@ -248,6 +261,11 @@ impl Field {
             first_step_repeat: median as f64,
         }
     }
+}
+
+/// `id`, `data.id`.
+fn is_bare(label: &str) -> bool {
+    matches!(label.rsplit('.').next(), Some("id" | "uuid" | "guid"))
 }
 
 /// The work field on by far the most lines of a service, each value on several; and the work fields whose every value stands on one

@@ -5,13 +5,13 @@
 use crate::{
     model::{
         entry::Entry,
-        id::{ARGUMENT, IdKind, IdRelation, UNNAMED, is_strong},
+        id::{ARGUMENT, IN_PATH, IdKind, IdRelation, UNNAMED, is_strong},
         profile::Profile,
         time::Instant,
         trace::{LineRef, PlacedBy},
     },
     reconstruct::{
-        arguments, roles, stamps,
+        answer_stamps, arguments, endings, roles, stamps,
         words::{self, Verb},
     },
 };
@@ -121,11 +121,16 @@ impl Item {
             .collect();
         refs.extend(followed(&entry, profile));
         refs.shrink_to_fit();
-        let verb = words::verb(&entry);
+        let mut verb = words::verb(&entry);
         let mention = if refs.is_empty() && verb != Verb::None { mention(&entry) } else { None };
         let failed = words::failed(&entry);
+        let ends = || profile.endings.get(entry.service.as_deref().unwrap_or(&entry.source)).is_some_and(|templates| templates.contains(&endings::template(&entry)));
+        if verb == Verb::None && !failed && refs.iter().any(|r| r.kind == IdKind::Task) && ends() {
+            verb = Verb::End;
+        }
         let unit_ns = entry.duration.filter(|length| length.ns.is_none()).and_then(|_| profile.units.get(&*entry.source)).map(|unit| unit.ns);
-        let stamped_at_begin = profile.begins.contains(&*entry.source) && stamps::is_open(&entry, verb);
+        let asked_at = || !profile.answers_at_begin.is_empty() && answer_stamps::is_open(&entry) && profile.answers_at_begin.contains(&answer_stamps::writer(&entry));
+        let stamped_at_begin = (profile.begins.contains(&*entry.source) && stamps::is_open(&entry, verb)) || asked_at();
         Self { entry, line, time_ns, shift_ns: 0, quantum_ns, verb, failed, refs, mention, placed_by: None, stamped_at_begin, unit_ns }
     }
 
@@ -139,7 +144,7 @@ impl Item {
         let own = || self.refs.iter().filter(|r| r.relation == IdRelation::Own && !r.listed);
         // What stands in the request's own path was asked about, not done here.
         let path = self.entry.http.as_ref().and_then(|h| h.path.as_deref()).unwrap_or("");
-        let asked = |r: &WorkRef| &*r.label == "path" || super::link::names(path, r);
+        let asked = |r: &WorkRef| &*r.label == IN_PATH || super::link::names(path, r);
         let only_asked = own().all(asked);
         // A line that names a tool is about the tool's call, not about the model call that asked for it.
         let is_tool = self.entry.tool.is_some();

@@ -7,10 +7,10 @@ use crate::{
     model::{
         entry::Entry,
         habits::Habits,
-        id::{IdKind, IdRelation, is_strong},
+        id::{ARGUMENT, IN_ERROR, IN_PATH, IdKind, IdRelation, UNNAMED, is_strong},
         profile::{Profile, RoleDecision, Zone},
     },
-    reconstruct::{arguments::Arguments, fields::Fields, link, roles, stamps::Stamps, units::Sightings},
+    reconstruct::{answer_stamps::AnswerStamps, arguments::Arguments, endings::Endings, fields::Fields, link, roles, stamps::Stamps, units::Sightings},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -22,7 +22,7 @@ use std::{
 /// Most (service, label) fields watched.
 const MAX_FIELDS: usize = 4_096;
 /// Version of the compact form.
-const LEARNED_VERSION: u32 = 6;
+const LEARNED_VERSION: u32 = 9;
 /// Most sources whose habits are kept.
 pub const MAX_HABITS: usize = 256;
 
@@ -38,6 +38,8 @@ pub struct Learned {
     arguments: Arguments,
     sightings: Sightings,
     stamps: Stamps,
+    answer_stamps: AnswerStamps,
+    endings: Endings,
     /// By source: what its lines have in common.
     pub habits: BTreeMap<String, Habits>,
 }
@@ -194,6 +196,8 @@ impl Default for Learned {
             arguments: Arguments::default(),
             sightings: Sightings::default(),
             stamps: Stamps::default(),
+            answer_stamps: AnswerStamps::default(),
+            endings: Endings::default(),
             habits: BTreeMap::new(),
         }
     }
@@ -205,11 +209,13 @@ impl Learned {
         self.observe_source(entry);
         self.arguments.observe(entry);
         self.stamps.observe(entry);
+        self.answer_stamps.observe(entry);
+        self.endings.observe(entry);
         let service: &str = entry.service.as_deref().unwrap_or(&entry.source);
         let polled = entry.http.as_ref().and_then(|h| h.path.as_deref()).unwrap_or("");
         for id in &entry.ids {
-            let is_bare = || matches!(&*id.label, "id" | "uuid" | "guid") && is_strong(&id.value, false);
-            if id.relation != IdRelation::Own || id.listed || (id.kind == IdKind::Other && !is_bare()) {
+            let is_named = || !matches!(&*id.label, UNNAMED | IN_ERROR | IN_PATH | ARGUMENT) && is_strong(&id.value, false);
+            if id.relation != IdRelation::Own || id.listed || (id.kind == IdKind::Other && !is_named()) {
                 continue;
             }
             let Some(key) = roles::unit_key(id) else { continue };
@@ -261,6 +267,8 @@ impl Learned {
         self.arguments.merge(other.arguments);
         self.sightings.merge(other.sightings);
         self.stamps.merge(other.stamps);
+        self.answer_stamps.merge(other.answer_stamps);
+        self.endings.merge(other.endings);
     }
 
     /// Compact form, for the commit.
@@ -279,13 +287,15 @@ impl Learned {
         let zones = self.zones();
         let units = self.sightings.units(&zones);
         let mut profile = Profile {
-            zones,
             begins: self.stamps.decide(&units),
+            answers_at_begin: self.answer_stamps.decide(&units, &zones),
+            zones,
             units,
             customs: Arc::new(customs.collect()),
             mains: self.fields.mains(),
             makes: self.fields.makes(),
             arguments: self.arguments.decide(),
+            endings: self.endings.decide(),
             ..Profile::default()
         };
         for decision in self.roles() {
@@ -348,6 +358,9 @@ fn profile_version(profile: &Profile) -> u64 {
     for source in &profile.begins {
         text.push_str(&format!("b{source}\n"));
     }
+    for writer in &profile.answers_at_begin {
+        text.push_str(&format!("w{writer}\n"));
+    }
     for (key, role) in &profile.roles {
         text.push_str(&format!("r{key}\u{1f}{:?}\n", role.kind));
     }
@@ -356,6 +369,9 @@ fn profile_version(profile: &Profile) -> u64 {
     }
     for make in &profile.makes {
         text.push_str(&format!("i{make}\n"));
+    }
+    for (service, templates) in &profile.endings {
+        text.push_str(&format!("e{service}\u{1f}{templates:?}\n"));
     }
     for job in &profile.arguments {
         text.push_str(&format!("a{job}\n"));

@@ -5,7 +5,7 @@
 
 use crate::{
     model::{
-        id::{ARGUMENT, IdKind, IdRelation},
+        id::{ARGUMENT, IN_PATH, IdKind, IdRelation},
         trace::{LineRef, LinkRule},
     },
     reconstruct::{
@@ -14,7 +14,10 @@ use crate::{
         words::Verb,
     },
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Stands in the key of an id that counts only within its scope.
 const SCOPED: char = '\u{1f}';
@@ -66,9 +69,18 @@ struct Claim {
     lines: Vec<(Option<i64>, LineRef)>,
 }
 
+/// Requests whose lines name a task, by what they were asked for.
+#[derive(Debug, Default)]
+pub struct Askers {
+    /// Their path holds the task's id.
+    pub by_path: BTreeSet<Arc<str>>,
+    /// They were asked for by somebody: a line tells of their own path.
+    pub served: BTreeSet<Arc<str>>,
+}
+
 /// Decides the parentage of `unit` from every line that carries its id. `line_count` tells how many lines carry another id: of two
 /// ids of one level that stand side by side, the one on more lines is above the other.
-pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], line_count: &mut dyn FnMut(&Arc<str>) -> u64) -> Parentage {
+pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], askers: &Askers, line_count: &mut dyn FnMut(&Arc<str>) -> u64) -> Parentage {
     let mut claims: BTreeMap<Arc<str>, Claim> = BTreeMap::new();
     let mut polled: Vec<Arc<str>> = Vec::new();
     // A trace may have been opened inside a task (a gateway's own): then no line of it names a request, which those of whoever polls do.
@@ -97,6 +109,10 @@ pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], line_count: &mut dyn
     if claims.values().any(|claim| claim.weight < Weight::Argument) {
         claims.retain(|_, claim| claim.weight < Weight::Argument);
     }
+    // Whoever asks about work later names it beside its own id, also on lines without the path.
+    let has_firm = claims.values().any(|claim| claim.firm && claim.kind == IdKind::Request);
+    let only_asks = |key: &Arc<str>| askers.by_path.contains(key) || (has_firm && askers.served.contains(key));
+    polled.extend(claims.iter().filter(|(key, claim)| !claim.firm && claim.weight != Weight::Member && only_asks(key)).map(|(key, _)| key.clone()));
     // A request whose lines name the id only because its path does asked about it; any line of it counts.
     claims.retain(|key, claim| claim.weight <= Weight::StatedParent || !polled.contains(key));
     Parentage { run_by_two: run_by_two(unit, items), ..settle(kind == IdKind::Task && unit.contains(SCOPED), claims, polled) }
@@ -121,7 +137,7 @@ fn run_by_two(unit: &str, items: &[&Item]) -> bool {
 
 /// The request's own path names the id: it knew it before, so it cannot have created it (a poll).
 pub fn asks_about(item: &Item, own: &WorkRef) -> bool {
-    own.label.as_ref() == "path" || item.entry.http.as_ref().and_then(|h| h.path.as_deref()).is_some_and(|path| names(path, own))
+    own.label.as_ref() == IN_PATH || item.entry.http.as_ref().and_then(|h| h.path.as_deref()).is_some_and(|path| names(path, own))
 }
 
 /// A path names the unit; the number that a server counts a request by stands in none.

@@ -4,6 +4,8 @@
 //! trace. It guarantees that segments partition the interval exactly and that two requests are never joined by a group id, a host
 //! or a time. It never fetches lines: `query::assemble` asks [`link`] which ids to follow and hands the lines to [`build`].
 
+pub mod aliases;
+pub mod answer_stamps;
 pub mod arguments;
 pub mod attempts;
 pub mod breakdown;
@@ -13,6 +15,7 @@ pub mod classify;
 pub mod clocks;
 pub mod critical_path;
 mod document;
+pub mod endings;
 pub mod episodes;
 pub mod executions;
 pub mod fields;

@@ -368,6 +368,8 @@ pub fn bare_model(name: &str) -> String {
 pub fn outcome(item: &Item) -> Outcome {
     let status = item.entry.http.as_ref().and_then(|h| h.status);
     match status {
+        // A proxy may write the status of an answer that nobody was there to read.
+        Some(_) if item.entry.http.as_ref().is_some_and(|h| h.client_left) => return Outcome::Cancelled,
         Some(499 | NEVER_ANSWERED) => return Outcome::Cancelled,
         Some(408 | 504) => return Outcome::Timeout,
         Some(s) if s >= 400 => return Outcome::Error,

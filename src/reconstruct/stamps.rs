@@ -2,7 +2,7 @@
 //!
 //! Told by containment: a span that another names as its parent holds it. Read the right way, the intervals of parents hold those of their
 //! children; read the wrong way they do not. Guarantees: order-free and mergeable (parents with the smallest hashes, bounded by the constants
-//! below); lines whose words say begin or end, and access records, are not touched; without many pairs of one log that agree the time stays the end.
+//! below); lines whose words say begin or end, and records of answers (`answer_stamps`), are not touched; without many pairs of one log that agree the time stays the end.
 
 use crate::{
     model::{
@@ -36,21 +36,26 @@ pub fn is_open(entry: &Entry, verb: Verb) -> bool {
 
 /// A length beside the time it is written at: in nanoseconds, or in whatever its log writes lengths in.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
-struct Mark {
-    at_ns: i64,
-    quantum_ns: i64,
+pub(super) struct Mark {
+    pub(super) at_ns: i64,
+    pub(super) quantum_ns: i64,
     length: f64,
     is_ns: bool,
 }
 
 impl Mark {
-    fn of(entry: &Entry) -> Option<Self> {
+    /// By which two of one request are told apart, whatever their order.
+    pub(super) fn key(&self) -> (i64, u64) {
+        (self.at_ns, self.length.to_bits())
+    }
+
+    pub(super) fn of(entry: &Entry) -> Option<Self> {
         let (time, length) = (entry.time?, entry.duration?);
         let (is_ns, value) = (length.ns.is_some(), length.ns.map_or(length.bare, |ns| ns as f64));
         (value > 0.0 && value.is_finite()).then_some(Self { at_ns: time.unix_ns, quantum_ns: time.quantum_ns as i64, length: value, is_ns })
     }
 
-    fn interval(&self, unit: Option<&Unit>, at_begin: bool) -> Option<(f64, f64)> {
+    pub(super) fn interval(&self, unit: Option<&Unit>, at_begin: bool) -> Option<(f64, f64)> {
         let length = if self.is_ns { self.length } else { self.length * unit?.ns as f64 };
         let at = self.at_ns as f64;
         Some(if at_begin { (at, at + length) } else { (at - length, at) })

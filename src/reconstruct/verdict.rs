@@ -26,7 +26,9 @@ pub fn state(b: &Builder<'_>, root: Option<usize>) -> State {
     let Some(root) = root else { return State::Unfinished };
     let d = &b.spans[root];
     let cut_stream = b.spans.iter().any(|s| s.kind == SpanKind::App && s.blocking && s.parent == Some(root) && s.outcome == Outcome::Error);
+    let has_left = d.main.and_then(|i| b.tree.items[i].entry.http.as_ref()).is_some_and(|http| http.client_left);
     match d.status {
+        Some(_) if has_left => return State::ClientDisconnect,
         Some(499 | NEVER_ANSWERED) => return State::ClientDisconnect,
         Some(504 | 408) => return State::Timeout,
         Some(s) if s >= 500 => return State::Failed,

@@ -104,6 +104,9 @@ fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize
     } else if closing.len() > 1 {
         closing = closing.into_iter().max_by_key(|i| stated(&tree.items[*i], b.profile).map(|s| s.end - s.start)).into_iter().collect();
     }
+    if answers_without_a_length(tree, &plain, &closing) {
+        closing.clear();
+    }
     drop_inner(tree, b.profile, &mut closing);
     closing.retain(|i| covers_most(tree, b.profile, *i, first, last, closing_count(rest, access)));
     let service = tree.items[timed[0]].service();
@@ -137,6 +140,15 @@ fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize
         let d = Draft::of(SpanKind::App, unit, item, index, s.start, s.end, s.evidence);
         finish_visit(b, d, (if closing.len() == 1 { &timed } else { &[] }, &said), Some(index), name.clone());
     }
+}
+
+/// The visit is told of by its begin and by its answer, which states a status and no length: what ended before and states a length is a part of it.
+fn answers_without_a_length(tree: &Tree, plain: &[usize], closing: &[usize]) -> bool {
+    let items = || plain.iter().map(|i| &tree.items[*i]).filter(|item| item.time_ns.is_some());
+    let Some(last) = items().max_by_key(|item| item.time_ns) else { return false };
+    let is_answer = has_status(last) && last.duration_ns().is_none() && matches!(last.verb, Verb::End | Verb::Fail);
+    let is_part = |i: &usize| !has_status(&tree.items[*i]) && tree.items[*i].time_ns <= last.time_ns;
+    is_answer && !closing.is_empty() && closing.iter().all(is_part) && items().any(|item| item.verb.is_start() || opens(item))
 }
 
 /// From the first to the last that a service is seen at work on a request: the steps that its lines state the length of were part of that, if they lie among the

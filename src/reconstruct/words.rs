@@ -94,6 +94,8 @@ pub fn verb_of_text(text: &str) -> Verb {
     let (mut last, mut weak, mut best_special) = (Verb::None, Verb::None, Verb::None);
     let mut word = String::with_capacity(16);
     let mut previous = String::new();
+    let mut before = String::new();
+    let mut goes = Goes::Nowhere;
     let apart = words_of_a_name(text);
     for (count, raw) in apart.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).enumerate() {
         // Verbs stand at the head or near it; a prompt or a stack trace behind it says nothing of the step.
@@ -119,13 +121,17 @@ pub fn verb_of_text(text: &str) -> Verb {
             }
         } else if previous == "first" && word == "token" {
             last = Verb::FirstToken;
-        } else if previous == "timed" && word == "out" {
+        } else if (previous == "timed" && word == "out") || (is_giving(&previous) && word == "up") {
             last = Verb::Fail;
-        } else if is_final(&previous, &word, count) {
+        } else if is_again(&before, &previous, &word) {
+            best_special = best_special.max(Verb::Retry);
+        } else if is_final(&previous, &word, count) || goes.to_the_dead(&previous, &word) {
             best_special = Verb::Dead;
         } else if let Some(verb) = weak_verb(&word) {
             weak = verb;
         }
+        goes = goes.after(&word);
+        std::mem::swap(&mut before, &mut previous);
         std::mem::swap(&mut previous, &mut word);
     }
     if best_special != Verb::None {
@@ -152,6 +158,45 @@ fn words_of_a_name(text: &str) -> Cow<'_, str> {
         previous = c;
     }
     Cow::Owned(out)
+}
+
+/// How far a text has come with saying where something went.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Goes {
+    Nowhere,
+    /// "moved", "sent".
+    Away,
+    /// "moved to".
+    Into,
+}
+
+impl Goes {
+    fn after(self, word: &str) -> Self {
+        match (self, word) {
+            (_, "moved" | "moving" | "moves" | "sent" | "sending" | "sends" | "routed" | "routing" | "put" | "pushed" | "placed" | "transferred" | "forwarded" | "added") => {
+                Self::Away
+            }
+            (Self::Away, "to" | "into" | "in" | "onto" | "on") => Self::Into,
+            (found, _) => found,
+        }
+    }
+
+    /// Where things go that will not be tried again: "moved to failed jobs", "sent to the DLQ", "put into the morgue".
+    fn to_the_dead(self, previous: &str, word: &str) -> bool {
+        let is_theirs =
+            matches!(word, "dlq" | "morgue" | "graveyard" | "poison") || (previous == "failed" && matches!(word, "jobs" | "job" | "queue" | "messages" | "tasks" | "set"));
+        self == Self::Into && is_theirs
+    }
+}
+
+fn is_giving(word: &str) -> bool {
+    matches!(word, "giving" | "gave" | "gives" | "given")
+}
+
+/// "will try again", "trying again", "to be tried again". Whoever is told to try again is somebody else.
+fn is_again(before: &str, previous: &str, word: &str) -> bool {
+    word == "again"
+        && (previous == "trying" || (previous == "tried" && matches!(before, "be" | "get" | "gets")) || (previous == "try" && matches!(before, "will" | "ll" | "shall")))
 }
 
 /// `failed for good`, `failed permanently`; `Retries exceeded for …` at the head of a text, where it is not the reason another failure gives.
@@ -218,6 +263,9 @@ pub fn failed(entry: &Entry) -> bool {
 /// The line says that whoever asked is gone: `client disconnected`, `reader went away`, an exception of that name. A client of
 /// something else (`redis client closed`) is not whoever asked.
 pub fn client_left(entry: &Entry) -> bool {
+    if entry.http.as_ref().is_some_and(|http| http.client_left) {
+        return true;
+    }
     let by_class = entry.failure.as_ref().and_then(|f| f.kind.as_deref()).is_some_and(|kind| {
         let kind = kind.to_ascii_lowercase();
         ["clientdisconnect", "clientabort", "clientclosed", "clientgone"].iter().any(|name| kind.contains(name))
@@ -351,6 +399,16 @@ mod tests {
             ("quota checked", Verb::None),
             ("summary saved for request NXMtrbgs2jzDf", Verb::None),
             ("job:start", Verb::Begin),
+            ("giving up, job moved to failed_jobs", Verb::Dead),
+            ("message sent to the DLQ", Verb::Dead),
+            ("moved into failed queue", Verb::Dead),
+            ("failed jobs: 3", Verb::Fail),
+            ("moved to failed state", Verb::Fail),
+            ("gave up on nova-large-2", Verb::Fail),
+            ("will try again", Verb::Retry),
+            ("message will be tried again in 4 s", Verb::Retry),
+            ("please try again", Verb::None),
+            ("tried again and succeeded", Verb::End),
         ] {
             assert_eq!(verb_of_text(text), want, "{text}");
         }

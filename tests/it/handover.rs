@@ -56,6 +56,42 @@ fn the_trace_of_a_poll_is_not_inside_the_task_it_asks_about() {
 }
 
 #[test]
+fn whoever_asks_about_a_task_later_is_known_by_the_path_of_its_own_request() {
+    // "reviews" is no word for a task, and the line that names both says neither path nor verb.
+    let (request, task, poll, other) = (id(1, 1), id(2, 1), id(1, 2), id(1, 3));
+    let lines = [
+        said(0, "api", "request started", &json!({"request_id": request, "method": "POST", "path": "/contracts"})),
+        said(3, "api", "review queued", &json!({"request_id": request, "message_id": task})),
+        said(5, "worker", "review started", &json!({"message_id": task})),
+        said(20, "worker", "review done", &json!({"message_id": task})),
+        said(30, "api", "request started", &json!({"request_id": poll, "method": "GET", "path": format!("/reviews/{task}")})),
+        said(31, "api", "review status asked", &json!({"request_id": poll, "message_id": task})),
+        said(32, "api", "request finished", &json!({"request_id": poll, "status": 200})),
+        // One that asks by the body of its request: another had queued the task.
+        said(40, "api", "request started", &json!({"request_id": other, "method": "POST", "path": "/status"})),
+        said(41, "api", "review status asked", &json!({"request_id": other, "message_id": task})),
+    ];
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &request), [1, 2, 3, 4]);
+    assert_eq!(numbers(&bench, &poll), [5, 6, 7]);
+    assert_eq!(numbers(&bench, &other), [8, 9]);
+    assert_eq!(numbers(&bench, &task), [1, 2, 3, 4], "asked by its own id, too");
+}
+
+#[test]
+fn a_number_in_a_queue_is_asked_about_by_the_request_whose_path_holds_it() {
+    let (request, poll) = (id(1, 1), id(1, 2));
+    let lines = [
+        said(0, "api", "export queued", &json!({"request_id": request, "job_id": 17})),
+        said(30, "api", "request started", &json!({"request_id": poll, "method": "GET", "path": "/exports/17"})),
+        said(31, "api", "export status read", &json!({"request_id": poll, "job_id": 17})),
+    ];
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &request), [1]);
+    assert_eq!(numbers(&bench, &poll), [2, 3]);
+}
+
+#[test]
 fn a_trace_that_no_request_names_is_inside_the_task_that_opened_it() {
     let (run, message, trace) = ("run-e66d37ecd718", id(2, 1), "39373d03d60914a803cc17586bbc08ba");
     let lines = [

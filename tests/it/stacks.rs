@@ -1,4 +1,4 @@
-//! Five products that ran for real under faults (`tests/stacks`), with who owns each line: what their paths hold, and that none holds another's.
+//! Six products that ran for real under faults (`tests/stacks`), with who owns each line: what their paths hold, and that none holds another's.
 //!
 //! The generators stand beside the logs and are run by hand. How many own lines are found is a figure of today, kept from falling.
 
@@ -133,4 +133,9 @@ fn read_in_two_halves_the_list_is_what_it_is_of_the_whole() {
 #[test]
 fn an_aiohttp_app_with_arq_workers_and_a_koa_gateway_behind_haproxy() {
     assert_eq!(found("ledgerly"), (3596, 4046));
+}
+
+#[test]
+fn a_litestar_app_with_dramatiq_and_graphile_workers_and_an_axum_gateway_behind_apache() {
+    assert_eq!(found("clauselight"), (6953, 7461));
 }

@@ -167,6 +167,8 @@ pub(super) struct ConventionFile {
     #[serde(default)]
     pub(super) attempt: AttemptFile,
     #[serde(default)]
+    pub(super) client_left: Vec<String>,
+    #[serde(default)]
     pub(super) inner: Option<String>,
     #[serde(default)]
     pub(super) batches: Vec<Vec<String>>,

@@ -1,0 +1,185 @@
+//! Lines that end the tasks of a service without a word for it ("indexed 3 clauses of contract 8203"): told by standing last in nearly every task that
+//! has them, once, where no line of these tasks says that it ended.
+//!
+//! Guarantees: order-free and mergeable (tasks with the smallest hashes, the smallest templates of each), bounded by the constants below. A line that
+//! says begin, or that something failed, is no such end; nor is one that few tasks have.
+
+use crate::{
+    model::{
+        entry::Entry,
+        id::{IdKind, IdRelation},
+    },
+    reconstruct::{
+        learn::{hash, merge_sample, sampled},
+        roles,
+        words::{self, Verb},
+    },
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Tasks sampled: those with the smallest hashes.
+const SAMPLE: usize = 512;
+/// Most services that wrote of one, and templates of each.
+const MAX_SERVICES: usize = 8;
+const MAX_TEMPLATES: usize = 24;
+/// Fewest tasks that end so.
+const ENOUGH: usize = 20;
+
+/// Where a template stands in a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Told {
+    /// Its last line: when, and where in its file.
+    last: (i64, u64),
+    lines: u64,
+    may_end: bool,
+}
+
+/// What a service tells of a task.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Task {
+    templates: BTreeMap<u64, Told>,
+    /// A line says that it ended.
+    is_ended: bool,
+}
+
+impl Task {
+    fn merge(&mut self, other: Self) {
+        self.is_ended |= other.is_ended;
+        for (template, told) in other.templates {
+            self.templates
+                .entry(template)
+                .and_modify(|known| *known = Told { last: known.last.max(told.last), lines: known.lines + told.lines, may_end: known.may_end && told.may_end })
+                .or_insert(told);
+        }
+        while self.templates.len() > MAX_TEMPLATES {
+            self.templates.pop_last();
+        }
+    }
+}
+
+/// The sample: task → service → what it tells.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Endings {
+    tasks: BTreeMap<u64, BTreeMap<String, Task>>,
+}
+
+/// The template of a line, as a hash.
+pub fn template(entry: &Entry) -> u64 {
+    hash(&words::step_name(entry))
+}
+
+impl Endings {
+    /// Takes note of a line about a task.
+    pub fn observe(&mut self, entry: &Entry) {
+        let is_own = |kind: IdKind| entry.ids.iter().filter(move |id| id.kind == kind && id.relation == IdRelation::Own && !id.listed);
+        let mut tasks = is_own(IdKind::Task);
+        let (Some(id), None, Some(time)) = (tasks.next(), tasks.next(), entry.time) else { return };
+        // A line about a call or a tool tells of that.
+        if [IdKind::Call, IdKind::Tool, IdKind::Span].into_iter().any(|kind| is_own(kind).next().is_some()) {
+            return;
+        }
+        let Some(services) = roles::unit_key(id).and_then(|key| sampled(&mut self.tasks, hash(&key), SAMPLE)) else { return };
+        let verb = words::verb(entry);
+        let may_end = verb == Verb::None && !words::failed(entry);
+        let told = Told { last: (time.unix_ns, entry.at.start), lines: 1, may_end };
+        let new = Task { templates: BTreeMap::from([(template(entry), told)]), is_ended: verb.is_terminal() };
+        let service = entry.service.as_deref().unwrap_or(&entry.source);
+        if let Some(known) = services.get_mut(service) {
+            known.merge(new);
+        } else if services.len() < MAX_SERVICES {
+            services.insert(service.to_owned(), new);
+        }
+    }
+
+    /// Takes in what another reader of other lines saw.
+    pub fn merge(&mut self, other: Self) {
+        merge_sample(&mut self.tasks, other.tasks, SAMPLE, |mine, theirs| {
+            for (service, task) in theirs {
+                mine.entry(service).or_default().merge(task);
+            }
+        });
+    }
+
+    /// By service: the templates that end its tasks.
+    pub fn decide(&self) -> BTreeMap<String, BTreeSet<u64>> {
+        let mut votes: BTreeMap<(&str, u64), (usize, usize)> = BTreeMap::new();
+        for (service, task) in self.tasks.values().flatten() {
+            let last = task.templates.iter().max_by_key(|(template, told)| (told.last, **template)).map(|(template, _)| *template);
+            for (template, told) in task.templates.iter().filter(|(_, told)| told.may_end) {
+                let (ends, all) = votes.entry((service, *template)).or_default();
+                *all += 1;
+                *ends += usize::from(Some(*template) == last && told.lines == 1 && !task.is_ended);
+            }
+        }
+        let mut out: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+        for ((service, template), (ends, all)) in votes {
+            if ends >= ENOUGH && ends * 10 >= all * 9 {
+                out.entry(service.to_owned()).or_default().insert(template);
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{id::IdRef, time::Instant};
+
+    fn line(task: u64, at_ms: i64, text: &str) -> Entry {
+        let value = format!("{:08x}-63d0-4f2f-9cb2-b8b685932aaf", 0x494_0000 + task);
+        let id = IdRef { kind: IdKind::Task, relation: IdRelation::Own, label: "message_id".into(), value: value.as_str().into(), scope: None, listed: false };
+        let time = Some(Instant { unix_ns: (task as i64 * 1_000 + at_ms) * 1_000_000, quantum_ns: 1_000_000, naive: false });
+        Entry { source: "worker".into(), service: Some("worker".into()), body: Some(text.into()), time, ids: vec![id], ..Entry::default() }
+    }
+
+    fn decided(lines: impl IntoIterator<Item = Entry>) -> BTreeMap<String, BTreeSet<u64>> {
+        let mut out = Endings::default();
+        lines.into_iter().for_each(|entry| out.observe(&entry));
+        out.decide()
+    }
+
+    fn of(text: &str) -> BTreeMap<String, BTreeSet<u64>> {
+        BTreeMap::from([("worker".to_owned(), BTreeSet::from([template(&line(0, 0, text))]))])
+    }
+
+    #[test]
+    fn what_stands_last_once_in_nearly_every_task_ends_it() {
+        let indexed = |n: u64| [line(n, 0, "db write"), line(n, 1, "db write"), line(n, 3, "indexed 3 clauses of contract 8203")];
+        assert_eq!(decided((0..30).flat_map(indexed)), of("indexed 3 clauses of contract 8203"));
+        assert_eq!(decided((0..19).flat_map(indexed)), BTreeMap::new(), "too few");
+        assert_eq!(decided((0..30).flat_map(indexed).rev()), of("indexed 3 clauses of contract 8203"), "in any order");
+    }
+
+    #[test]
+    fn a_task_that_says_its_end_is_not_ended_by_another_line() {
+        let ended = |n: u64| [line(n, 0, "db write"), line(n, 1, "review stored"), line(n, 2, "cache warm")];
+        assert_eq!(decided((0..30).flat_map(ended)), BTreeMap::new());
+    }
+
+    #[test]
+    fn what_begins_or_fails_or_stands_anywhere_ends_nothing() {
+        for text in ["calling the model", "started", "could not parse: failed"] {
+            assert_eq!(decided((0..30).map(|n| line(n, 0, text))), BTreeMap::new(), "{text}");
+        }
+        let anywhere = |n: u64| [line(n, (n % 3) as i64, "queue depth"), line(n, 1, "rows read")];
+        assert_eq!(decided((0..60).flat_map(anywhere)), BTreeMap::new());
+    }
+
+    #[test]
+    fn halves_merge_to_the_whole_in_either_order() {
+        let all: Vec<Entry> = (0..40).flat_map(|n| [line(n, 0, "db write"), line(n, 3, "indexed 3 clauses")]).collect();
+        let read = |lines: &[Entry]| {
+            let mut out = Endings::default();
+            lines.iter().for_each(|entry| out.observe(entry));
+            out
+        };
+        let (one, other) = all.split_at(31);
+        for (first, second) in [(one, other), (other, one)] {
+            let mut merged = read(first);
+            merged.merge(read(second));
+            assert_eq!(merged.tasks, read(&all).tasks);
+        }
+    }
+}
