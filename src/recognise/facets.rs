@@ -215,6 +215,9 @@ pub fn in_text(entry: &mut Entry, body: &str) {
     {
         entry.write = Some(Box::new(write));
     }
+    if entry.tool.is_none() {
+        entry.tool = tool_in_text(first).map(Into::into);
+    }
     if entry.duration.is_some_and(|d| d.ns.is_some()) || entry.job.as_ref().is_some_and(|j| j.delay.is_some()) || !first.bytes().any(|b| b.is_ascii_digit()) {
         return;
     }
@@ -233,6 +236,21 @@ pub fn in_text(entry: &mut Entry, body: &str) {
         }
         _ => {}
     }
+}
+
+/// `tool search_clauses finished`, `Tool "lookup" failed`: the tool is named between the noun and what became of it.
+fn tool_in_text(body: &str) -> Option<&str> {
+    let mut words = body.split_whitespace();
+    let (noun, name, end) = (words.next()?, words.next()?, words.next()?);
+    let name = name.trim_matches(['"', '\'', '`']);
+    let ended = matches!(
+        &*end.trim_matches(|c: char| !c.is_alphanumeric()).to_ascii_lowercase(),
+        "finished" | "completed" | "done" | "succeeded" | "returned" | "failed" | "errored" | "ended"
+    );
+    let is_name = name.len() >= 3 && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')) && name.bytes().any(|b| b.is_ascii_alphabetic());
+    let is_noun =
+        matches!(&*name.to_ascii_lowercase(), "call" | "calls" | "use" | "run" | "result" | "server" | "registry" | "execution" | "invocation" | "loop" | "has" | "was" | "not");
+    (noun.eq_ignore_ascii_case("tool") && ended && is_name && !is_noun).then_some(name)
 }
 
 fn rows_in_text(body: &str) -> Option<Write> {

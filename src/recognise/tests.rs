@@ -396,3 +396,17 @@ fn a_record_written_into_a_broken_one_is_read_and_half_an_id_is_none() {
     let half = read_bytes(&mut reader, br#"{"level":"info","msg":"x","task_id":"99848239-a049"#);
     assert_eq!((half[0].body.as_deref(), half[0].ids.len()), (Some("x"), 0));
 }
+
+#[test]
+fn a_tool_is_named_between_its_noun_and_what_became_of_it() {
+    for (text, want) in [
+        ("tool search_clauses finished", Some("search_clauses")),
+        ("Tool 'lookup' failed: no such order", Some("lookup")),
+        ("tool call finished", None),
+        ("tool registry completed", None),
+        ("tools loaded", None),
+        ("tool search_clauses", None),
+    ] {
+        assert_eq!(read(&format!(r#"{{"msg":"{text}"}}"#)).tool.as_deref(), want, "{text}");
+    }
+}

@@ -26,6 +26,8 @@ pub struct Attempts {
     pub classes: Vec<FailureClass>,
     /// Model left and model taken.
     pub fallback: Option<(String, String)>,
+    /// Failed attempts with the model that was left, of all calls that left it.
+    pub left_after: u32,
     /// Span that answered in place of the failed one.
     pub fallback_span: Option<usize>,
     /// Model attempts in the longest group.
@@ -49,9 +51,16 @@ pub fn model_attempts(b: &mut Builder<'_>) -> Attempts {
         for pair in group.windows(2) {
             step(b, pair[0], pair[1], &mut out);
         }
+        out.left_after += tries_before_fallback(b, &group, &out);
     }
     task_retries(b, &mut out);
     out
+}
+
+/// Attempts of a group with the model that it left.
+fn tries_before_fallback(b: &Builder<'_>, group: &[usize], out: &Attempts) -> u32 {
+    let (Some((from, _)), Some(taken)) = (&out.fallback, out.fallback_span.and_then(|span| group.iter().position(|i| *i == span))) else { return 0 };
+    group[..taken].iter().filter(|i| model_name(b, **i).is_some_and(|name| same_model(&name, from))).count() as u32
 }
 
 fn model_item<'a>(b: &'a Builder<'_>, span: usize) -> Option<&'a Item> {

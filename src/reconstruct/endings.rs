@@ -1,5 +1,6 @@
 //! Lines that end the tasks of a service without a word for it ("indexed 3 clauses of contract 8203"): told by standing last in nearly every task that
-//! has them, once, where no line of these tasks says that it ended.
+//! has them, once, where no line of these tasks says that it ended. Where a service writes ends without an id ("Completed after 19 ms", in the thread of
+//! the task), those are the ends, and nothing is learned.
 //!
 //! Guarantees: order-free and mergeable (tasks with the smallest hashes, the smallest templates of each), bounded by the constants below. A line that
 //! says begin, or that something failed, is no such end; nor is one that few tasks have.
@@ -25,6 +26,8 @@ const MAX_SERVICES: usize = 8;
 const MAX_TEMPLATES: usize = 24;
 /// Fewest tasks that end so.
 const ENOUGH: usize = 20;
+/// Of the lines without an id one in so many is looked at.
+const ONE_IN: u64 = 4;
 
 /// Where a template stands in a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -62,6 +65,16 @@ impl Task {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Endings {
     tasks: BTreeMap<u64, BTreeMap<String, Task>>,
+    /// By service: lines without an id that say something ended, of those looked at.
+    unnamed: BTreeMap<String, u64>,
+}
+
+/// Most services whose lines without an id are counted.
+const MAX_UNNAMED: usize = 256;
+
+/// The same for a line whoever reads it.
+fn hash_of(entry: &Entry) -> u64 {
+    hash(&entry.source).wrapping_add(entry.at.start).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32
 }
 
 /// The template of a line, as a hash.
@@ -74,7 +87,12 @@ impl Endings {
     pub fn observe(&mut self, entry: &Entry) {
         let is_own = |kind: IdKind| entry.ids.iter().filter(move |id| id.kind == kind && id.relation == IdRelation::Own && !id.listed);
         let mut tasks = is_own(IdKind::Task);
-        let (Some(id), None, Some(time)) = (tasks.next(), tasks.next(), entry.time) else { return };
+        let (first, second) = (tasks.next(), tasks.next());
+        let service = entry.service.as_deref().unwrap_or(&entry.source);
+        if !entry.ids.iter().any(|id| roles::is_work(id.kind)) && entry.context.is_some() && hash_of(entry).is_multiple_of(ONE_IN) && words::verb(entry).is_terminal() {
+            self.count_unnamed(service, 1);
+        }
+        let (Some(id), None, Some(time)) = (first, second, entry.time) else { return };
         // A line about a call or a tool tells of that.
         if [IdKind::Call, IdKind::Tool, IdKind::Span].into_iter().any(|kind| is_own(kind).next().is_some()) {
             return;
@@ -84,11 +102,18 @@ impl Endings {
         let may_end = verb == Verb::None && !words::failed(entry);
         let told = Told { last: (time.unix_ns, entry.at.start), lines: 1, may_end };
         let new = Task { templates: BTreeMap::from([(template(entry), told)]), is_ended: verb.is_terminal() };
-        let service = entry.service.as_deref().unwrap_or(&entry.source);
         if let Some(known) = services.get_mut(service) {
             known.merge(new);
         } else if services.len() < MAX_SERVICES {
             services.insert(service.to_owned(), new);
+        }
+    }
+
+    fn count_unnamed(&mut self, service: &str, lines: u64) {
+        if let Some(known) = self.unnamed.get_mut(service) {
+            *known += lines;
+        } else if self.unnamed.len() < MAX_UNNAMED {
+            self.unnamed.insert(service.to_owned(), lines);
         }
     }
 
@@ -99,17 +124,29 @@ impl Endings {
                 mine.entry(service).or_default().merge(task);
             }
         });
+        other.unnamed.iter().for_each(|(service, lines)| self.count_unnamed(service, *lines));
     }
 
     /// By service: the templates that end its tasks.
     pub fn decide(&self) -> BTreeMap<String, BTreeSet<u64>> {
+        // Of how many tasks these are a sample: the k-th smallest of n uniform hashes stands at k/n of the range.
+        let is_whole = self.tasks.len() < SAMPLE;
+        let scale = if is_whole { 1.0 } else { u64::MAX as f64 / self.tasks.last_key_value().map_or(u64::MAX, |(hash, _)| *hash).max(1) as f64 };
+        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        self.tasks.values().flat_map(BTreeMap::keys).for_each(|service| *seen.entry(service).or_default() += 1);
+        let names_ends = |service: &str| {
+            let unnamed = self.unnamed.get(service).map_or(0.0, |lines| (lines * ONE_IN) as f64);
+            unnamed * 5.0 < seen.get(service).map_or(0.0, |tasks| *tasks as f64 * scale)
+        };
         let mut votes: BTreeMap<(&str, u64), (usize, usize)> = BTreeMap::new();
-        for (service, task) in self.tasks.values().flatten() {
+        let with_ended = self.tasks.values().map(|services| (services.values().any(|task| task.is_ended), services));
+        for (is_ended, (service, task)) in with_ended.flat_map(|(is_ended, services)| services.iter().map(move |of| (is_ended, of))).filter(|(_, (service, _))| names_ends(service))
+        {
             let last = task.templates.iter().max_by_key(|(template, told)| (told.last, **template)).map(|(template, _)| *template);
             for (template, told) in task.templates.iter().filter(|(_, told)| told.may_end) {
                 let (ends, all) = votes.entry((service, *template)).or_default();
                 *all += 1;
-                *ends += usize::from(Some(*template) == last && told.lines == 1 && !task.is_ended);
+                *ends += usize::from(Some(*template) == last && told.lines == 1 && !is_ended);
             }
         }
         let mut out: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
@@ -156,6 +193,21 @@ mod tests {
     fn a_task_that_says_its_end_is_not_ended_by_another_line() {
         let ended = |n: u64| [line(n, 0, "db write"), line(n, 1, "review stored"), line(n, 2, "cache warm")];
         assert_eq!(decided((0..30).flat_map(ended)), BTreeMap::new());
+    }
+
+    #[test]
+    fn where_ends_bear_no_id_the_last_line_with_one_is_no_end() {
+        let run = |n: u64| {
+            let mut end = line(n, 9, "Completed after 19.12ms.");
+            end.ids.clear();
+            end.context = Some("thread=Thread-7".into());
+            end.at.start = n * 1_000;
+            [line(n, 0, "received"), line(n, 3, "embedding article"), end]
+        };
+        assert_eq!(decided((0..60).flat_map(run)), BTreeMap::new());
+        // A sweep now and then ends none of them.
+        let few = (0..60).flat_map(|n| run(n).into_iter().take(if n % 20 == 0 { 3 } else { 2 }));
+        assert_eq!(decided(few), of("embedding article"));
     }
 
     #[test]

@@ -278,7 +278,7 @@ fn fallback_and_retries(b: &Builder<'_>, attempts: &Attempts, class: RetryClass,
         && let Some(span) = attempts.fallback_span
     {
         s.say(", by a fallback: ");
-        let tries = if attempts.model_retries > 0 { format!("{} tries of {from} failed", attempts.model_retries + 1) } else { format!("{from} failed") };
+        let tries = if attempts.left_after > 1 { format!("{} tries of {from} failed", attempts.left_after) } else { format!("{from} failed") };
         let first = (0..b.spans.len()).find(|i| b.spans[*i].kind == SpanKind::ModelCall && b.spans[*i].parent == b.spans[span].parent && *i != span).unwrap_or(span);
         s.link(tries, first);
         s.say(" and ");

@@ -215,6 +215,11 @@ pub fn verb(entry: &Entry) -> Verb {
         let state = entry.job.as_ref().and_then(|j| j.state.as_deref());
         verb = [state, entry.outcome.as_deref(), entry.operation.as_deref()].into_iter().flatten().map(verb_of_text).find(|v| *v != Verb::None).unwrap_or(Verb::None);
     }
+    // "Aborting message": that it is for good, its logger's convention knows.
+    let state = entry.job.as_ref().and_then(|j| j.state.as_deref());
+    if verb == Verb::Fail && state.is_some_and(|state| verb_of_text(state) == Verb::Dead) {
+        verb = Verb::Dead;
+    }
     if verb == Verb::End && failed(entry) {
         verb = Verb::Fail;
     }
