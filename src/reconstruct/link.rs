@@ -55,6 +55,8 @@ enum Weight {
     HandOver,
     Near,
     Root,
+    /// Two names of one call: where nothing else is said, the one on fewer lines is a part of the other.
+    SameCall,
     Member,
     /// Many tasks of the name show it, this one's own lines do not: it holds where nothing else is said.
     Argument,
@@ -238,8 +240,9 @@ fn beside(item: &Item, own: &WorkRef, about: &About<'_>, other: &WorkRef, subjec
         return (b > a || (a == b && other.key < own.key)).then_some((Weight::Root, LinkRule::HandOver));
     }
     if kind == IdKind::Call || kind == IdKind::Tool {
-        // Two names of one call stand side by side under its unit; neither is above the other.
-        return None;
+        // Two names of one call stand side by side under its unit. A provider's name for an attempt, on a line that names no more, is of the call.
+        let (a, b) = (line_count(&own.key), line_count(&other.key));
+        return (kind == IdKind::Call && other.kind == IdKind::Call && (b > a || (a == b && other.key < own.key))).then_some((Weight::SameCall, LinkRule::HandOver));
     }
     // A run is made of the jobs and messages that name it.
     match (names_run(&own.label), names_run(&other.label)) {

@@ -8,7 +8,7 @@ use crate::{
         entry::NEVER_ANSWERED,
         id::{IdKind, IdRelation},
         profile::Profile,
-        trace::{Anomaly, AnomalyKind, Evidence, LineRef, Outcome, SpanKind},
+        trace::{Anomaly, AnomalyKind, Evidence, LineRef, LinkRule, Outcome, SpanKind},
     },
     reconstruct::{
         calls, classify,
@@ -268,7 +268,7 @@ fn owners(tree: &Tree) -> Vec<Option<Arc<str>>> {
         }
     }
     let of = |item: &Item| {
-        let owner = owner_of(item, tree)?;
+        let owner = whole_call(item, tree, owner_of(item, tree)?);
         let among = || item.refs.iter().filter(is_upper).map(|r| &r.key);
         if among().nth(1).is_none() || !among().any(|key| *key == owner) {
             return Some(owner);
@@ -277,6 +277,13 @@ fn owners(tree: &Tree) -> Vec<Option<Arc<str>>> {
         among().max_by_key(|key| (count(key), **key == owner)).cloned()
     };
     tree.items.iter().map(of).collect()
+}
+
+/// A line that names a call twice is of the call, not of what another calls its attempt.
+fn whole_call(item: &Item, tree: &Tree, owner: Arc<str>) -> Arc<str> {
+    let own_call = |key: &str| item.reference(key).is_some_and(|r| r.kind == IdKind::Call && r.relation == IdRelation::Own);
+    let parent = tree.units.get(&owner).and_then(|unit| unit.parent.as_ref()).filter(|link| link.rule == LinkRule::HandOver);
+    parent.filter(|link| own_call(&owner) && own_call(&link.parent) && tree.units.contains_key(&link.parent)).map_or(owner.clone(), |link| link.parent.clone())
 }
 
 /// The unit of a line by itself: its subject when that is in the tree, else any own id of it that is.

@@ -92,6 +92,29 @@ fn a_number_in_a_queue_is_asked_about_by_the_request_whose_path_holds_it() {
 }
 
 #[test]
+fn what_a_provider_calls_an_attempt_is_a_name_of_the_call_and_no_request() {
+    let request = id(1, 1);
+    let lines = [
+        said(0, "gateway", "accepted", &json!({"request_id": request, "call_no": 71_011})),
+        said(
+            40,
+            "gateway",
+            "upstream refused",
+            &json!({"call_no": 71_011, "upstream_request_id": "req_5aead906f49e59503bfa26e049e13351", "status": 500, "latency_ms": 34, "attempt": 1, "model": "gpt-4.1-mini"}),
+        ),
+        said(90, "gateway", "completed", &json!({"call_no": 71_011, "response_id": "chatcmpl-6XVWUmNxuj2fHLT4EmAz0xj85Hge", "model": "gpt-4.1-mini", "attempt": 2, "latency_ms": 45})),
+    ];
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &request), [1, 2, 3]);
+    assert_eq!(document(&bench, "chatcmpl-6XVWUmNxuj2fHLT4EmAz0xj85Hge")["request_id"], request.as_str(), "its name leads there");
+    let found = bench.ok(&["search", "", "--data", "d", "--json"]);
+    assert_eq!(found.lines().count(), 1, "one row: {found}");
+    let document = document(&bench, &request);
+    let calls = document["spans"].as_array().unwrap().iter().filter(|span| span["kind"] == "model_call").count();
+    assert_eq!(calls, 2, "each attempt once");
+}
+
+#[test]
 fn a_trace_that_no_request_names_is_inside_the_task_that_opened_it() {
     let (run, message, trace) = ("run-e66d37ecd718", id(2, 1), "39373d03d60914a803cc17586bbc08ba");
     let lines = [
