@@ -11,7 +11,7 @@ use crate::{
         status::{KeyStatus, Skipped, SourceStatus, Status},
         time::UnixNanos,
     },
-    reconstruct::{learn::Learned, units},
+    reconstruct::{answer_stamps, learn::Learned, units},
     source::Sources,
 };
 use std::{
@@ -139,6 +139,7 @@ pub fn tell_learned(source: &mut SourceStatus, learned: &Learned, profile: &Prof
         source.keys.sort_by(|a, b| b.lines.cmp(&a.lines).then_with(|| a.key.cmp(&b.key)));
     }
     source.decided.extend(profile.units.get(&source.name).map(units::words));
+    source.decided.extend(answer_stamps::words(profile, &source.name));
     if profile.begins.contains(&source.name) {
         source.decided.push("lines that state a length are written as it begins: only so do the steps hold what names them as its parent".into());
     }

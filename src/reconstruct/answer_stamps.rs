@@ -10,7 +10,7 @@ use crate::{
     model::{
         entry::Entry,
         id::{IdKind, IdRef, IdRelation},
-        profile::{Unit, Zone},
+        profile::{Profile, Unit, Zone},
     },
     reconstruct::{
         learn::{hash, merge_sample, sampled},
@@ -124,6 +124,16 @@ impl AnswerStamps {
         }
         votes.into_iter().filter_map(|(writer, votes)| votes.at_begin().then(|| writer.to_owned())).collect()
     }
+}
+
+/// What was decided of a source's records of answers, in words.
+pub fn words(profile: &Profile, source: &str) -> Option<String> {
+    let of_source = |writer: &&String| source_of(writer) == source;
+    profile
+        .answers_at_begin
+        .iter()
+        .any(|writer| of_source(&writer))
+        .then(|| "records of answers bear the time they were asked at: the lines of their requests lie behind it".to_owned())
 }
 
 fn add(writers: &mut BTreeMap<String, Seen>, writer: String, seen: Seen) {

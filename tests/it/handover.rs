@@ -102,7 +102,12 @@ fn what_a_provider_calls_an_attempt_is_a_name_of_the_call_and_no_request() {
             "upstream refused",
             &json!({"call_no": 71_011, "upstream_request_id": "req_5aead906f49e59503bfa26e049e13351", "status": 500, "latency_ms": 34, "attempt": 1, "model": "gpt-4.1-mini"}),
         ),
-        said(90, "gateway", "completed", &json!({"call_no": 71_011, "response_id": "chatcmpl-6XVWUmNxuj2fHLT4EmAz0xj85Hge", "model": "gpt-4.1-mini", "attempt": 2, "latency_ms": 45})),
+        said(
+            90,
+            "gateway",
+            "completed",
+            &json!({"call_no": 71_011, "response_id": "chatcmpl-6XVWUmNxuj2fHLT4EmAz0xj85Hge", "model": "gpt-4.1-mini", "attempt": 2, "latency_ms": 45}),
+        ),
     ];
     let bench = indexed(&lines);
     assert_eq!(numbers(&bench, &request), [1, 2, 3]);
