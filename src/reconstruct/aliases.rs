@@ -4,7 +4,8 @@
 //! Two rules. An id that stands on one record of an answer each is that of the request which was answered. A field whose values are those of a field
 //! that is known as work names the same work. Values are compared by their hashes among those that both fields kept; random values do not meet by chance.
 //! Guarantees: a pure function of the statistics. A name that says what it is stays right, but that of a group (`uid` is a user's id and, in Apache, a
-//! request's): that it names requests is believed where each value stands beside one at most.
+//! request's): that it names requests is believed where each value stands beside one at most; so is what stands beside a task, of the tasks there. A service that knows its
+//! requests by name is left as it is.
 
 use crate::{
     model::{id::IdKind, profile::RoleDecision},
@@ -44,7 +45,7 @@ pub(super) fn decide(fields: &ByService, decisions: &mut [RoleDecision]) {
     }
     let known: Vec<(IdKind, u64, String, &Field)> = decisions
         .iter()
-        .filter(|d| matches!(d.kind, IdKind::Request | IdKind::Trace | IdKind::Task | IdKind::Call))
+        .filter(|d| matches!(d.kind, IdKind::Request | IdKind::Trace | IdKind::Task))
         .filter_map(|d| Some((d.kind, d.lines, format!("{} in {}", d.label, d.service), fields.get(&d.service)?.get(&d.label)?)))
         .collect();
     for at in 0..decisions.len() {
@@ -52,9 +53,16 @@ pub(super) fn decide(fields: &ByService, decisions: &mut [RoleDecision]) {
         let unknown = matches!(d.kind, IdKind::Other | IdKind::Group);
         let Some(field) = fields.get(&d.service).and_then(|f| f.get(&d.label)).filter(|_| unknown) else { continue };
         let is_group = d.kind == IdKind::Group;
-        // Beside the request's own id the other is one that it asks for.
-        let has_own = knows_its_requests(d, decisions);
-        let fits = |kind: IdKind| !(has_own && roles::level(kind) == 0) && (!is_group || (roles::level(kind) == 0 && !field.values.values().any(Value::meets_many)));
+        // Beside the request's own id the other is one that it asks for, or asks about.
+        if knows_its_requests(d, decisions) {
+            continue;
+        }
+        let never = |many: fn(&Value) -> bool| !field.values.values().any(many);
+        let fits = |kind: IdKind| match kind {
+            // What stands beside several tasks may be what they have in common: the first of a conversation, a batch.
+            IdKind::Task => !is_group && never(Value::meets_many_tasks),
+            _ => !is_group || never(Value::meets_many),
+        };
         let same = known.iter().filter(|(kind, .., other)| fits(*kind) && holds(other, field));
         if let Some((kind, _, name, _)) = same.max_by_key(|(_, lines, name, _)| (*lines, std::cmp::Reverse(name.clone()))) {
             decisions[at].kind = *kind;
@@ -156,6 +164,13 @@ mod tests {
         // A session is no request, though some requests bear the number of one.
         let some = (0..40).flat_map(|n| [line("app", IdKind::Request, "request_id", n), line("app", IdKind::Group, "session_id", n * 2)]);
         assert_eq!(decided(some), found(&[]));
+        // The first message of a conversation stands on the lines of all others.
+        let conversations = (0..60).map(|n| {
+            let mut message = line("chat", IdKind::Task, "message_id", n);
+            message.ids.extend(line("chat", IdKind::Other, "thread_root", n / 6 * 6).ids);
+            message
+        });
+        assert_eq!(decided(conversations), found(&[]));
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub(super) struct Value {
     make: Option<(u64, bool)>,
     /// Hash of the label and of the value of requests that stand beside it.
     requests: Vec<(u64, u64)>,
+    /// The same of tasks, beside a value whose name says nothing.
+    tasks: Vec<(u64, u64)>,
 }
 
 impl Value {
@@ -66,15 +68,26 @@ impl Value {
     }
 
     fn keep_smallest(&mut self) {
-        self.requests.sort_unstable();
-        self.requests.dedup();
-        self.requests.truncate(MAX_MET);
+        for met in [&mut self.requests, &mut self.tasks] {
+            met.sort_unstable();
+            met.dedup();
+            met.truncate(MAX_MET);
+        }
     }
 
     /// Two values under one label: an edge's and an application's id of one request are two labels with one value each.
     pub(super) fn meets_many(&self) -> bool {
-        self.requests.windows(2).any(|pair| pair[0].0 == pair[1].0)
+        has_two_of_one(&self.requests)
     }
+
+    /// The same of tasks.
+    pub(super) fn meets_many_tasks(&self) -> bool {
+        has_two_of_one(&self.tasks)
+    }
+}
+
+fn has_two_of_one(met: &[(u64, u64)]) -> bool {
+    met.windows(2).any(|pair| pair[0].0 == pair[1].0)
 }
 
 impl Fields {
@@ -102,6 +115,10 @@ impl Fields {
         if !asked {
             for other in entry.ids.iter().filter(|o| o.kind == IdKind::Request && o.relation == IdRelation::Own && *o.label != *label) {
                 v.requests.push((hash(&other.label), hash(&other.value)));
+            }
+            if kind == IdKind::Other {
+                let tasks = entry.ids.iter().filter(|o| o.kind == IdKind::Task && o.relation == IdRelation::Own && !o.listed);
+                v.tasks.extend(tasks.map(|task| (hash(&task.label), hash(&task.value))));
             }
             v.keep_smallest();
         }
@@ -172,6 +189,7 @@ impl Field {
             v.widen(value.span);
             v.make = v.make.max(value.make);
             v.requests.extend(value.requests);
+            v.tasks.extend(value.tasks);
             v.keep_smallest();
         }
         while self.values.len() > FIELD_SAMPLE {
