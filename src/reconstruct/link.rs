@@ -107,6 +107,10 @@ pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], askers: &Askers, lin
             }
         }
     }
+    // A name on the lines of several calls is of none of them: a cached answer's, or one that is spoken of again.
+    if claims.values().filter(|claim| claim.weight == Weight::SameCall).count() > 1 {
+        claims.retain(|_, claim| claim.weight != Weight::SameCall);
+    }
     // An argument is the parent only where nothing else says what the unit is done for, be it of something that no line shows.
     if claims.values().any(|claim| claim.weight < Weight::Argument) {
         claims.retain(|_, claim| claim.weight < Weight::Argument);

@@ -120,6 +120,21 @@ fn what_a_provider_calls_an_attempt_is_a_name_of_the_call_and_no_request() {
 }
 
 #[test]
+fn an_answer_that_two_calls_name_joins_neither_to_the_other() {
+    let (first, second) = (id(1, 1), id(1, 2));
+    let call = |at: u64, request: &str, number: u64| {
+        [
+            said(at, "gateway", "accepted", &json!({"request_id": request, "call_no": number})),
+            said(at + 20, "gateway", "completed", &json!({"call_no": number, "response_id": "chatcmpl-6XVWUmNxuj2fHLT4EmAz0xj85Hge", "latency_ms": 18})),
+        ]
+    };
+    let bench = indexed(&[call(0, &first, 71_011), call(500, &second, 71_012)].concat());
+    // The second came from a cache, under the id of the first.
+    assert_eq!(numbers(&bench, &first), [1, 2]);
+    assert_eq!(numbers(&bench, &second), [3, 4]);
+}
+
+#[test]
 fn a_trace_that_no_request_names_is_inside_the_task_that_opened_it() {
     let (run, message, trace) = ("run-e66d37ecd718", id(2, 1), "39373d03d60914a803cc17586bbc08ba");
     let lines = [
