@@ -241,6 +241,12 @@ fn is_ksuid(b: &[u8]) -> bool {
     b.len() == 27 && b.iter().all(u8::is_ascii_alphanumeric) && b.iter().any(u8::is_ascii_digit) && b.iter().any(u8::is_ascii_uppercase) && b.iter().any(u8::is_ascii_lowercase)
 }
 
+/// It names a thing by nothing but the look of a random token.
+pub fn is_only_a_token(value: &str) -> bool {
+    let b = value.as_bytes();
+    is_token(b) && !is_uuid(b) && !is_prefixed(b) && !is_ulid(b) && !is_ksuid(b)
+}
+
 /// Random letters of both cases, as base64 makes them (Apache's unique ids, nanoid): of two neighbours drawn from 64 two in three are of different
 /// classes, in names made of words fewer, and there a small or a number stands behind every capital.
 fn is_token(b: &[u8]) -> bool {
@@ -250,7 +256,9 @@ fn is_token(b: &[u8]) -> bool {
     let class = |c: u8| (c.is_ascii_lowercase(), c.is_ascii_uppercase(), c.is_ascii_digit());
     let changes = b.windows(2).filter(|pair| class(pair[0]) != class(pair[1])).count();
     let is_mixed = b.iter().any(u8::is_ascii_uppercase) && b.iter().any(u8::is_ascii_lowercase);
-    let is_whole = || b.split(|c| !c.is_ascii_alphanumeric()).any(|part| part.len() >= 8);
+    // `Meta-Llama-3-8B-Instruct-Q4_K_M` is of many parts.
+    let parts = || b.split(|c| !c.is_ascii_alphanumeric());
+    let is_whole = || parts().any(|part| part.len() >= 8) && (parts().count() - 1) * 7 <= b.len();
     is_mixed && changes * 10 >= b.len() * 3 && is_whole() && !b.split(u8::is_ascii_uppercase).skip(1).all(|word| word.first().is_some_and(|c| !matches!(c, b'_' | b'-' | b'@')))
 }
 
@@ -296,7 +304,7 @@ mod tests {
         }
         assert!(is_strong("call_TXScsjhWoMGQHyKVEgLykkta", false));
         assert!(!is_strong("call_SendWelcomeEmailToUsers", false));
-        for name in ["HttpRequestMessagesHandlerV2", "gpt-4o-Mini-2024-07-18-EU", "PostgreSQLConnectionPoolTimeoutError"] {
+        for name in ["HttpRequestMessagesHandlerV2", "gpt-4o-Mini-2024-07-18-EU", "Meta-Llama-3-8B-Instruct-Q4_K_M", "PostgreSQLConnectionPoolTimeoutError"] {
             assert!(!is_strong(name, false), "{name}");
         }
         for token in ["awzzIDjPdycPdq_cOzKJMgAAAEc", "V1StGXR8_Z5jdHi6B-myT", "awzzFTjPdycPdq_cOzKJIAAAAE0"] {

@@ -4,7 +4,7 @@
 
 use super::unnamed;
 use crate::{
-    model::id::{ARGUMENT, IN_ERROR, IdKind, IdRef, IdRelation, canonical, is_strong},
+    model::id::{ARGUMENT, IN_ERROR, IdKind, IdRef, IdRelation, canonical, is_only_a_token, is_strong},
     reconstruct::{
         item::{Item, WorkRef},
         link::{self, Parentage},
@@ -31,7 +31,10 @@ pub fn answers_request(item: &Item) -> Option<&IdRef> {
         return None;
     }
     let of = |kind: IdKind| {
-        let mut ids = item.entry.ids.iter().filter(move |id| id.kind == kind && id.relation == IdRelation::Own && !id.listed && is_strong(&id.value, false));
+        let ids = || item.entry.ids.iter().filter(move |id| id.kind == kind && id.relation == IdRelation::Own && !id.listed && is_strong(&id.value, false));
+        // A token may be anything's (the server a client sticks to): it counts where nothing says more.
+        let has_more = ids().any(|id| !is_only_a_token(&id.value));
+        let mut ids = ids().filter(|id| !has_more || !is_only_a_token(&id.value));
         (ids.next(), ids.next())
     };
     match (of(IdKind::Other), of(IdKind::Group)) {

@@ -53,6 +53,8 @@ impl<S: LineSource> Assembler<'_, S> {
         let is_request = |r: &&WorkRef| r.kind == IdKind::Request && r.relation == IdRelation::Own && !r.listed && r.key != *key;
         let requests: BTreeSet<&Arc<str>> = items.iter().flat_map(|item| &item.refs).filter(is_request).map(|r| &r.key).collect();
         let values: BTreeSet<&str> = items.iter().filter_map(|item| item.reference(key)).map(|r| &*r.value).collect();
+        // Of so many all but the one that enqueued it ask.
+        out.served.extend(requests.iter().skip(MAX_ASKERS).map(|request| (*request).clone()));
         for request in requests.into_iter().take(MAX_ASKERS) {
             let fetched = self.fetch(request)?;
             let served = fetched.served.get_or_init(|| Rc::new(Served::of(request, &fetched.items)));

@@ -66,13 +66,15 @@ impl Ids {
 /// Ids from the fields of a line. `service` scopes weak ids that nothing else does.
 pub fn of_fields(line: &Line<'_, '_>, service: &str, common: &Common, out: &mut Ids) {
     // Names that say a kind first: the others lean on them, and a parent without a kind on what the line itself is.
-    let turn_of = |kind: KindRule| match kind {
+    let turn_of = |id: &IdLeaf| match id.id.kind {
+        // What it says depends on whether the line names a request.
+        _ if id.id.strong_only => 2,
         KindRule::Is(_) => 0,
         KindRule::Named | KindRule::Bare => 1,
         KindRule::AsOwn => 2,
     };
     for turn in 0..3 {
-        line.plan.ids.iter().filter(|i| turn_of(i.id.kind) == turn).for_each(|leaf| of_leaf(line, leaf, service, common, out));
+        line.plan.ids.iter().filter(|i| turn_of(i) == turn).for_each(|leaf| of_leaf(line, leaf, service, common, out));
     }
     headers(line, out);
     for (index, label) in &line.plan.unclaimed {
@@ -120,7 +122,8 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, common: &Common, out
         if by_plural && !is_strong(value, false) {
             continue;
         }
-        if id.id.strong_only && !is_strong(value, true) {
+        // The message before, in a conversation whose every turn is a request, is what another request was about.
+        if id.id.strong_only && (!is_strong(value, true) || out.own(IdKind::Request)) {
             continue;
         }
         let Some(kind) = kind_of(line, id, value, common, out) else { continue };

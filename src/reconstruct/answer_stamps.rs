@@ -167,9 +167,11 @@ impl Votes {
         let slack = length / 8.0 + 2.0 * quantum_ns;
         // What is further off is of another try, or of a request that is spoken of later.
         let near = || lines.iter().map(|ns| ns - at).filter(|ns| (-length - slack..=length + slack).contains(ns));
+        // Work that goes on behind the answer says nothing of where it stood.
+        let goes_on = lines.iter().map(|ns| ns - at).any(|ns| ns > length + slack && ns <= 3.0 * length);
         if near().any(|ns| ns < -slack) {
             self.ends += 1;
-        } else if near().any(|ns| ns >= length - slack) {
+        } else if !goes_on && near().any(|ns| ns >= length - slack) {
             self.begins.push(length);
         }
     }

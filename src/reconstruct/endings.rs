@@ -44,11 +44,14 @@ struct Task {
     templates: BTreeMap<u64, Told>,
     /// A line says that it ended.
     is_ended: bool,
+    /// It has more templates than are kept: which was the last is not known.
+    is_cut: bool,
 }
 
 impl Task {
     fn merge(&mut self, other: Self) {
         self.is_ended |= other.is_ended;
+        self.is_cut |= other.is_cut;
         for (template, told) in other.templates {
             self.templates
                 .entry(template)
@@ -57,6 +60,7 @@ impl Task {
         }
         while self.templates.len() > MAX_TEMPLATES {
             self.templates.pop_last();
+            self.is_cut = true;
         }
     }
 }
@@ -99,9 +103,10 @@ impl Endings {
         }
         let Some(services) = roles::unit_key(id).and_then(|key| sampled(&mut self.tasks, hash(&key), SAMPLE)) else { return };
         let verb = words::verb(entry);
-        let may_end = verb == Verb::None && !words::failed(entry);
+        // A line that names a request beside the task hands it over.
+        let may_end = verb == Verb::None && !words::failed(entry) && is_own(IdKind::Request).next().is_none();
         let told = Told { last: (time.unix_ns, entry.at.start), lines: 1, may_end };
-        let new = Task { templates: BTreeMap::from([(template(entry), told)]), is_ended: verb.is_terminal() };
+        let new = Task { templates: BTreeMap::from([(template(entry), told)]), is_ended: verb.is_terminal(), is_cut: false };
         if let Some(known) = services.get_mut(service) {
             known.merge(new);
         } else if services.len() < MAX_SERVICES {
@@ -139,14 +144,17 @@ impl Endings {
             unnamed * 5.0 < seen.get(service).map_or(0.0, |tasks| *tasks as f64 * scale)
         };
         let mut votes: BTreeMap<(&str, u64), (usize, usize)> = BTreeMap::new();
-        let with_ended = self.tasks.values().map(|services| (services.values().any(|task| task.is_ended), services));
-        for (is_ended, (service, task)) in with_ended.flat_map(|(is_ended, services)| services.iter().map(move |of| (is_ended, of))).filter(|(_, (service, _))| names_ends(service))
-        {
-            let last = task.templates.iter().max_by_key(|(template, told)| (told.last, **template)).map(|(template, _)| *template);
-            for (template, told) in task.templates.iter().filter(|(_, told)| told.may_end) {
-                let (ends, all) = votes.entry((service, *template)).or_default();
-                *all += 1;
-                *ends += usize::from(Some(*template) == last && told.lines == 1 && !is_ended);
+        for services in self.tasks.values() {
+            let is_open = !services.values().any(|task| task.is_ended || task.is_cut);
+            // The last that anybody says of the task, behind something of the same service.
+            let last_ns = services.values().flat_map(|task| task.templates.values()).map(|told| told.last.0).max();
+            for (service, task) in services.iter().filter(|(service, _)| names_ends(service)) {
+                let last = task.templates.iter().max_by_key(|(template, told)| (told.last, **template)).map(|(template, _)| *template);
+                for (template, told) in task.templates.iter().filter(|(_, told)| told.may_end) {
+                    let (ends, all) = votes.entry((service, *template)).or_default();
+                    *all += 1;
+                    *ends += usize::from(is_open && Some(*template) == last && Some(told.last.0) == last_ns && told.lines == 1 && task.templates.len() > 1);
+                }
             }
         }
         let mut out: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
@@ -215,6 +223,15 @@ mod tests {
         for text in ["calling the model", "started", "could not parse: failed"] {
             assert_eq!(decided((0..30).map(|n| line(n, 0, text))), BTreeMap::new(), "{text}");
         }
+        let handed = |n: u64| {
+            let mut line = line(n, 1, "report ordered");
+            line.ids.push(IdRef { kind: IdKind::Request, ..line.ids[0].clone() });
+            line
+        };
+        assert_eq!(decided((0..30).flat_map(|n| [line(n, 0, "rows read"), handed(n)])), BTreeMap::new(), "who names a request hands over");
+        assert_eq!(decided((0..30).map(|n| line(n, 0, "8 rows to import"))), BTreeMap::new(), "the only line of each");
+        let long = (0..30).flat_map(|n| (0..45).map(move |step| line(n, step, &format!("step {}", (b'a' + (step % 26) as u8) as char).repeat(1 + step as usize / 26))));
+        assert_eq!(decided(long), BTreeMap::new(), "more templates than are kept");
         let anywhere = |n: u64| [line(n, (n % 3) as i64, "queue depth"), line(n, 1, "rows read")];
         assert_eq!(decided((0..60).flat_map(anywhere)), BTreeMap::new());
     }

@@ -19,18 +19,22 @@ use std::collections::{BTreeMap, BTreeSet};
 const FIELD_SAMPLE: usize = 256;
 /// Most (service, label) fields watched.
 const MAX_FIELDS: usize = 4_096;
+/// Most fields watched whose names say nothing.
+const MAX_UNNAMED: usize = 1_024;
 /// Different requests remembered for a sampled value.
 const MAX_MET: usize = 6;
 /// What lives longer may be an entity that is only looked at again.
 const MAX_LIFE_NS: i64 = 10_000_000_000;
 /// A data test speaks from this many sampled values up.
-pub const ENOUGH: usize = 20;
+const ENOUGH: usize = 20;
 
 /// Every field watched, by service, then label.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Fields {
     by_service: BTreeMap<String, BTreeMap<String, Field>>,
     count: usize,
+    /// Fields whose names say nothing, by the hash of service and name: a dump of things by their ids has one a thing.
+    unnamed: BTreeMap<u64, (String, String)>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -46,17 +50,13 @@ pub(super) struct Field {
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Value {
-    pub(super) lines: u64,
-    /// Of them, records of an answer.
-    pub(super) answers: u64,
+    lines: u64,
     /// Its first and last line, as written: of one service, so of one zone.
-    span: Option<(i64, i64)>,
+    pub(super) span: Option<(i64, i64)>,
     /// How it is made, and whether it is unique by its looks.
     make: Option<(u64, bool)>,
     /// Hash of the label and of the value of requests that stand beside it.
     requests: Vec<(u64, u64)>,
-    /// The same of tasks, beside a value whose name says nothing.
-    tasks: Vec<(u64, u64)>,
 }
 
 impl Value {
@@ -68,37 +68,26 @@ impl Value {
     }
 
     fn keep_smallest(&mut self) {
-        for met in [&mut self.requests, &mut self.tasks] {
-            met.sort_unstable();
-            met.dedup();
-            met.truncate(MAX_MET);
-        }
+        self.requests.sort_unstable();
+        self.requests.dedup();
+        self.requests.truncate(MAX_MET);
     }
 
     /// Two values under one label: an edge's and an application's id of one request are two labels with one value each.
     pub(super) fn meets_many(&self) -> bool {
-        has_two_of_one(&self.requests)
+        self.requests.windows(2).any(|pair| pair[0].0 == pair[1].0)
     }
-
-    /// The same of tasks.
-    pub(super) fn meets_many_tasks(&self) -> bool {
-        has_two_of_one(&self.tasks)
-    }
-}
-
-fn has_two_of_one(met: &[(u64, u64)]) -> bool {
-    met.windows(2).any(|pair| pair[0].0 == pair[1].0)
 }
 
 impl Fields {
     /// Takes note of a value (its hash) under a label. `asked`: the line's own path names it.
     pub fn observe(&mut self, service: &str, id: &IdRef, value: u64, entry: &Entry, asked: bool) {
         let (label, kind) = (&*id.label, id.kind);
-        if !self.by_service.get(service).is_some_and(|f| f.contains_key(label)) && !self.admit(service, label) {
+        if !self.by_service.get(service).is_some_and(|f| f.contains_key(label)) && !self.admit(service, label, kind) {
             return;
         }
         let Some(field) = self.by_service.get_mut(service).and_then(|f| f.get_mut(label)) else { return };
-        field.kind.get_or_insert(kind);
+        field.kind = Some(field.kind.map_or(kind, |known| known.min(kind)));
         field.lines += 1;
         field.on_calls += u64::from(entry.model.is_some());
         if field.values.len() >= FIELD_SAMPLE && field.values.last_key_value().is_some_and(|(max, _)| value > *max) {
@@ -107,7 +96,6 @@ impl Fields {
         }
         let v = field.values.entry(value).or_default();
         v.lines += 1;
-        v.answers += u64::from(entry.http.as_ref().is_some_and(|http| http.access && http.status.is_some()));
         v.widen(entry.time.map(|t| (t.unix_ns, t.unix_ns)));
         if v.make.is_none() {
             v.make = id.make().map(|make| (make, id.scope.is_none()));
@@ -115,10 +103,6 @@ impl Fields {
         if !asked {
             for other in entry.ids.iter().filter(|o| o.kind == IdKind::Request && o.relation == IdRelation::Own && *o.label != *label) {
                 v.requests.push((hash(&other.label), hash(&other.value)));
-            }
-            if kind == IdKind::Other {
-                let tasks = entry.ids.iter().filter(|o| o.kind == IdKind::Task && o.relation == IdRelation::Own && !o.listed);
-                v.tasks.extend(tasks.map(|task| (hash(&task.label), hash(&task.value))));
             }
             v.keep_smallest();
         }
@@ -128,7 +112,10 @@ impl Fields {
         }
     }
 
-    fn admit(&mut self, service: &str, label: &str) -> bool {
+    fn admit(&mut self, service: &str, label: &str, kind: IdKind) -> bool {
+        if kind == IdKind::Other {
+            return self.admit_unnamed(service, label);
+        }
         if self.count >= MAX_FIELDS {
             return false;
         }
@@ -137,11 +124,27 @@ impl Fields {
         true
     }
 
+    /// Those with the smallest hashes are kept, whatever came first, and never take the room of a name that says something.
+    fn admit_unnamed(&mut self, service: &str, label: &str) -> bool {
+        let key = hash(&format!("{service}\u{1f}{label}"));
+        if self.unnamed.len() >= MAX_UNNAMED {
+            if self.unnamed.last_key_value().is_some_and(|(largest, _)| key > *largest) {
+                return false;
+            }
+            if let Some((_, (service, label))) = self.unnamed.pop_last() {
+                self.by_service.get_mut(&service).map(|fields| fields.remove(&label));
+            }
+        }
+        self.unnamed.insert(key, (service.to_owned(), label.to_owned()));
+        self.by_service.entry(service.to_owned()).or_default().insert(label.to_owned(), Field::default());
+        true
+    }
+
     /// Takes in what another reader of other lines counted.
     pub fn merge(&mut self, other: Self) {
         for (service, fields) in other.by_service {
             for (label, field) in fields {
-                if self.by_service.get(&service).is_some_and(|f| f.contains_key(&label)) || self.admit(&service, &label) {
+                if self.by_service.get(&service).is_some_and(|f| f.contains_key(&label)) || self.admit(&service, &label, field.kind.unwrap_or(IdKind::Other)) {
                     self.by_service.entry(service.clone()).or_default().entry(label).or_default().merge(field);
                 }
             }
@@ -185,11 +188,9 @@ impl Field {
         for (hash, value) in other.values {
             let v = self.values.entry(hash).or_default();
             v.lines += value.lines;
-            v.answers += value.answers;
             v.widen(value.span);
             v.make = v.make.max(value.make);
             v.requests.extend(value.requests);
-            v.tasks.extend(value.tasks);
             v.keep_smallest();
         }
         while self.values.len() > FIELD_SAMPLE {
@@ -301,4 +302,31 @@ fn main(fields: &BTreeMap<String, Field>) -> Option<MainField> {
         .map(|(other, _)| other.clone())
         .collect();
     (!handed.is_empty()).then(|| MainField { label: label.clone(), handed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(labels: impl Iterator<Item = u64>) -> Fields {
+        let mut out = Fields::default();
+        for n in labels {
+            let id = IdRef { kind: IdKind::Other, relation: IdRelation::Own, label: format!("k{n}x").into(), value: "v".into(), scope: None, listed: false };
+            out.observe("state", &id, n, &Entry::default(), false);
+        }
+        let id = IdRef { kind: IdKind::Request, relation: IdRelation::Own, label: "request_id".into(), value: "v".into(), scope: None, listed: false };
+        out.observe("state", &id, 1, &Entry::default(), false);
+        out
+    }
+
+    #[test]
+    fn names_without_end_take_no_room_of_others_and_which_are_kept_depends_on_no_order() {
+        let (forward, backward) = (seen(0..6_000), seen((0..6_000).rev()));
+        let kept = |fields: &Fields| fields.by_service["state"].iter().map(|(label, field)| (label.clone(), field.lines)).collect::<Vec<_>>();
+        assert_eq!(kept(&forward).len(), MAX_UNNAMED + 1);
+        assert_eq!(kept(&forward), kept(&backward));
+        let mut merged = seen(0..3_000);
+        merged.merge(seen(3_000..6_000));
+        assert_eq!(kept(&merged).iter().map(|(label, _)| label).collect::<Vec<_>>(), kept(&forward).iter().map(|(label, _)| label).collect::<Vec<_>>());
+    }
 }

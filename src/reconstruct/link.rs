@@ -117,7 +117,13 @@ pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], askers: &Askers, lin
     }
     // Whoever asks about work later names it beside its own id, also on lines without the path.
     let has_firm = claims.values().any(|claim| claim.firm && claim.kind == IdKind::Request);
-    let only_asks = |key: &Arc<str>| askers.by_path.contains(key) || (has_firm && askers.served.contains(key));
+    let requests = claims.values().filter(|claim| claim.kind == IdKind::Request).count();
+    // The one whose path names what it makes (`PUT /exports/7`) made it, if nobody spoke of it before.
+    let was_there = |key: &Arc<str>| {
+        let first = |of: bool| items.iter().filter(|item| item.reference(key).is_some() == of).filter_map(|item| item.time_ns).min();
+        first(false).zip(first(true)).is_some_and(|(others, own)| others < own)
+    };
+    let only_asks = |key: &Arc<str>| (askers.by_path.contains(key) && (requests > 1 || was_there(key))) || (has_firm && askers.served.contains(key));
     polled.extend(claims.iter().filter(|(key, claim)| !claim.firm && claim.weight != Weight::Member && only_asks(key)).map(|(key, _)| key.clone()));
     // A request whose lines name the id only because its path does asked about it; any line of it counts.
     claims.retain(|key, claim| claim.weight <= Weight::StatedParent || !polled.contains(key));

@@ -121,7 +121,7 @@ pub fn verb_of_text(text: &str) -> Verb {
             }
         } else if previous == "first" && word == "token" {
             last = Verb::FirstToken;
-        } else if (previous == "timed" && word == "out") || (is_giving(&previous) && word == "up") {
+        } else if (previous == "timed" && word == "out") || (is_giving(&before) && previous == "up" && !is_let_go(&word)) {
             last = Verb::Fail;
         } else if is_again(&before, &previous, &word) {
             best_special = best_special.max(Verb::Retry);
@@ -133,6 +133,10 @@ pub fn verb_of_text(text: &str) -> Verb {
         goes = goes.after(&word);
         std::mem::swap(&mut before, &mut previous);
         std::mem::swap(&mut previous, &mut word);
+    }
+    // A text that ends with it.
+    if is_giving(&before) && previous == "up" {
+        last = Verb::Fail;
     }
     if best_special != Verb::None {
         return best_special;
@@ -176,17 +180,24 @@ impl Goes {
             (_, "moved" | "moving" | "moves" | "sent" | "sending" | "sends" | "routed" | "routing" | "put" | "pushed" | "placed" | "transferred" | "forwarded" | "added") => {
                 Self::Away
             }
-            (Self::Away, "to" | "into" | "in" | "onto" | "on") => Self::Into,
-            (found, _) => found,
+            (Self::Away | Self::Into, "to" | "into" | "in" | "onto" | "on") => Self::Into,
+            // "sent to queue orders (dlq: …)": what stands between is where it went.
+            (Self::Into, "the" | "a" | "its" | "our" | "their" | "failed") => Self::Into,
+            (Self::Away, _) => Self::Away,
+            _ => Self::Nowhere,
         }
     }
 
-    /// Where things go that will not be tried again: "moved to failed jobs", "sent to the DLQ", "put into the morgue".
+    /// Where things go that will not be tried again: "moved to failed jobs", "sent to the DLQ".
     fn to_the_dead(self, previous: &str, word: &str) -> bool {
-        let is_theirs =
-            matches!(word, "dlq" | "morgue" | "graveyard" | "poison") || (previous == "failed" && matches!(word, "jobs" | "job" | "queue" | "messages" | "tasks" | "set"));
+        let is_theirs = matches!(word, "dlq" | "poison") || (previous == "failed" && matches!(word, "jobs" | "job" | "queue" | "messages" | "tasks" | "set"));
         self == Self::Into && is_theirs
     }
+}
+
+/// A lock or a lease that is given up fails nothing.
+fn is_let_go(word: &str) -> bool {
+    matches!(word, "the" | "its" | "a" | "an" | "our" | "lock" | "locks" | "lease" | "slot" | "leadership" | "ownership" | "control" | "waiting")
 }
 
 fn is_giving(word: &str) -> bool {
@@ -413,6 +424,12 @@ mod tests {
             ("will try again", Verb::Retry),
             ("message will be tried again in 4 s", Verb::Retry),
             ("please try again", Verb::None),
+            ("message sent to queue orders (dlq: orders-dlq)", Verb::End),
+            ("pushed to stream orders, dlq depth 0", Verb::Queue),
+            ("results put in bucket, 0 rows in dlq", Verb::None),
+            ("added to batch 4, failed jobs 0", Verb::Fail),
+            ("giving up the lock", Verb::None),
+            ("after 3 tries giving up", Verb::Fail),
             ("tried again and succeeded", Verb::End),
         ] {
             assert_eq!(verb_of_text(text), want, "{text}");

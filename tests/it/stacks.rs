@@ -137,5 +137,5 @@ fn an_aiohttp_app_with_arq_workers_and_a_koa_gateway_behind_haproxy() {
 
 #[test]
 fn a_litestar_app_with_dramatiq_and_graphile_workers_and_an_axum_gateway_behind_apache() {
-    assert_eq!(found("clauselight"), (6953, 7461));
+    assert_eq!(found("clauselight"), (6770, 7461));
 }
