@@ -70,6 +70,13 @@ pub struct IdUse {
     pub strong_only: bool,
 }
 
+impl IdUse {
+    /// What most names say: one id, which may be any value that looks like one.
+    pub fn new(kind: KindRule, relation: IdRelation, label: Arc<str>) -> Self {
+        Self { kind, relation, label, listed: false, says_id: false, queue: None, in_run: false, strong_only: false }
+    }
+}
+
 /// Everything a path may mean to the generic rules. `wrappers`: further transparent objects; `owners`: see [`owners`].
 pub fn meanings(dotted: &str, common: &Common, wrappers: &FxHashSet<String>, owners: &FxHashSet<String>) -> Vec<Meaning> {
     let all = components(dotted);
@@ -289,19 +296,10 @@ fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
     let named: &[String] = if says_id || is_number { &last[..last.len() - 1] } else { &last };
     if !says_id && !is_number {
         if last.len() == 2 && last[0] == "retry" && last[1] == "of" {
-            return Some(IdUse { kind: KindRule::AsOwn, relation: IdRelation::RetryOf, label, listed: false, says_id: true, queue: None, in_run: false, strong_only: false });
+            return Some(IdUse { says_id: true, ..IdUse::new(KindRule::AsOwn, IdRelation::RetryOf, label) });
         }
         if parts.len() == 1 && last.len() == 1 && common.id_word("bare_group", tail) {
-            return Some(IdUse {
-                kind: KindRule::Is(IdKind::Group),
-                relation: IdRelation::Own,
-                label,
-                listed: false,
-                says_id: false,
-                queue: None,
-                in_run: false,
-                strong_only: false,
-            });
+            return Some(IdUse::new(KindRule::Is(IdKind::Group), IdRelation::Own, label));
         }
         if let Some(form) = form_of_id(parts, &label, common) {
             return Some(form);
@@ -312,25 +310,16 @@ fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
             && !common.id_word("bare", noun)
             && common.id_word("task", noun)
         {
-            return Some(IdUse { kind: KindRule::Is(IdKind::Task), relation, label, listed: false, says_id: false, strong_only: true, queue: None, in_run: false });
+            return Some(IdUse { strong_only: true, ..IdUse::new(KindRule::Is(IdKind::Task), relation, label) });
         }
         if !common.id_word("bare", tail) {
             // `dispatched: 3f2a…`: it says that something was handed over, not what. Whether it is work its own lines tell.
             let is_handed = last.iter().all(|w| relation_of(w, common) == Some(IdRelation::Child));
-            return is_handed.then_some(IdUse {
-                kind: KindRule::Named,
-                relation: IdRelation::Own,
-                label,
-                listed: false,
-                says_id: false,
-                queue: None,
-                in_run: false,
-                strong_only: false,
-            });
+            return is_handed.then(|| IdUse::new(KindRule::Named, IdRelation::Own, label));
         }
     }
     if named.is_empty() && above.is_empty() {
-        return Some(IdUse { kind: KindRule::Bare, relation: IdRelation::Own, label, listed: plural, says_id, queue: None, in_run: false, strong_only: false });
+        return Some(IdUse { listed: plural, says_id, ..IdUse::new(KindRule::Bare, IdRelation::Own, label) });
     }
     let kinded = |w: &String| ["request", "trace", "span", "task", "call", "tool", "group"].into_iter().find(|list| common.id_word(list, w));
     let related = |w: &String| relation_of(w, common);
@@ -361,7 +350,7 @@ fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
     if !says_id && named.iter().any(|w| kinded(w).is_none() && related(w).is_none() && !common.id_word("own", w)) && foreign.is_none() {
         return None;
     }
-    Some(IdUse { kind, relation, label, listed: plural, says_id, queue: foreign.map(String::into_boxed_str), in_run: false, strong_only: false })
+    Some(IdUse { listed: plural, says_id, queue: foreign.map(String::into_boxed_str), ..IdUse::new(kind, relation, label) })
 }
 
 /// `trace_id: {w3c, datadog}`: one id, written as each of several systems writes it.
@@ -385,7 +374,7 @@ pub fn list_of_ids(dotted: &str, common: &Common) -> Option<IdUse> {
     let kind = [("request", IdKind::Request), ("task", IdKind::Task), ("tool", IdKind::Tool), ("call", IdKind::Call)].into_iter().find(|(list, _)| common.id_word(list, noun))?.1;
     let kind = if words.iter().any(|w| w == "tool") { IdKind::Tool } else { kind };
     let label = label_of(&parts);
-    Some(IdUse { kind: KindRule::Is(kind), relation: IdRelation::Own, label, listed: true, says_id: false, queue: None, in_run: false, strong_only: false })
+    Some(IdUse { listed: true, ..IdUse::new(KindRule::Is(kind), IdRelation::Own, label) })
 }
 
 fn relation_of(word: &str, common: &Common) -> Option<IdRelation> {

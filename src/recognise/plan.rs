@@ -411,17 +411,9 @@ fn read(dotted: &str, tables: &Tables, convention: Option<&Convention>, owners: 
 /// `task`, `parent task`, `run task` (it counts within a run), `call`.
 fn explicit_id(dotted: &str, words: &str) -> IdUse {
     let parts: Vec<&str> = dotted.split('.').collect();
+    let label = parts[parts.len().saturating_sub(2)..].join(".").into();
     let (kind, relation) = Saying::id(words);
-    IdUse {
-        kind: KindRule::Is(kind),
-        relation,
-        label: parts[parts.len().saturating_sub(2)..].join(".").into(),
-        listed: false,
-        says_id: true,
-        queue: None,
-        in_run: words.contains("run "),
-        strong_only: false,
-    }
+    IdUse { says_id: true, in_run: words.contains("run "), ..IdUse::new(KindRule::Is(kind), relation, label) }
 }
 
 fn unit_of(v: &Convention, dotted: &str, leaf: &Leaf<'_>) -> Option<Unit> {

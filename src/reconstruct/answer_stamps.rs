@@ -13,7 +13,7 @@ use crate::{
         profile::{Profile, Unit, Zone},
     },
     reconstruct::{
-        learn::{hash, merge_sample, sampled},
+        learn::{hash, merge_sample, named, sampled},
         roles,
         stamps::Mark,
     },
@@ -89,7 +89,9 @@ impl AnswerStamps {
             let Some(key) = roles::unit_key(id).filter(|key| !key.contains('\u{1f}')) else { continue };
             let Some(writers) = sampled(&mut self.requests, hash(&key), SAMPLE) else { continue };
             let lines = if is_answer { BTreeSet::new() } else { BTreeSet::from([time.unix_ns]) };
-            add(writers, writer(entry), Seen { answer: mark, is_repeated: false, lines, is_naive: time.naive });
+            if let Some(seen) = named(writers, &writer(entry), MAX_WRITERS) {
+                seen.merge(Seen { answer: mark, is_repeated: false, lines, is_naive: time.naive });
+            }
         }
     }
 
@@ -97,7 +99,9 @@ impl AnswerStamps {
     pub fn merge(&mut self, other: Self) {
         merge_sample(&mut self.requests, other.requests, SAMPLE, |mine, theirs| {
             for (writer, seen) in theirs {
-                add(mine, writer, seen);
+                if let Some(known) = named(mine, &writer, MAX_WRITERS) {
+                    known.merge(seen);
+                }
             }
         });
     }
@@ -119,7 +123,10 @@ impl AnswerStamps {
                         seen.lines.iter().copied().chain(answer).map(move |ns| ns as f64 - offset)
                     })
                     .collect();
-                votes.entry(writer).or_default().count(at, to - from, quantum_ns, &lines);
+                // Of a writer with more lines than are kept the last are not known.
+                if writers.values().all(|seen| seen.lines.len() < MAX_LINES) {
+                    votes.entry(writer).or_default().count(at, to - from, quantum_ns, &lines);
+                }
             }
         }
         votes.into_iter().filter_map(|(writer, votes)| votes.at_begin().then(|| writer.to_owned())).collect()
@@ -134,14 +141,6 @@ pub fn words(profile: &Profile, source: &str) -> Option<String> {
         .iter()
         .any(|writer| of_source(&writer))
         .then(|| "records of answers bear the time they were asked at: the lines of their requests lie behind it".to_owned())
-}
-
-fn add(writers: &mut BTreeMap<String, Seen>, writer: String, seen: Seen) {
-    if let Some(known) = writers.get_mut(&writer) {
-        known.merge(seen);
-    } else if writers.len() < MAX_WRITERS {
-        writers.insert(writer, seen);
-    }
 }
 
 fn source_of(writer: &str) -> &str {

@@ -11,7 +11,7 @@ use crate::{
         id::{IdKind, IdRelation},
     },
     reconstruct::{
-        learn::{hash, merge_sample, sampled},
+        learn::{hash, merge_sample, named, sampled},
         roles,
         words::{self, Verb},
     },
@@ -26,6 +26,8 @@ const MAX_SERVICES: usize = 8;
 const MAX_TEMPLATES: usize = 24;
 /// Fewest tasks that end so.
 const ENOUGH: usize = 20;
+/// Most services whose lines without an id are counted.
+const MAX_UNNAMED: usize = 256;
 /// Of the lines without an id one in so many is looked at.
 const ONE_IN: u64 = 4;
 
@@ -73,9 +75,6 @@ pub struct Endings {
     unnamed: BTreeMap<String, u64>,
 }
 
-/// Most services whose lines without an id are counted.
-const MAX_UNNAMED: usize = 256;
-
 /// The same for a line whoever reads it.
 fn hash_of(entry: &Entry) -> u64 {
     hash(&entry.source).wrapping_add(entry.at.start).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32
@@ -107,18 +106,14 @@ impl Endings {
         let may_end = verb == Verb::None && !words::failed(entry) && is_own(IdKind::Request).next().is_none();
         let told = Told { last: (time.unix_ns, entry.at.start), lines: 1, may_end };
         let new = Task { templates: BTreeMap::from([(template(entry), told)]), is_ended: verb.is_terminal(), is_cut: false };
-        if let Some(known) = services.get_mut(service) {
-            known.merge(new);
-        } else if services.len() < MAX_SERVICES {
-            services.insert(service.to_owned(), new);
+        if let Some(task) = named(services, service, MAX_SERVICES) {
+            task.merge(new);
         }
     }
 
     fn count_unnamed(&mut self, service: &str, lines: u64) {
-        if let Some(known) = self.unnamed.get_mut(service) {
+        if let Some(known) = named(&mut self.unnamed, service, MAX_UNNAMED) {
             *known += lines;
-        } else if self.unnamed.len() < MAX_UNNAMED {
-            self.unnamed.insert(service.to_owned(), lines);
         }
     }
 
@@ -126,7 +121,9 @@ impl Endings {
     pub fn merge(&mut self, other: Self) {
         merge_sample(&mut self.tasks, other.tasks, SAMPLE, |mine, theirs| {
             for (service, task) in theirs {
-                mine.entry(service).or_default().merge(task);
+                if let Some(known) = named(mine, &service, MAX_SERVICES) {
+                    known.merge(task);
+                }
             }
         });
         other.unnamed.iter().for_each(|(service, lines)| self.count_unnamed(service, *lines));

@@ -40,7 +40,7 @@ pub struct Fields {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Field {
     kind: Option<IdKind>,
-    pub(super) lines: u64,
+    lines: u64,
     /// Of them, lines about a call of a model.
     on_calls: u64,
     pub(super) values: BTreeMap<u64, Value>,
@@ -86,6 +86,7 @@ impl Fields {
         if !self.by_service.get(service).is_some_and(|f| f.contains_key(label)) && !self.admit(service, label, kind) {
             return;
         }
+        self.name(service, label, kind);
         let Some(field) = self.by_service.get_mut(service).and_then(|f| f.get_mut(label)) else { return };
         field.kind = Some(field.kind.map_or(kind, |known| known.min(kind)));
         field.lines += 1;
@@ -113,7 +114,8 @@ impl Fields {
     }
 
     fn admit(&mut self, service: &str, label: &str, kind: IdKind) -> bool {
-        if kind == IdKind::Other {
+        // A bare `id` may be what a service's lines are about: it is one of those that count.
+        if kind == IdKind::Other && !is_bare(label) {
             return self.admit_unnamed(service, label);
         }
         if self.count >= MAX_FIELDS {
@@ -126,7 +128,7 @@ impl Fields {
 
     /// Those with the smallest hashes are kept, whatever came first, and never take the room of a name that says something.
     fn admit_unnamed(&mut self, service: &str, label: &str) -> bool {
-        let key = hash(&format!("{service}\u{1f}{label}"));
+        let key = key_of(service, label);
         if self.unnamed.len() >= MAX_UNNAMED {
             if self.unnamed.last_key_value().is_some_and(|(largest, _)| key > *largest) {
                 return false;
@@ -140,11 +142,20 @@ impl Fields {
         true
     }
 
+    /// A field that some of its values name is one of those that say something, whichever came first.
+    fn name(&mut self, service: &str, label: &str, kind: IdKind) {
+        let is_unnamed = || self.by_service.get(service).and_then(|fields| fields.get(label)).is_some_and(|field| field.kind == Some(IdKind::Other));
+        if kind != IdKind::Other && is_unnamed() && self.unnamed.remove(&key_of(service, label)).is_some() {
+            self.count += 1;
+        }
+    }
+
     /// Takes in what another reader of other lines counted.
     pub fn merge(&mut self, other: Self) {
         for (service, fields) in other.by_service {
             for (label, field) in fields {
                 if self.by_service.get(&service).is_some_and(|f| f.contains_key(&label)) || self.admit(&service, &label, field.kind.unwrap_or(IdKind::Other)) {
+                    self.name(&service, &label, field.kind.unwrap_or(IdKind::Other));
                     self.by_service.entry(service.clone()).or_default().entry(label).or_default().merge(field);
                 }
             }
@@ -282,6 +293,11 @@ impl Field {
     }
 }
 
+/// By which a field whose name says nothing is kept.
+fn key_of(service: &str, label: &str) -> u64 {
+    hash(&roles::role_key(service, label))
+}
+
 /// `id`, `data.id`.
 fn is_bare(label: &str) -> bool {
     matches!(label.rsplit('.').next(), Some("id" | "uuid" | "guid"))
@@ -314,8 +330,10 @@ mod tests {
             let id = IdRef { kind: IdKind::Other, relation: IdRelation::Own, label: format!("k{n}x").into(), value: "v".into(), scope: None, listed: false };
             out.observe("state", &id, n, &Entry::default(), false);
         }
-        let id = IdRef { kind: IdKind::Request, relation: IdRelation::Own, label: "request_id".into(), value: "v".into(), scope: None, listed: false };
-        out.observe("state", &id, 1, &Entry::default(), false);
+        for (kind, label) in [(IdKind::Request, "request_id"), (IdKind::Other, "data.id")] {
+            let id = IdRef { kind, relation: IdRelation::Own, label: label.into(), value: "v".into(), scope: None, listed: false };
+            out.observe("state", &id, 1, &Entry::default(), false);
+        }
         out
     }
 
@@ -323,7 +341,8 @@ mod tests {
     fn names_without_end_take_no_room_of_others_and_which_are_kept_depends_on_no_order() {
         let (forward, backward) = (seen(0..6_000), seen((0..6_000).rev()));
         let kept = |fields: &Fields| fields.by_service["state"].iter().map(|(label, field)| (label.clone(), field.lines)).collect::<Vec<_>>();
-        assert_eq!(kept(&forward).len(), MAX_UNNAMED + 1);
+        assert_eq!(kept(&forward).len(), MAX_UNNAMED + 2);
+        assert!(["request_id", "data.id"].iter().all(|label| forward.by_service["state"].contains_key(*label)));
         assert_eq!(kept(&forward), kept(&backward));
         let mut merged = seen(0..3_000);
         merged.merge(seen(3_000..6_000));

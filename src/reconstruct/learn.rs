@@ -176,6 +176,20 @@ pub(super) fn sampled<T: Default>(sample: &mut BTreeMap<u64, T>, id: u64, most: 
     Some(sample.entry(id).or_default())
 }
 
+/// What is kept under a name, of those with the smallest names: which they are depends on no order.
+pub(super) fn named<'m, T: Default>(kept: &'m mut BTreeMap<String, T>, name: &str, most: usize) -> Option<&'m mut T> {
+    if !kept.contains_key(name) {
+        if kept.len() >= most && kept.last_key_value().is_some_and(|(last, _)| name > last.as_str()) {
+            return None;
+        }
+        kept.insert(name.to_owned(), T::default());
+        if kept.len() > most {
+            kept.pop_last();
+        }
+    }
+    kept.get_mut(name)
+}
+
 /// Joins two such samples.
 pub(super) fn merge_sample<T: Default>(mine: &mut BTreeMap<u64, T>, other: BTreeMap<u64, T>, most: usize, merge: impl Fn(&mut T, T)) {
     for (id, theirs) in other {
@@ -418,5 +432,21 @@ mod tests {
         lines.iter().rev().for_each(|l| backward.observe(l));
         assert_eq!(forward.profile(), backward.profile());
         assert_eq!(forward.roles(), backward.roles());
+    }
+
+    #[test]
+    fn of_many_names_the_smallest_are_kept_whole_in_any_order() {
+        let count = |order: &mut dyn Iterator<Item = u32>| {
+            let mut kept: BTreeMap<String, u32> = BTreeMap::new();
+            order.for_each(|n| {
+                if let Some(lines) = named(&mut kept, &format!("{:02}", n % 40), 8) {
+                    *lines += 1;
+                }
+            });
+            kept
+        };
+        let forward = count(&mut (0..400));
+        assert_eq!(forward, (0..8).map(|n| (format!("{n:02}"), 10)).collect());
+        assert_eq!(count(&mut (0..400).rev()), forward);
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a helper of a test stops at the first surprise, as the test does")]
 
+mod answers;
 mod bad_input;
 mod bad_paths;
 mod cli;
