@@ -206,7 +206,9 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             }
             let asked_by = self.parentage(&key)?;
             let only_listed = fetched.items.iter().all(|item| is_listed(item, &key));
-            for item in fetched.items.iter().chain(&fetched.repeated).filter(|item| !asks_only(item, &key, &asked_by) && !only_follows(item, &key)) {
+            let others = self.of_others(&fetched, &asked_by, &tree)?;
+            let is_of_it = |item: &&Rc<Item>| !asks_only(item, &key, &asked_by) && !only_follows(item, &key) && !others.iter().any(|other| item.reference(other).is_some());
+            for item in fetched.items.iter().chain(&fetched.repeated).filter(is_of_it) {
                 if !only_listed && is_listed(item, &key) {
                     note_batch(item, &mut neighbours);
                     continue;
@@ -344,7 +346,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
     }
 
     /// The tree parent: the best candidate that has lines of its own and may be climbed to.
-    fn parent(&mut self, key: &Arc<str>) -> Result<Option<ParentLink>, S::Error> {
+    pub(super) fn parent(&mut self, key: &Arc<str>) -> Result<Option<ParentLink>, S::Error> {
         let parentage = self.parentage(key)?;
         if self.is_shared(&parentage)? {
             return Ok(None);

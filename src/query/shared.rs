@@ -3,7 +3,7 @@
 //! Guarantees: what is decided depends on the lines of the units alone; every climb has an end. Two things are never made one here: a unit that is
 //! shared is expanded in neither of its claimants.
 
-use super::assemble::{Assembler, LineSource, MAX_CLIMB};
+use super::assemble::{Assembler, Fetched, LineSource, MAX_CLIMB};
 use crate::{
     model::{
         id::{IdKind, IdRelation},
@@ -13,6 +13,7 @@ use crate::{
         item::{Item, WorkRef},
         link::{Askers, Parentage},
         roles,
+        tree::Tree,
     },
 };
 use rustc_hash::FxHashSet;
@@ -78,6 +79,23 @@ impl<S: LineSource> Assembler<'_, S> {
             roots.insert(self.top_of(claimant)?);
         }
         Ok(roots.len() > 1)
+    }
+
+    /// Units whose lines are theirs, though they name this one: those that claim it as others do, and calls of other requests beside a call.
+    pub(super) fn of_others(&mut self, fetched: &Fetched, parentage: &Parentage, tree: &Tree) -> Result<Vec<Arc<str>>, S::Error> {
+        let mut out = if parentage.shared.len() > 1 && self.is_shared(parentage)? { parentage.shared.clone() } else { Vec::new() };
+        if fetched.kind != IdKind::Call {
+            return Ok(out);
+        }
+        let is_call = |r: &&WorkRef| r.kind == IdKind::Call && r.relation == IdRelation::Own && !r.listed && !tree.units.contains_key(&r.key);
+        let calls: BTreeSet<Arc<str>> = fetched.items.iter().flat_map(|item| &item.refs).filter(is_call).map(|r| r.key.clone()).collect();
+        for call in calls {
+            // One that nothing is known above may be another name of this.
+            if self.parent(&call)?.is_some() && self.root_of(&call)?.is_some_and(|root| root != tree.root) {
+                out.push(call);
+            }
+        }
+        Ok(out)
     }
 
     /// Whether climbing from a unit by first candidates passes another.

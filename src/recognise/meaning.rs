@@ -294,6 +294,9 @@ fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
     let plural = says_id && (tail == "ids") || matches!(tail.as_str(), "children");
     let label = label_of(parts);
     let named: &[String] = if says_id || is_number { &last[..last.len() - 1] } else { &last };
+    if is_of_before(named, common) {
+        return Some(IdUse { listed: plural, says_id, strong_only: !says_id, ..IdUse::new(KindRule::Is(IdKind::Group), IdRelation::Own, label) });
+    }
     if !says_id && !is_number {
         if last.len() == 2 && last[0] == "retry" && last[1] == "of" {
             return Some(IdUse { says_id: true, ..IdUse::new(KindRule::AsOwn, IdRelation::RetryOf, label) });
@@ -351,6 +354,15 @@ fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
         return None;
     }
     Some(IdUse { listed: plural, says_id, queue: foreign.map(String::into_boxed_str), ..IdUse::new(kind, relation, label) })
+}
+
+/// What came before is spoken of: it groups what follows it, and is no part of it. A task's previous run may have started it; the answer above or
+/// before an answer (`previous_response_id`) is an earlier turn's.
+fn is_of_before(named: &[String], common: &Common) -> bool {
+    let Some((noun, before)) = named.split_last().filter(|(_, before)| !before.is_empty()) else { return false };
+    let is_work = ["request", "trace", "task", "call"].into_iter().any(|list| common.id_word(list, noun));
+    let has = |list: &str| before.iter().any(|w| common.id_word(list, w));
+    is_work && (has("earlier") || (common.id_word("answer", noun) && has("parent")))
 }
 
 /// `trace_id: {w3c, datadog}`: one id, written as each of several systems writes it.
@@ -474,6 +486,13 @@ mod tests {
             ("next_message", Some((Is(IdKind::Task), Child))),
             ("parentMessage", Some((Is(IdKind::Task), Parent))),
             ("error_message", None),
+            ("previous_response_id", Some((Is(IdKind::Group), Own))),
+            ("parentCompletionId", Some((Is(IdKind::Group), Own))),
+            ("parent_response", Some((Is(IdKind::Group), Own))),
+            ("prior_run_id", Some((Is(IdKind::Group), Own))),
+            ("lastJobId", Some((Is(IdKind::Group), Own))),
+            ("previous_run_id", Some((Is(IdKind::Task), Parent))),
+            ("parent_call_id", Some((Is(IdKind::Call), Parent))),
             ("ref", None),
             ("previous", None),
             ("caused_by", None),

@@ -10,6 +10,7 @@ use crate::{
     },
     reconstruct::{
         item::{Item, Standing, WorkRef},
+        makers,
         roles::{CALL_LEVEL, level},
         words::Verb,
     },
@@ -115,6 +116,10 @@ pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], askers: &Askers, lin
     if claims.values().any(|claim| claim.weight < Weight::Argument) {
         claims.retain(|_, claim| claim.weight < Weight::Argument);
     }
+    for later in makers::came_later(unit, items, &claimants(kind, &claims, &polled)) {
+        claims.retain(|key, claim| claim.weight <= Weight::StatedParent || *key != later);
+        polled.push(later);
+    }
     // Whoever asks about work later names it beside its own id, also on lines without the path.
     let has_firm = claims.values().any(|claim| claim.firm && claim.kind == IdKind::Request);
     let requests = claims.values().filter(|claim| claim.kind == IdKind::Request).count();
@@ -127,7 +132,16 @@ pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], askers: &Askers, lin
     polled.extend(claims.iter().filter(|(key, claim)| !claim.firm && claim.weight != Weight::Member && only_asks(key)).map(|(key, _)| key.clone()));
     // A request whose lines name the id only because its path does asked about it; any line of it counts.
     claims.retain(|key, claim| claim.weight <= Weight::StatedParent || !polled.contains(key));
-    Parentage { run_by_two: run_by_two(unit, items), ..settle(kind == IdKind::Task && unit.contains(SCOPED), claims, polled) }
+    Parentage { run_by_two: run_by_two(unit, items), ..settle(kind, kind == IdKind::Task && unit.contains(SCOPED), claims, polled) }
+}
+
+/// Requests of which one made a task, or a call that is nobody else's.
+fn claimants(kind: IdKind, claims: &BTreeMap<Arc<str>, Claim>, polled: &[Arc<str>]) -> Vec<Arc<str>> {
+    if !matches!(kind, IdKind::Task | IdKind::Call) {
+        return Vec::new();
+    }
+    let may = |key: &Arc<str>, claim: &Claim| claim.kind == IdKind::Request && matches!(claim.weight, Weight::HandOver | Weight::Near | Weight::Root) && !polled.contains(key);
+    claims.iter().filter(|(key, claim)| may(key, claim)).map(|(key, _)| key.clone()).collect()
 }
 
 /// A queue's number is brought to a good end by the one service that works on that queue; another may try again what failed.
@@ -285,7 +299,7 @@ pub fn is_id_of(label: &str, noun: &str) -> bool {
     label.strip_suffix("id").and_then(|l| l.strip_suffix(['_', '.', '-'])).is_some_and(|l| l.eq_ignore_ascii_case(noun))
 }
 
-fn settle(is_number: bool, claims: BTreeMap<Arc<str>, Claim>, polled: Vec<Arc<str>>) -> Parentage {
+fn settle(kind: IdKind, is_number: bool, claims: BTreeMap<Arc<str>, Claim>, polled: Vec<Arc<str>>) -> Parentage {
     let mut list: Vec<(Arc<str>, Claim)> = claims.into_iter().collect();
     for (_, claim) in &mut list {
         claim.lines.sort_by(|a, b| (a.0.is_none(), a.0, &a.1).cmp(&(b.0.is_none(), b.0, &b.1)));
@@ -305,6 +319,13 @@ fn settle(is_number: bool, claims: BTreeMap<Arc<str>, Claim>, polled: Vec<Arc<st
         shared = if firm.is_empty() { all } else { firm };
         if shared.len() == 1 {
             shared.clear();
+        }
+    }
+    // So is a call that several tasks name, if they are of several requests: what a provider calls a batch of them.
+    if kind == IdKind::Call && shared.is_empty() {
+        let tasks = || list.iter().filter(|(_, c)| c.kind == IdKind::Task && matches!(c.weight, Weight::HandOver | Weight::Near));
+        if tasks().count() > 1 {
+            shared = tasks().map(|(k, _)| k.clone()).collect();
         }
     }
     // A number that counts in a queue names two things when two products have a queue of that name: tasks that claim it and have nothing

@@ -24,6 +24,7 @@ pub mod item;
 pub mod lanes;
 pub mod learn;
 pub mod link;
+mod makers;
 pub mod roles;
 pub mod route;
 pub mod said;

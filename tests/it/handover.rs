@@ -7,30 +7,30 @@ fn instant(at_ms: u64) -> String {
     format!("2026-11-23T{:02}:{:02}:{:02}.{:03}Z", 9 + at_ms / 3_600_000, at_ms / 60_000 % 60, at_ms / 1_000 % 60, at_ms % 1_000)
 }
 
-fn id(kind: u64, n: u64) -> String {
+pub fn id(kind: u64, n: u64) -> String {
     format!("{kind:04x}{n:04x}-6c5e-4c7a-9c1d-0f2a3b4c5d6e")
 }
 
 /// A line of a service.
-fn said(at_ms: u64, service: &str, message: &str, more: &Value) -> String {
+pub fn said(at_ms: u64, service: &str, message: &str, more: &Value) -> String {
     let mut line = json!({"time": instant(at_ms), "level": "info", "service": service, "msg": message});
     line.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
     line.to_string()
 }
 
-fn indexed(lines: &[String]) -> Bench {
+pub fn indexed(lines: &[String]) -> Bench {
     let bench = Bench::new();
     bench.write("all.log", lines.join("\n") + "\n");
     bench.ok(&["index", "all.log", "--data", "d"]);
     bench
 }
 
-fn document(bench: &Bench, id: &str) -> Value {
+pub fn document(bench: &Bench, id: &str) -> Value {
     serde_json::from_str(&bench.ok(&["show", id, "--data", "d", "--json"])).unwrap()
 }
 
 /// The numbers of the lines of a path.
-fn numbers(bench: &Bench, id: &str) -> Vec<u64> {
+pub fn numbers(bench: &Bench, id: &str) -> Vec<u64> {
     let document = document(bench, id);
     let lines = ["lines", "unplaced"].into_iter().flat_map(|part| document[part].as_array().unwrap().clone());
     let mut numbers: Vec<u64> = lines.map(|line| line.as_str().unwrap().rsplit_once(':').unwrap().1.parse().unwrap()).collect();

@@ -20,6 +20,7 @@ mod handover;
 mod house;
 mod lines_page;
 mod list_page;
+mod makers;
 mod oracles;
 mod order;
 mod pages;
