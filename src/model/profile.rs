@@ -35,6 +35,8 @@ pub struct Profile {
     pub endings: BTreeMap<String, BTreeSet<u64>>,
     /// Makes of ids (hashes of prefix and length) whose every value is unique, whatever it looks like by itself.
     pub makes: BTreeSet<u64>,
+    /// Numbers that are one counter's under several scopes.
+    pub numbers: Numbers,
     /// By route: what is typical.
     pub typical: BTreeMap<String, crate::model::summary::Typical>,
 }
@@ -57,6 +59,45 @@ pub struct Unit {
     pub votes: u64,
     /// Of as many that could be held against other logs.
     pub of: u64,
+}
+
+/// Scopes whose numbers are one counter's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbers {
+    /// By kind and scope, or kind, scope and label: the scope its numbers count in.
+    tops: BTreeMap<String, Box<str>>,
+    /// By that scope: every scope whose lines bear its numbers.
+    members: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
+    /// By `service\u{1f}label`: why.
+    pub why: BTreeMap<String, String>,
+}
+
+impl Numbers {
+    /// Nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.tops.is_empty()
+    }
+
+    /// Numbers under a key count in a scope, and are written under another.
+    pub fn add(&mut self, key: String, scope: &str, top: &str) {
+        self.tops.insert(key, top.into());
+        self.members.entry(top.into()).or_default().extend([scope.into(), top.into()]);
+    }
+
+    /// The scope that numbers under a key count in.
+    pub fn top(&self, key: &str) -> Option<&str> {
+        self.tops.get(key).map(AsRef::as_ref)
+    }
+
+    /// Every key with the scope its numbers count in.
+    pub fn tops(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.tops.iter().map(|(key, top)| (key.as_str(), &**top))
+    }
+
+    /// The scopes whose lines may bear a number of this scope; none where it is only its own.
+    pub fn members(&self, scope: &str) -> Option<&BTreeSet<Box<str>>> {
+        self.members.get(scope)
+    }
 }
 
 /// The decision on an id field with the numbers that decided it.

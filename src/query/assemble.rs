@@ -258,7 +258,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         let mut out = Vec::new();
         for key in keys {
             // What stands on more records is handed over by none of them.
-            if self.source.count(&key) <= MAX_LINES_ELSEWHERE && !self.fetch(&key)?.items.is_empty() {
+            if self.count(&key) <= MAX_LINES_ELSEWHERE && !self.fetch(&key)?.items.is_empty() {
                 out.push((key, IdRelation::Child));
             }
         }
@@ -455,7 +455,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
                 items.extend(mentions.iter().map(|item| Rc::new(unnamed::with_owner(item, unit.clone(), PlacedBy::Text))));
             }
         }
-        let total = if records >= MAX_LINES_OF_ID as u64 { self.source.count(key) } else { items.len() as u64 };
+        let total = if records >= MAX_LINES_OF_ID as u64 { self.count(key) } else { items.len() as u64 };
         let kind = kind_of(key, &items);
         let fetched = Rc::new(Fetched { kind, items, repeated, total, parentage: OnceCell::new(), served: OnceCell::new() });
         self.units.insert(key.clone(), fetched.clone());

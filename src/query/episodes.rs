@@ -6,6 +6,7 @@ use super::assemble::{Assembler, LineSource, MAX_LINES_OF_ID, Place};
 use crate::reconstruct::{
     episodes::{self, Episodes, may_recur},
     item::{Item, WorkRef},
+    roles,
 };
 use rustc_hash::FxHashMap;
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
@@ -62,8 +63,29 @@ impl<S: LineSource> Assembler<'_, S> {
 
     /// Where the lines of a unit stand: those of its number, if it is one of several of that number.
     pub(super) fn places_of(&mut self, key: &str) -> Result<Vec<Place>, S::Error> {
-        let Some((base, _)) = episodes::base_of(key) else { return self.source.places(key, MAX_LINES_OF_ID) };
+        let Some((base, _)) = episodes::base_of(key) else { return self.written_under(key) };
         Ok(self.number(&base.into())?.and_then(|number| number.places.get(key).cloned()).unwrap_or_default())
+    }
+
+    /// A number that counts in one scope may be written under several.
+    fn written_under(&self, key: &str) -> Result<Vec<Place>, S::Error> {
+        let terms = roles::terms_of(key, self.profile);
+        if let [only] = &*terms {
+            return self.source.places(only, MAX_LINES_OF_ID);
+        }
+        let mut out: Vec<Place> = Vec::new();
+        for term in terms {
+            out.extend(self.source.places(&term, MAX_LINES_OF_ID)?);
+        }
+        out.sort_unstable();
+        out.dedup();
+        out.truncate(MAX_LINES_OF_ID);
+        Ok(out)
+    }
+
+    /// How many records name a unit.
+    pub fn count(&self, key: &str) -> u64 {
+        roles::terms_of(key, self.profile).iter().map(|term| self.source.count(term)).sum()
     }
 
     fn read(&mut self, place: Place) -> Result<Rc<Item>, S::Error> {

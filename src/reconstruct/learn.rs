@@ -10,7 +10,7 @@ use crate::{
         id::{ARGUMENT, IN_ERROR, IN_PATH, IdKind, IdRelation, UNNAMED, is_strong},
         profile::{Profile, RoleDecision, Zone},
     },
-    reconstruct::{answer_stamps::AnswerStamps, arguments::Arguments, endings::Endings, fields::Fields, link, roles, stamps::Stamps, units::Sightings},
+    reconstruct::{answer_stamps::AnswerStamps, arguments::Arguments, endings::Endings, fields::Fields, link, numbers::Counters, roles, stamps::Stamps, units::Sightings},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -22,7 +22,7 @@ use std::{
 /// Most (service, label) fields watched.
 const MAX_FIELDS: usize = 4_096;
 /// Version of the compact form.
-const LEARNED_VERSION: u32 = 9;
+const LEARNED_VERSION: u32 = 10;
 /// Most sources whose habits are kept.
 pub const MAX_HABITS: usize = 256;
 
@@ -40,6 +40,7 @@ pub struct Learned {
     stamps: Stamps,
     answer_stamps: AnswerStamps,
     endings: Endings,
+    counters: Counters,
     /// By source: what its lines have in common.
     pub habits: BTreeMap<String, Habits>,
 }
@@ -212,6 +213,7 @@ impl Default for Learned {
             stamps: Stamps::default(),
             answer_stamps: AnswerStamps::default(),
             endings: Endings::default(),
+            counters: Counters::default(),
             habits: BTreeMap::new(),
         }
     }
@@ -225,6 +227,7 @@ impl Learned {
         self.stamps.observe(entry);
         self.answer_stamps.observe(entry);
         self.endings.observe(entry);
+        self.counters.observe(entry);
         let service: &str = entry.service.as_deref().unwrap_or(&entry.source);
         let polled = entry.http.as_ref().and_then(|h| h.path.as_deref()).unwrap_or("");
         for id in &entry.ids {
@@ -283,6 +286,7 @@ impl Learned {
         self.stamps.merge(other.stamps);
         self.answer_stamps.merge(other.answer_stamps);
         self.endings.merge(other.endings);
+        self.counters.merge(other.counters);
     }
 
     /// Compact form, for the commit.
@@ -310,6 +314,7 @@ impl Learned {
             makes: self.fields.makes(),
             arguments: self.arguments.decide(),
             endings: self.endings.decide(),
+            numbers: self.counters.decide(),
             ..Profile::default()
         };
         for decision in self.roles() {
@@ -349,7 +354,14 @@ impl Learned {
 
     /// Every id field with its role and the numbers that decided.
     pub fn roles(&self) -> Vec<RoleDecision> {
-        self.fields.roles()
+        let mut roles = self.fields.roles();
+        let numbers = self.counters.decide();
+        for role in &mut roles {
+            if let Some(why) = numbers.why.get(&roles::role_key(&role.service, &role.label)) {
+                role.why = format!("{}; {why}", role.why);
+            }
+        }
+        roles
     }
 }
 
@@ -371,6 +383,9 @@ fn profile_version(profile: &Profile) -> u64 {
     }
     for source in &profile.begins {
         text.push_str(&format!("b{source}\n"));
+    }
+    for (key, top) in profile.numbers.tops() {
+        text.push_str(&format!("n{key}\u{1f}{top}\n"));
     }
     for writer in &profile.answers_at_begin {
         text.push_str(&format!("w{writer}\n"));

@@ -25,6 +25,7 @@ pub mod lanes;
 pub mod learn;
 pub mod link;
 mod makers;
+pub mod numbers;
 pub mod roles;
 pub mod route;
 pub mod said;

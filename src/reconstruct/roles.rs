@@ -76,7 +76,32 @@ pub fn unit_key_in(id: &IdRef, profile: &Profile) -> Option<Arc<str>> {
     if id.scope.is_some() && !is_nil(&id.value) && is_made_so() {
         return Some(folded(id));
     }
+    let counted = || {
+        let scope = id.scope.as_deref()?;
+        let top = |label| profile.numbers.top(&number_key(id.kind, scope, label));
+        Some(format!("{}\u{1f}{}", canonical(&id.value), top(Some(&id.label)).or_else(|| top(None))?).into())
+    };
+    if !profile.numbers.is_empty()
+        && matches!(id.kind, IdKind::Task | IdKind::Call)
+        && !is_nil(&id.value)
+        && id.value.bytes().all(|b| b.is_ascii_digit())
+        && let Some(key) = counted()
+    {
+        return Some(key);
+    }
     unit_key(id)
+}
+
+/// Key of numbers that may count in another scope: all of a scope, or those of one field.
+pub fn number_key(kind: IdKind, scope: &str, label: Option<&str>) -> String {
+    let kind = if kind == IdKind::Call { "call" } else { "task" };
+    label.map_or_else(|| format!("{kind}\u{1f}{scope}"), |label| format!("{kind}\u{1f}{scope}\u{1f}{label}"))
+}
+
+/// The terms that a unit's lines are found by: one, or one for each scope its number is written under.
+pub fn terms_of<'a>(key: &'a str, profile: &Profile) -> Vec<Cow<'a, str>> {
+    let others = key.split_once('\u{1f}').and_then(|(value, scope)| Some((value, profile.numbers.members(scope)?)));
+    others.map_or_else(|| vec![Cow::Borrowed(key)], |(value, scopes)| scopes.iter().map(|scope| Cow::Owned(format!("{value}\u{1f}{scope}"))).collect())
 }
 
 /// The keys under which an entry may be looked for: its work ids, requests first, then ids that no name says anything of, which other lines may know
@@ -89,6 +114,16 @@ pub fn keys_to_find(entry: &Entry) -> Vec<String> {
     keys.sort();
     keys.dedup_by(|a, b| a.1 == b.1);
     keys.into_iter().map(|(_, key)| key.to_string()).collect()
+}
+
+/// The same, and the keys that what was learned gives the units.
+pub fn keys_in(entry: &Entry, profile: &Profile) -> Vec<String> {
+    let mut keys = keys_to_find(entry);
+    if !profile.numbers.is_empty() {
+        let counted = entry.ids.iter().filter(|id| id.scope.is_some()).filter_map(|id| unit_key_in(id, profile)).map(|key| key.to_string());
+        keys.extend(counted.filter(|key| !keys.contains(key)).collect::<Vec<_>>());
+    }
+    keys
 }
 
 /// The word of an id kind in documents: `job` and `message` are tasks under those names.

@@ -195,13 +195,13 @@ impl Rollup {
             if record.terms.iter().all(|t| done.contains(t)) {
                 continue;
             }
-            let mut keys: VecDeque<String> = recent::unpack(record).iter().flat_map(roles::keys_to_find).collect();
+            let mut keys: VecDeque<String> = recent::unpack(record).iter().flat_map(|entry| roles::keys_in(entry, &profile)).collect();
             while let Some(key) = keys.pop_front() {
                 let hash = term_hash(&key);
                 if !done.insert(hash) || self.hubs.contains(&hash) {
                     continue;
                 }
-                if source.count(&key) > MAX_LINES_OF_ID as u64 {
+                if assembler.count(&key) > MAX_LINES_OF_ID as u64 {
                     self.hubs.insert(hash);
                 }
                 let Some(root) = assembler.root_of(&key)? else {

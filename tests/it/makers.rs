@@ -92,3 +92,29 @@ fn what_a_provider_calls_a_batch_of_tasks_is_of_none_of_them() {
     assert_eq!(numbers(&bench, &id(1, 1)), [1, 2, 3]);
     assert_eq!(numbers(&bench, &id(1, 2)), [4, 5, 6]);
 }
+
+#[test]
+fn a_job_is_known_by_its_number_where_application_and_worker_count_alike() {
+    let (mut lines, mut at) = (Vec::new(), 0);
+    for n in 1..=40_u64 {
+        at += 100 + n * 7_919 % 1_000;
+        let queue = ["fast", "slow"][n as usize / 2 % 2];
+        lines.push((at, said(at, "api", "export queued", &json!({"request_id": id(1, n), "job_id": 500 + n}))));
+        lines.push((at + 20, said(at + 20, "worker", "rendering", &json!({"job": 500 + n, "queue": queue}))));
+        lines.push((at + 90, said(at + 90, "worker", "rendered", &json!({"job": 500 + n, "queue": queue}))));
+        // Another counter of numbers that meet these.
+        lines.push((at + 30, said(at + 30, "billing", "charged", &json!({"job": 480 + n}))));
+    }
+    lines.sort();
+    let place = |at: u64, text: &str| lines.iter().position(|(a, line)| *a == at && line.contains(text)).unwrap() as u64 + 1;
+    let mut at = 0;
+    let bench = indexed(&lines.iter().map(|(_, line)| line.clone()).collect::<Vec<_>>());
+    for n in 1..=40_u64 {
+        at += 100 + n * 7_919 % 1_000;
+        let mut own = [place(at, "queued"), place(at + 20, "rendering"), place(at + 90, "rendered")];
+        own.sort_unstable();
+        assert_eq!(numbers(&bench, &id(1, n)), own, "{n}");
+    }
+    let roles = bench.ok(&["roles", "--data", "d"]);
+    assert!(roles.contains("40 of 40 of its numbers are those of queue=fast, queue=slow"), "{roles}");
+}
