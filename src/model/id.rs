@@ -241,6 +241,13 @@ fn is_ksuid(b: &[u8]) -> bool {
     b.len() == 27 && b.iter().all(u8::is_ascii_alphanumeric) && b.iter().any(u8::is_ascii_digit) && b.iter().any(u8::is_ascii_uppercase) && b.iter().any(u8::is_ascii_lowercase)
 }
 
+/// The name says whose call a line is about: what called the request it tells of.
+pub fn names_caller(label: &str) -> bool {
+    label
+        .split(['.', '_', '-'])
+        .any(|word| ["caller", "invoker"].iter().any(|w| word.len() >= w.len() && word.is_char_boundary(w.len()) && word[..w.len()].eq_ignore_ascii_case(w)))
+}
+
 /// It names a thing by nothing but the look of a random token.
 pub fn is_only_a_token(value: &str) -> bool {
     let b = value.as_bytes();

@@ -11,6 +11,7 @@ use crate::{
         escapes, facets,
         ids::{self, Ids},
         instant, mine,
+        names::fold,
         plan::{AFTER_NAMES, Candidate},
         role::Role,
         scan::{self, Kind},
@@ -225,7 +226,9 @@ fn context(line: &Line<'_, '_>) -> Option<Box<str>> {
     let named = |role, word: &str| line.word(role).map(|v| format!("{word}={v}").into_boxed_str());
     let process = || line.word(Role::Process).map(|v| format!("{}={v}", if v.bytes().all(|b| b.is_ascii_digit()) { "pid" } else { "process" }).into_boxed_str());
     let main = line.word(Role::Thread).is_some_and(|t| matches!(&*t, "MainThread" | "main" | "Main" | "1"));
-    let thread = || named(Role::Thread, "thread");
+    // An id of letters alone (Sidekiq's `dun`) would look like the name of a kind of threads.
+    let is_id = || line.candidates(Role::Thread).next().is_some_and(|(_, leaf)| matches!(&*fold(line.names.key(leaf.path)), "tid" | "threadid"));
+    let thread = || line.word(Role::Thread).map(|v| format!("{}={v}", if is_id() && v.bytes().all(|b| b.is_ascii_alphabetic()) { "tid" } else { "thread" }).into_boxed_str());
     named(Role::Worker, "worker").or_else(|| if main { process().or_else(thread) } else { thread().or_else(process) })
 }
 

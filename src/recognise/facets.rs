@@ -14,6 +14,7 @@ use crate::{
         length::{self, Unit},
         mine,
         names::fold,
+        prose,
         role::Role,
         scan::{self, Kind, Leaf},
         spelling,
@@ -211,17 +212,25 @@ fn write(line: &Line<'_, '_>, entry: &mut Entry) {
 pub fn in_text(entry: &mut Entry, body: &str) {
     let first = mine::head(body.lines().next().unwrap_or(""));
     if entry.write.is_none()
-        && let Some(write) = rows_in_text(first)
+        && let Some(write) = prose::rows(first)
     {
         entry.write = Some(Box::new(write));
     }
     if entry.tool.is_none() {
-        entry.tool = tool_in_text(first).map(Into::into);
+        entry.tool = prose::tool(first).map(Into::into);
     }
+    length_in_text(entry, first);
+    let is_a_step = entry.write.is_some() || entry.model.is_some() || entry.tool.is_some() || entry.http.is_some();
+    if entry.duration.is_some() && !is_a_step {
+        entry.write = prose::stored(first).map(Box::new);
+    }
+}
+
+fn length_in_text(entry: &mut Entry, first: &str) {
     if entry.duration.is_some_and(|d| d.ns.is_some()) || entry.job.as_ref().is_some_and(|j| j.delay.is_some()) || !first.bytes().any(|b| b.is_ascii_digit()) {
         return;
     }
-    let Some(length) = length::in_text(first) else { return };
+    let Some(length) = length::in_text(first).or_else(|| length::pair_in_text(first)) else { return };
     match (entry.duration, length.ns) {
         // The text tells the unit of the number beside it.
         (Some(bare), Some(ns)) => {
@@ -236,37 +245,6 @@ pub fn in_text(entry: &mut Entry, body: &str) {
         }
         _ => {}
     }
-}
-
-/// `tool search_clauses finished`, `Tool "lookup" failed`: the tool is named between the noun and what became of it.
-fn tool_in_text(body: &str) -> Option<&str> {
-    let mut words = body.split_whitespace();
-    let (noun, name, end) = (words.next()?, words.next()?, words.next()?);
-    let name = name.trim_matches(['"', '\'', '`']);
-    let ended = matches!(
-        &*end.trim_matches(|c: char| !c.is_alphanumeric()).to_ascii_lowercase(),
-        "finished" | "completed" | "done" | "succeeded" | "returned" | "failed" | "errored" | "ended"
-    );
-    let is_name = name.len() >= 3 && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')) && name.bytes().any(|b| b.is_ascii_alphabetic());
-    let is_noun =
-        matches!(&*name.to_ascii_lowercase(), "call" | "calls" | "use" | "run" | "result" | "server" | "registry" | "execution" | "invocation" | "loop" | "has" | "was" | "not");
-    (noun.eq_ignore_ascii_case("tool") && ended && is_name && !is_noun).then_some(name)
-}
-
-fn rows_in_text(body: &str) -> Option<Write> {
-    let words: Vec<&str> = body.split_whitespace().take(8).collect();
-    let [verb, count, noun, preposition, target, ..] = words[..] else { return None };
-    let operation = match verb.to_ascii_lowercase().as_str() {
-        "stored" | "inserted" | "wrote" | "saved" | "insert" => "insert",
-        "updated" | "update" => "update",
-        "upserted" => "upsert",
-        "deleted" | "removed" => "delete",
-        "read" | "loaded" | "fetched" | "selected" => "select",
-        _ => return None,
-    };
-    let fits =
-        matches!(noun.to_ascii_lowercase().as_str(), "row" | "rows" | "record" | "records" | "document" | "documents") && matches!(preposition, "in" | "into" | "from" | "to");
-    fits.then(|| Write { system: None, operation: Some(operation.into()), target: Some(target.trim_end_matches([',', '.', ':']).into()), rows: count.parse().ok() })
 }
 
 /// `Created` beside 201 is the text of a status, and no error's.

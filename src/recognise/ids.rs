@@ -8,6 +8,7 @@ use crate::{
     recognise::{
         escapes,
         meaning::KindRule,
+        mine::kind_of_other_side,
         names::words,
         plan::IdLeaf,
         role::Role,
@@ -84,7 +85,7 @@ pub fn of_fields(line: &Line<'_, '_>, service: &str, common: &Common, out: &mut 
             continue;
         }
         if (12..=128).contains(&leaf.raw.len()) && !leaf.escaped && is_strong(leaf.raw, false) {
-            let kind = kind_by_value(leaf.raw, common).unwrap_or(IdKind::Other);
+            let kind = kind_of_other_side(kind_by_value(leaf.raw, common), label, common).unwrap_or(IdKind::Other);
             out.add(IdRef { kind, relation: IdRelation::Own, label: label.clone(), value: leaf.raw.into(), scope: None, listed: false });
         }
     }

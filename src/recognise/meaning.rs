@@ -3,7 +3,7 @@
 //! Pure functions of a dotted path. They never see a value: what a value must look like is checked when a line is read.
 
 use crate::{
-    model::id::{IdKind, IdRelation},
+    model::id::{IdKind, IdRelation, names_caller},
     recognise::{
         length::Unit,
         names::{components, fold, words},
@@ -304,6 +304,12 @@ fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
         if parts.len() == 1 && last.len() == 1 && common.id_word("bare_group", tail) {
             return Some(IdUse::new(KindRule::Is(IdKind::Group), IdRelation::Own, label));
         }
+        if let [verb, by] = &*last
+            && by == "by"
+            && common.id_word("done_by", verb)
+        {
+            return Some(IdUse { strong_only: true, ..IdUse::new(KindRule::AsOwn, IdRelation::Parent, label) });
+        }
         if let Some(form) = form_of_id(parts, &label, common) {
             return Some(form);
         }
@@ -328,7 +334,9 @@ fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
     let related = |w: &String| relation_of(w, common);
     let noun = named.iter().rposition(|w| kinded(w).is_some() && related(w).is_none()).map(|i| (i, &named[i]));
     let outer = above.iter().rev().find(|w| kinded(w).is_some());
-    let relation = named.iter().chain(&above).find_map(related).unwrap_or(IdRelation::Own);
+    let relation = named.iter().chain(&above).find_map(related);
+    let is_callers = || noun.is_some() && names_caller(&label);
+    let relation = relation.unwrap_or_else(|| if is_callers() { IdRelation::Parent } else { IdRelation::Own });
     let list = noun.map(|(_, w)| w).or(if named.iter().all(|w| related(w).is_some()) { outer } else { None }).and_then(kinded);
     let kind = match list {
         Some("request") if named.iter().chain(&above).any(|w| common.id_word("provider_side", w)) && noun.is_some() => KindRule::Is(IdKind::Call),
@@ -350,19 +358,20 @@ fn id(parts: &[&str], common: &Common) -> Option<IdUse> {
         None
     };
     let relation = if foreign.is_some() { IdRelation::Child } else { relation };
-    if !says_id && named.iter().any(|w| kinded(w).is_none() && related(w).is_none() && !common.id_word("own", w)) && foreign.is_none() {
+    let is_told = |w: &String| kinded(w).is_some() || related(w).is_some() || common.id_word("own", w) || names_caller(w);
+    if !says_id && !named.iter().all(is_told) && foreign.is_none() {
         return None;
     }
     Some(IdUse { listed: plural, says_id, queue: foreign.map(String::into_boxed_str), ..IdUse::new(kind, relation, label) })
 }
 
-/// What came before is spoken of: it groups what follows it, and is no part of it. A task's previous run may have started it; the answer above or
-/// before an answer (`previous_response_id`) is an earlier turn's.
+/// What came before is spoken of: it groups what follows it, and is no part of it. The answer above or before an answer (`previous_response_id`), the
+/// message before a message is an earlier turn's; a task's previous run may have started it, and the last message may be what the line is about.
 fn is_of_before(named: &[String], common: &Common) -> bool {
     let Some((noun, before)) = named.split_last().filter(|(_, before)| !before.is_empty()) else { return false };
-    let is_work = ["request", "trace", "task", "call"].into_iter().any(|list| common.id_word(list, noun));
     let has = |list: &str| before.iter().any(|w| common.id_word(list, w));
-    is_work && (has("earlier") || (common.id_word("answer", noun) && has("parent")))
+    let is_turn = || matches!(&**noun, "message" | "msg" | "request") && before.iter().any(|w| w == "previous");
+    is_turn() || (common.id_word("answer", noun) && (has("earlier") || has("parent")))
 }
 
 /// `trace_id: {w3c, datadog}`: one id, written as each of several systems writes it.
@@ -489,13 +498,21 @@ mod tests {
             ("previous_response_id", Some((Is(IdKind::Group), Own))),
             ("parentCompletionId", Some((Is(IdKind::Group), Own))),
             ("parent_response", Some((Is(IdKind::Group), Own))),
-            ("prior_run_id", Some((Is(IdKind::Group), Own))),
-            ("lastJobId", Some((Is(IdKind::Group), Own))),
+            ("prior_completion_id", Some((Is(IdKind::Group), Own))),
+            ("previous_message_id", Some((Is(IdKind::Group), Own))),
+            ("last_message_id", Some((Is(IdKind::Task), Child))),
             ("previous_run_id", Some((Is(IdKind::Task), Parent))),
+            ("caller.job", Some((Is(IdKind::Task), Parent))),
+            ("caller_job", Some((Is(IdKind::Task), Parent))),
+            ("caller_request_id", Some((Is(IdKind::Request), Parent))),
+            ("caller_id", Some((Named, Own))),
+            ("requested_by", Some((AsOwn, Parent))),
+            ("triggeredBy", Some((AsOwn, Parent))),
+            ("sorted_by", None),
             ("parent_call_id", Some((Is(IdKind::Call), Parent))),
             ("ref", None),
             ("previous", None),
-            ("caused_by", None),
+            ("caused_by", Some((AsOwn, Parent))),
             ("original_request_id", Some((Is(IdKind::Request), RetryOf))),
             ("requestid", Some((Is(IdKind::Request), Own))),
             ("order.id", Some((Is(IdKind::Group), Own))),

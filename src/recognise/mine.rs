@@ -139,10 +139,17 @@ fn strong(text: &str, start: usize, word: &str, common: &Common, out: &mut Ids) 
         of_path_part(text, start, word, common, out);
         return;
     }
-    let kind = kind_by_value(word, common).unwrap_or(IdKind::Other);
     let before = &text[..start];
+    let kind = kind_of_other_side(kind_by_value(word, common), before.trim_end_matches(['=', ':', ' ']), common).unwrap_or(IdKind::Other);
     let label = if before.rfind('(') > before.rfind(')') { ARGUMENT } else { UNNAMED };
     out.add(IdRef { kind, relation: IdRelation::Own, label: label.into(), value: word.into(), scope: None, listed: false });
+}
+
+/// What a provider calls a request (`upstream=req_…`) is a call of ours.
+pub fn kind_of_other_side(kind: Option<IdKind>, label: &str, common: &Common) -> Option<IdKind> {
+    let last = label.rsplit(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | '[')).next().unwrap_or_default();
+    let is_theirs = || crate::recognise::names::words(last).iter().any(|w| common.id_word("provider_side", w));
+    if kind == Some(IdKind::Request) && is_theirs() { Some(IdKind::Call) } else { kind }
 }
 
 fn of_path_part(text: &str, start: usize, word: &str, common: &Common, out: &mut Ids) {

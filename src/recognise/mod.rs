@@ -19,6 +19,7 @@ mod mine;
 mod names;
 mod plan;
 pub mod prefix;
+mod prose;
 mod reader;
 mod role;
 pub mod samples;

@@ -3,6 +3,8 @@
 //! Guarantees: at least one entry a record; a reading is a function of the record's bytes and the name of its source (what it remembers
 //! between lines only spares work). Bounded memory. Never panics: at the worst an entry is the text of its record.
 
+mod members;
+
 use crate::{
     model::{
         entry::{At, Entry},
@@ -237,6 +239,7 @@ impl Reader {
         if depth < MAX_NESTING && plan.has_listed_text(&scan.leaves) {
             self.listed(&scan.leaves, &plan, &mut entry);
         }
+        self.told_in_pairs(&mut entry);
         if !scan.clean && entry.body.is_none() && entry.time.is_none() && entry.ids.is_empty() {
             entry.body = Some(mine::head(text).into());
         }
@@ -247,18 +250,6 @@ impl Reader {
             _ => out.push(entry),
         }
         true
-    }
-
-    /// What was handed to a logger beside the text, in the list that is the text: members of the line.
-    fn listed(&mut self, leaves: &[Leaf<'_>], plan: &Plan, entry: &mut Entry) {
-        let line = Line { leaves, names: &self.names, plan, convention: None, scale: None };
-        for object in apply::listed(&line) {
-            let mut scan = Scan::default();
-            scan.object(object, &mut self.names, ROOT);
-            let mut beside = Entry { source: entry.source.clone(), service: entry.service.clone(), ..Entry::default() };
-            self.fill(&scan.leaves, &mut beside);
-            apply::complete(entry, beside);
-        }
     }
 
     /// The inner record of an envelope that carries it as an object.

@@ -10,6 +10,8 @@ mod known;
 mod middle;
 mod pairs;
 
+pub(super) use pairs::tail;
+
 use crate::model::{entry::Severity, time::Instant};
 use crate::recognise::stack;
 use std::borrow::Cow;

@@ -72,6 +72,18 @@ pub fn in_text(text: &str) -> Option<Length> {
     None
 }
 
+/// `… ms=5.4`, `… duration_ms=12`: a pair among the words of a text whose name ends in a unit, and says nothing or that it is a length.
+pub fn pair_in_text(text: &str) -> Option<Length> {
+    text.split([' ', ',', ';', '(', ')', '[', ']']).take(MAX_PROSE / 8).find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        let mut words = crate::recognise::names::words(name);
+        let unit = super::Unit::of_suffix(&words.pop()?)?;
+        let is_length = |w: &String| matches!(&**w, "duration" | "elapsed" | "latency" | "took" | "runtime" | "time" | "total");
+        let is_named = !words.is_empty() || name.len() > 1;
+        (is_named && words.iter().all(is_length) && !value.is_empty()).then(|| super::with_unit(value, unit)).flatten()
+    })
+}
+
 /// A number with its unit, or a clock with a fraction, that ends where a word ends.
 fn candidate(bytes: &[u8], at: usize) -> Option<(Length, usize)> {
     let rest = &bytes[at..bytes.len().min(at + 64)];

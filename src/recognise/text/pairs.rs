@@ -159,6 +159,29 @@ pub(super) fn scan<'a>(text: &'a str, mut found: impl FnMut(&'a str, Cow<'a, str
     }
 }
 
+/// Longest message whose end is looked at.
+const MAX_MESSAGE: usize = 2_048;
+/// Most pairs of a message.
+const MAX_TAIL: usize = 32;
+
+/// The pairs that a message ends with (`extracted recipe_id=4411 model=gpt-4o-mini tokens=1562`): two or more, and nothing but pairs from the first on.
+pub(in crate::recognise) fn tail(message: &str) -> Vec<(&str, Cow<'_, str>)> {
+    let mut out = Vec::new();
+    if message.len() > MAX_MESSAGE || memchr::memchr(b'=', message.as_bytes()).is_none() || message.contains('\n') {
+        return out;
+    }
+    let begins = |at: usize| at == 0 || message.as_bytes()[at - 1] == b' ';
+    let Some(mut at) = (0..message.len()).filter(|at| message.is_char_boundary(*at) && begins(*at)).find(|at| pair(message, *at).is_some()) else { return out };
+    while at < message.len() {
+        let Some((key, value, end)) = pair(message, at).filter(|_| out.len() < MAX_TAIL) else { return Vec::new() };
+        if !value.is_empty() {
+            out.push((key, value));
+        }
+        at = end + message[end..].bytes().take_while(u8::is_ascii_whitespace).count();
+    }
+    if out.len() < 2 { Vec::new() } else { out }
+}
+
 /// `message {"key":"value"}`, perhaps with Monolog's ` []` behind: the object's members become fields, the message ends before it.
 fn take_json(record: &mut TextRecord<'_>) {
     let Cow::Borrowed(message) = record.message else { return };

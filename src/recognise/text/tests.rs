@@ -269,3 +269,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_message_ends_with_pairs_or_it_does_not() {
+    let of = |text| super::tail(text).into_iter().map(|(k, v)| format!("{k}:{v}")).collect::<Vec<_>>();
+    assert_eq!(of("extracted recipe_id=4411 model=gpt-4o-mini note=\"a b\" ms=5.4"), ["recipe_id:4411", "model:gpt-4o-mini", "note:a b", "ms:5.4"]);
+    for text in ["saved ms=5.4", "set a=1 and b=2 to be sure", "x=1 y", "GET /a?b=1&c=2", "where a == 1 and b=2", "a=1\nb=2 c=3", "no pairs"] {
+        assert_eq!(of(text), [""; 0], "{text}");
+    }
+}
