@@ -2,9 +2,15 @@
 //!
 //! Guarantees: pure functions of the lines given, free of their order. They fetch nothing and link nothing: `assemble` and `reconstruct::link` do.
 
-use super::unnamed;
+use super::{
+    assemble::{Place, at},
+    unnamed,
+};
 use crate::{
-    model::id::{ARGUMENT, IN_ERROR, IdKind, IdRef, IdRelation, canonical, is_only_a_token, is_strong},
+    model::{
+        id::{ARGUMENT, IN_ERROR, IdKind, IdRef, IdRelation, UNNAMED, canonical, is_only_a_token, is_strong},
+        trace::Neighbour,
+    },
     reconstruct::{
         item::{Item, WorkRef},
         link::{self, Parentage},
@@ -20,7 +26,42 @@ pub fn handed_under_another_name(item: &Item, id: &IdRef) -> Option<Arc<str>> {
     let last = id.label.rsplit(['_', '.', '-']).next().unwrap_or_default();
     let says_id = item.verb == Verb::Queue && (id.label.ends_with("Id") || (last.eq_ignore_ascii_case("id") && last.len() < id.label.len()));
     let says_handed = matches!(item.verb, Verb::Queue | Verb::Begin) && unnamed::says_handed(&id.label);
-    (id.kind == IdKind::Other && id.relation == IdRelation::Own && (says_id || says_handed) && is_strong(&id.value, false)).then(|| roles::unit_key(id)).flatten()
+    // What a text names as handed over, before any other line does (`next EmbedWorker ab96…`).
+    let is_told = &*id.label == UNNAMED && item.entry.http.is_none() && item.entry.body.as_deref().is_some_and(|body| says_next(body, &id.value));
+    (id.kind == IdKind::Other && id.relation == IdRelation::Own && (says_id || says_handed || is_told) && is_strong(&id.value, false)).then(|| roles::unit_key(id)).flatten()
+}
+
+/// Directly before the id, or before the one name that parts them, stands what was done with it: it was made, or handed over.
+fn says_next(body: &str, value: &str) -> bool {
+    let Some((before, _)) = body.split_once(value) else { return false };
+    let mut words = before.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | ':'))).filter(|word| !word.is_empty()).rev();
+    let does = |word: &str| {
+        matches!(
+            &*word.trim_end_matches(':').to_ascii_lowercase(),
+            "next"
+                | "spawned"
+                | "spawning"
+                | "created"
+                | "creating"
+                | "enqueued"
+                | "enqueuing"
+                | "enqueueing"
+                | "queued"
+                | "queueing"
+                | "dispatched"
+                | "dispatching"
+                | "submitted"
+                | "submitting"
+        )
+    };
+    // Of prose the word between would be a word: a name has a capital, a dot or an underscore.
+    let is_name = |word: &str| word.bytes().any(|b| b.is_ascii_uppercase() || matches!(b, b'_' | b'.' | b':'));
+    let is_denied = |word: Option<&str>| word.is_some_and(|word| matches!(&*word.to_ascii_lowercase(), "already" | "not" | "never" | "was" | "is" | "be"));
+    match (words.next(), words.next(), words.next()) {
+        (Some(word), before, _) if does(word) => !is_denied(before),
+        (Some(name), Some(word), before) if is_name(name) && does(word) => !is_denied(before),
+        _ => false,
+    }
 }
 
 /// The request that a record of an answer (method, path, status) is of which names no work, but holds one id under a name that says nothing: if others know the
@@ -66,11 +107,11 @@ pub fn naming<'a>(items: &'a [Rc<Item>], key: &str) -> Option<&'a WorkRef> {
     if let [only] = items {
         return only.reference(key);
     }
-    let mut votes: BTreeMap<(bool, &str, &str), (u32, &WorkRef)> = BTreeMap::new();
+    let mut votes: BTreeMap<(bool, &str, &str, Option<&str>), (u32, &WorkRef)> = BTreeMap::new();
     for r in items.iter().filter_map(|item| item.reference(key)) {
-        votes.entry((r.relation == IdRelation::Own, &*r.label, &*r.value)).or_insert((0, r)).0 += 1;
+        votes.entry((r.relation == IdRelation::Own, &*r.label, &*r.value, r.scope.as_deref())).or_insert((0, r)).0 += 1;
     }
-    let best = votes.into_iter().min_by_key(|((own, label, value), (count, _))| (std::cmp::Reverse(*own), std::cmp::Reverse(*count), *label, *value));
+    let best = votes.into_iter().min_by_key(|((own, label, value, scope), (count, _))| (std::cmp::Reverse(*own), std::cmp::Reverse(*count), *label, *value, *scope));
     best.map(|(_, (_, r))| r)
 }
 
@@ -98,4 +139,24 @@ pub fn mentioned<'i>(items: impl Iterator<Item = &'i Rc<Item>>, key: &str) -> Ve
     out.sort_by_key(|(key, relation)| (*key, *relation != IdRelation::RetryOf, *relation));
     out.dedup_by_key(|(key, _)| *key);
     out.into_iter().map(|(key, relation)| (key.clone(), relation)).collect()
+}
+
+/// A line over many units is shown beside the path of each.
+pub fn note_batch(item: &Item, neighbours: &mut BTreeMap<(String, String), Neighbour>) {
+    let to = item.subject().map_or_else(|| item.service().to_owned(), |s| format!("{}:{}", roles::kind_word(s.kind, &s.label), s.value));
+    let known = neighbours.entry((to.clone(), "batch".into())).or_insert_with(|| Neighbour { to, rule: "batch".into(), lines: Vec::new() });
+    if known.lines.len() < 3 && !known.lines.contains(&item.line) {
+        known.lines.push(item.line.clone());
+        known.lines.sort_unstable();
+    }
+}
+
+/// A line that is found by another unit is known by what both say of it.
+pub fn take(lines: &mut BTreeMap<Place, Rc<Item>>, item: &Rc<Item>) {
+    let known = lines.entry(at(item)).or_insert_with(|| item.clone());
+    let new: Vec<&WorkRef> = item.refs.iter().filter(|r| known.reference(&r.key).is_none()).collect();
+    if !new.is_empty() {
+        let refs = known.refs.iter().chain(new).cloned().collect();
+        *known = Rc::new(Item { refs, ..Item::clone(known) });
+    }
 }

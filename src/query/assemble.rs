@@ -5,7 +5,7 @@
 //! shared id.
 
 use super::{
-    about::{answers_request, asks_only, errors_name, handed_under_another_name, is_listed, kind_of, mentioned, naming, only_follows},
+    about::{answers_request, asks_only, errors_name, handed_under_another_name, is_listed, kind_of, mentioned, naming, note_batch, only_follows, take},
     episodes::Divided,
     shared::Served,
     unnamed::{self, Owners},
@@ -207,13 +207,14 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             let asked_by = self.parentage(&key)?;
             let only_listed = fetched.items.iter().all(|item| is_listed(item, &key));
             let others = self.of_others(&fetched, &asked_by, &tree)?;
-            let is_of_it = |item: &&Rc<Item>| !asks_only(item, &key, &asked_by) && !only_follows(item, &key) && !others.iter().any(|other| item.reference(other).is_some());
+            let is_of_it =
+                |item: &&Rc<Item>| !asks_only(item, &key, &asked_by) && !only_follows(item, &key) && (others.is_empty() || !item.refs.iter().any(|r| others.contains(&r.key)));
             for item in fetched.items.iter().chain(&fetched.repeated).filter(is_of_it) {
                 if !only_listed && is_listed(item, &key) {
                     note_batch(item, &mut neighbours);
                     continue;
                 }
-                lines.entry(at(item)).or_insert_with(|| item.clone());
+                take(&mut lines, item);
             }
             if depth >= MAX_DEPTH {
                 continue;
@@ -324,7 +325,12 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         for candidate in &parentage.candidates {
             if candidate.rule == LinkRule::StatedParent && !self.has_own_lines(&candidate.parent)? {
                 let fetched = self.fetch(&candidate.parent)?;
-                let written = naming(&fetched.items, &candidate.parent).map_or_else(|| candidate.parent.replace('\u{1f}', " "), |r| r.value.to_string());
+                let named = naming(&fetched.items, &candidate.parent);
+                // Work is done by users, too.
+                if named.is_some_and(|r| r.label.to_ascii_lowercase().ends_with("by")) {
+                    continue;
+                }
+                let written = named.map_or_else(|| candidate.parent.replace('\u{1f}', " "), |r| r.value.to_string());
                 let text = format!("{} names a parent that no line shows: {written}", display(tree, root));
                 tree.anomalies.push(Anomaly { kind: AnomalyKind::Orphan, text, lines: candidate.lines.clone() });
             }
@@ -353,13 +359,17 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         }
         let kind = self.fetch(key)?.kind;
         for candidate in &parentage.candidates {
-            // A trace stands inside a task only if the task is not itself under the trace.
-            let is_inner = kind == IdKind::Trace && candidate.kind == IdKind::Task;
+            // A trace stands inside a task, and a request is a task's call, only if the task is not itself under it.
+            let is_inner = matches!(kind, IdKind::Trace | IdKind::Request) && candidate.kind == IdKind::Task;
             if candidate.rule == LinkRule::Batch || (is_inner && self.is_below(&candidate.parent, key)?) {
                 continue;
             }
-            if self.has_own_lines(&candidate.parent)? && !self.holds_many_requests(kind, candidate)? && !self.is_shared_unit(&candidate.parent)? {
-                return Ok(Some(candidate.clone()));
+            if self.has_own_lines(&candidate.parent)?
+                && self.may_have_started(key, candidate)?
+                && !self.holds_many_requests(kind, candidate)?
+                && !self.is_shared_unit(&candidate.parent)?
+            {
+                return Ok(Some(self.nearest(kind, candidate, &parentage)?.clone()));
             }
         }
         Ok(None)
@@ -467,16 +477,6 @@ fn add_unit(tree: &mut Tree, key: &Arc<str>, fetched: &Fetched, parent: Option<P
     let Some(r) = naming(&fetched.items, key) else { return };
     let unit = Unit { key: key.clone(), kind: fetched.kind, label: r.label.clone(), value: r.value.clone(), scope: r.scope.clone(), parent, depth };
     tree.units.insert(unit);
-}
-
-/// A line over many units is shown beside the path of each.
-fn note_batch(item: &Item, neighbours: &mut BTreeMap<(String, String), Neighbour>) {
-    let to = item.subject().map_or_else(|| item.service().to_owned(), |s| format!("{}:{}", roles::kind_word(s.kind, &s.label), s.value));
-    let known = neighbours.entry((to.clone(), "batch".into())).or_insert_with(|| Neighbour { to, rule: "batch".into(), lines: Vec::new() });
-    if known.lines.len() < 3 && !known.lines.contains(&item.line) {
-        known.lines.push(item.line.clone());
-        known.lines.sort_unstable();
-    }
 }
 
 pub(super) fn at(item: &Item) -> (u64, u64, u32) {

@@ -11,7 +11,7 @@ use crate::{
     },
     reconstruct::{
         item::{Item, WorkRef},
-        link::{Askers, Parentage},
+        link::{Askers, ParentLink, Parentage},
         roles,
         tree::Tree,
     },
@@ -21,6 +21,11 @@ use std::{collections::BTreeSet, rc::Rc, sync::Arc};
 
 /// Most requests on the lines of one unit that are looked at.
 const MAX_ASKERS: usize = 64;
+
+/// Who starts something has it begun so soon behind its own last line, queue and clocks included.
+const STARTED_WITHIN_NS: i64 = 30_000_000_000;
+/// What starts more is a schedule, an agent or a user.
+const MAX_STARTED: usize = 8;
 
 /// What the lines of a request tell of its being asked for.
 #[derive(Debug, Default)]
@@ -77,13 +82,43 @@ impl<S: LineSource> Assembler<'_, S> {
         let mut roots: FxHashSet<Arc<str>> = FxHashSet::default();
         for claimant in &parentage.shared {
             roots.insert(self.top_of(claimant)?);
+            if roots.len() > 1 {
+                return Ok(true);
+            }
         }
         Ok(roots.len() > 1)
     }
 
+    /// `triggered_by` may name a user, an agent, or what made the schedule long ago: the parent was at work when the unit was first seen, and names no crowd.
+    pub(super) fn may_have_started(&mut self, key: &Arc<str>, candidate: &ParentLink) -> Result<bool, S::Error> {
+        let (child, parent) = (self.fetch(key)?, self.fetch(&candidate.parent)?);
+        let by = |item: &Rc<Item>| item.reference(&candidate.parent).is_some_and(|r| r.relation == IdRelation::Parent && r.label.to_ascii_lowercase().ends_with("by"));
+        if !child.items.iter().any(by) {
+            return Ok(true);
+        }
+        let started: BTreeSet<&Arc<str>> = parent.items.iter().filter(|item| by(item)).filter_map(|item| item.subject()).map(|s| &s.key).collect();
+        let is_own = |item: &&Rc<Item>| item.reference(&candidate.parent).is_some_and(|r| r.relation == IdRelation::Own);
+        let last = parent.items.iter().filter(is_own).filter_map(|item| item.time_ns).max();
+        let first = child.items.iter().filter_map(|item| item.time_ns).min();
+        let is_at_work = first.zip(last).is_some_and(|(first, last)| first <= last.saturating_add(STARTED_WITHIN_NS));
+        Ok(is_at_work && started.len() <= MAX_STARTED)
+    }
+
+    /// A call that a task and a request name is of the request, if that is one that the task made, or that only asks about the task.
+    pub(super) fn nearest<'p>(&mut self, kind: IdKind, chosen: &'p ParentLink, parentage: &'p Parentage) -> Result<&'p ParentLink, S::Error> {
+        if kind == IdKind::Call && chosen.kind == IdKind::Task {
+            for other in parentage.candidates.iter().filter(|c| c.kind == IdKind::Request) {
+                if self.parentage(&chosen.parent)?.polled_by.contains(&other.parent) || self.is_below(&other.parent, &chosen.parent)? {
+                    return Ok(other);
+                }
+            }
+        }
+        Ok(chosen)
+    }
+
     /// Units whose lines are theirs, though they name this one: those that claim it as others do, and calls of other requests beside a call.
-    pub(super) fn of_others(&mut self, fetched: &Fetched, parentage: &Parentage, tree: &Tree) -> Result<Vec<Arc<str>>, S::Error> {
-        let mut out = if parentage.shared.len() > 1 && self.is_shared(parentage)? { parentage.shared.clone() } else { Vec::new() };
+    pub(super) fn of_others(&mut self, fetched: &Fetched, parentage: &Parentage, tree: &Tree) -> Result<FxHashSet<Arc<str>>, S::Error> {
+        let mut out = if parentage.shared.len() > 1 && self.is_shared(parentage)? { parentage.shared.iter().cloned().collect() } else { FxHashSet::default() };
         if fetched.kind != IdKind::Call {
             return Ok(out);
         }
@@ -92,7 +127,7 @@ impl<S: LineSource> Assembler<'_, S> {
         for call in calls {
             // One that nothing is known above may be another name of this.
             if self.parent(&call)?.is_some() && self.root_of(&call)?.is_some_and(|root| root != tree.root) {
-                out.push(call);
+                out.insert(call);
             }
         }
         Ok(out)

@@ -7,7 +7,7 @@
 use super::assemble::{Assembler, Fetched, LineSource, Place, at};
 use crate::{
     model::{
-        id::{IdKind, IdRelation},
+        id::{IdKind, IdRelation, UNNAMED},
         trace::PlacedBy,
     },
     reconstruct::{
@@ -331,15 +331,18 @@ pub(super) fn says_handed(label: &str) -> bool {
 }
 
 /// Lines that hand a unit over under a name that says nothing prove it when one unit alone does, no line of the unit's own tells of a parent, and the
-/// unit began no earlier (a second for clocks). A request is handed over only where the name says that something was.
+/// unit began no earlier (a second for clocks; moments where only the text names it, for that a line comes first is all it says). A request is handed over only where the name says that something was.
 pub(super) fn may_be_handed(unit: &WorkRef, handed: &[Rc<Item>], own: &[Rc<Item>]) -> bool {
     let subjects: BTreeSet<&Arc<str>> = handed.iter().filter_map(|item| item.subject()).map(|s| &s.key).collect();
     let above = |r: &WorkRef| r.relation == IdRelation::Parent || (r.relation == IdRelation::Own && roles::level(r.kind) == 0 && roles::level(unit.kind) > 0);
     let knows_parent = own.iter().any(|item| item.refs.len() > 1 && item.refs.iter().any(above));
     let said = handed.iter().all(|item| item.entry.ids.iter().any(|id| says_handed(&id.label) && roles::unit_key(id).as_deref() == Some(&*unit.key)));
     let first = own.iter().filter_map(|item| item.time_ns).min();
-    let named = handed.iter().filter_map(|item| item.time_ns).max();
-    let is_before = named.zip(first).is_none_or(|(named, first)| named <= first.saturating_add(1_000_000_000));
+    let is_told = handed.iter().any(|item| item.entry.ids.iter().any(|id| &*id.label == UNNAMED && roles::unit_key(id).as_deref() == Some(&*unit.key)));
+    let times = || handed.iter().filter_map(|item| item.time_ns);
+    let named = if is_told { times().min() } else { times().max() };
+    let slack = if is_told { 20_000_000 } else { 1_000_000_000 };
+    let is_before = named.zip(first).map_or(!is_told, |(named, first)| named <= first.saturating_add(slack));
     subjects.len() == 1 && !knows_parent && is_before && (unit.kind == IdKind::Task || said)
 }
 

@@ -5,6 +5,7 @@
 
 use crate::{
     model::{
+        entry::Severity,
         id::IdKind,
         trace::{Evidence, FailureClass, Outcome, SpanKind},
     },
@@ -182,7 +183,9 @@ pub fn class_of_span(b: &Builder<'_>, span: usize) -> Option<(FailureClass, Stri
     let mut best: Option<(FailureClass, String)> = None;
     for &index in d.items.iter().chain(d.main.iter()) {
         let item = &b.tree.items[index];
-        if !item.failed && !item.verb.is_terminal() {
+        // What a call finds wrong with an answer is said as a warning; elsewhere a warning may be of anything.
+        let is_complaint = d.kind == SpanKind::ModelCall && item.entry.severity.is_some_and(|severity| severity >= Severity::Warn);
+        if !item.failed && !item.verb.is_terminal() && !is_complaint {
             continue;
         }
         let (class, rule) = classify::classify(&item.entry);
@@ -190,6 +193,11 @@ pub fn class_of_span(b: &Builder<'_>, span: usize) -> Option<(FailureClass, Stri
             best = Some((class, rule));
         }
         best = best.or(Some((class, rule_unknown())));
+    }
+    if best.as_ref().is_none_or(|(c, _)| *c == FailureClass::Unknown)
+        && let Some((status, class)) = d.status.and_then(|status| Some((status, classify::by_status(status)?)))
+    {
+        best = Some((class, format!("status {status}")));
     }
     // A task fails by what failed inside it.
     if best.as_ref().is_none_or(|(c, _)| *c == FailureClass::Unknown) {

@@ -6,6 +6,7 @@
 use crate::{
     model::trace::{Evidence, Outcome, SpanKind},
     reconstruct::{
+        client_calls,
         item::Item,
         spans::{Builder, Draft, Stated, bounds, line_kind, outcome, parent_at, stated, step_title},
         tree::{Tree, Unit},
@@ -25,7 +26,7 @@ pub(super) fn call_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize], ki
     whole.attempt = b.tree.items[main].entry.attempt.as_ref().map(|a| a.number);
     whole.items = indexes.to_vec();
     whole.parent = parent_at(b, &parent_unit, whole.start, whole.end);
-    let attempts = attempts(b, &whole, indexes);
+    let attempts = client_calls::attempts(b, unit, &whole, indexes).unwrap_or_else(|| attempts(b, &whole, indexes));
     let drawn = if attempts.len() < 2 { vec![whole] } else { attempts };
     drawn.into_iter().for_each(|d| b.draw(d));
 }

@@ -60,7 +60,8 @@ fn fold(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-fn by_status(status: u16) -> Option<FailureClass> {
+/// The class of an answer with a status; `None` where that tells nothing.
+pub fn by_status(status: u16) -> Option<FailureClass> {
     match status {
         408 | 409 | 425 | 429 => Some(FailureClass::Transient),
         // The caller went away: nothing is known of the work.

@@ -16,6 +16,7 @@ use crate::{
         words::Verb,
     },
 };
+use std::collections::BTreeMap;
 
 /// One run of a task.
 #[derive(Debug, Clone)]
@@ -204,7 +205,10 @@ fn measure(b: &Builder<'_>, run: &mut Execution) {
         run.end = terminal.iter().filter_map(|i| tree.items[*i].time_ns).max().unwrap_or(last);
         run.evidence = if started || terminal.len() < run.items.len() { Evidence::Paired } else { Evidence::Observed };
     } else {
-        (run.start, run.end) = (first, last);
+        // What another worker says of it later (it goes back to the queue) is no sign of life.
+        let is_own = |i: &usize| tree.items[*i].entry.context.is_none() || tree.items[*i].entry.context == run.context;
+        let own: Vec<usize> = run.items.iter().copied().filter(is_own).collect();
+        (run.start, run.end) = (first, spans::bounds(tree, &own).map_or(last, |(_, last)| last.max(first)));
     }
 }
 
@@ -264,6 +268,29 @@ fn queue_of(b: &Builder<'_>, unit: &Unit, items: &[usize], handed: &[usize]) -> 
     ran.chain(handed)
         .find_map(|i| b.tree.items[*i].entry.job.as_ref().and_then(|j| j.queue.as_deref()).map(str::to_owned))
         .or_else(|| unit.scope.as_deref().and_then(|s| s.strip_prefix("queue=")).map(str::to_owned))
+}
+
+/// A run whose worker never ended it was at work as long as what it called was seen at work.
+pub(super) fn outlive(b: &mut Builder<'_>) {
+    let mut ends: BTreeMap<usize, i64> = BTreeMap::new();
+    for d in b.spans.iter().filter(|d| !d.kind.is_wait()) {
+        if let Some(parent) = d.parent.filter(|p| b.spans[*p].kind == SpanKind::Task && b.spans[*p].outcome == Outcome::Unknown && b.spans[*p].end < d.end) {
+            ends.entry(parent).and_modify(|end| *end = d.end.max(*end)).or_insert(d.end);
+        }
+    }
+    for (run, end) in ends {
+        let unit = b.spans[run].unit.clone();
+        let (start, before) = (b.spans[run].start, b.spans[run].end);
+        let next = spans::executions_of(b, &unit).into_iter().map(|i| b.spans[i].start).filter(|next| *next > start).min();
+        let end = end.min(next.unwrap_or(i64::MAX)).max(before);
+        b.spans[run].end = end;
+        for i in b.spans_of(&unit).to_vec() {
+            let wait = &mut b.spans[i];
+            if wait.redelivery && wait.start == before {
+                wait.start = end.min(wait.end);
+            }
+        }
+    }
 }
 
 /// The wait before the first run: from the hand-over nearest before it, a stated enqueue time, or a stated wait. A stated delay is a

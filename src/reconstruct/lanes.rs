@@ -2,12 +2,13 @@
 //!
 //! A lane is a thread or a worker of one process in one file: it does one thing at a time, and its lines stand in the order it wrote them. A line of
 //! it belongs to a unit when it stands between two lines of that unit before it has ended, or between its begin and a line that states a length
-//! reaching back to that begin or to the line behind it, or that repeats the call it began with as it ends. Pure functions of the lines of a lane. Guarantees: a lane in which two units interleave proves nothing; a template that is
+//! reaching back to that begin or to the line behind it, or that repeats the call it began with as it ends; or it is an error that is told at once
+//! behind the unit's failure. Pure functions of the lines of a lane. Guarantees: a lane in which two units interleave proves nothing; a template that is
 //! also written while nothing runs is never placed; a line with a work id of its own is never placed. Nearness in time proves nothing here.
 
 use crate::{
     model::{
-        entry::Entry,
+        entry::{Entry, Severity},
         id::{IdKind, IdRelation},
     },
     reconstruct::{
@@ -22,6 +23,8 @@ use std::{fmt::Write as _, sync::Arc};
 /// Lines without an id are looked up by pieces of time of 2^34 ns, about 17 s.
 pub const PIECE_SHIFT: u32 = 34;
 
+/// An error handler is called as the unit fails.
+const REPEATED_NS: i64 = 50_000_000;
 /// A second line about one end stands right behind the first.
 const AT_ONCE_NS: u64 = 1_000_000_000;
 
@@ -51,7 +54,7 @@ pub fn lane(entry: &Entry) -> Option<String> {
     let many =
         ["eventloop", "event-loop", "event_loop", "reactor", "tokio", "threadid(", "uvloop", "asyncio", "dispatcher", "coroutine", "compute", "main", "forkjoinpool", "fiber"];
     let is_one = name.bytes().any(|b| b.is_ascii_digit()) && name.bytes().any(|b| b.is_ascii_alphabetic()) && !many.iter().any(|word| lower.contains(word));
-    (is_one && matches!(kind, "thread" | "worker" | "process")).then(|| format!("{}\u{1f}{context}", writer(entry)))
+    (kind == "tid" || (is_one && matches!(kind, "thread" | "worker" | "process"))).then(|| format!("{}\u{1f}{context}", writer(entry)))
 }
 
 /// A stretch of a lane in which one unit ran.
@@ -68,6 +71,8 @@ struct Run {
     closed: bool,
     /// When it was told that it ended.
     closed_ns: Option<i64>,
+    /// It was told that it failed.
+    failed: bool,
     /// Where its placements begin.
     placed_from: usize,
     /// Lines without an id since its last line.
@@ -118,6 +123,7 @@ pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
                 now.next_ns = now.next_ns.or(line.time_ns);
                 if line.verb.is_terminal() {
                     (now.over, now.closed_ns) = (true, now.closed_ns.or(line.time_ns));
+                    now.failed |= tells_of_failure(line);
                 }
                 now.above.extend(parents);
             }
@@ -137,6 +143,7 @@ pub fn owners(lines: &[Item]) -> Vec<(usize, WorkRef)> {
                     over,
                     closed: false,
                     closed_ns: line.time_ns.filter(|_| over),
+                    failed: over && tells_of_failure(line),
                     placed_from,
                     since: Vec::new(),
                     above,
@@ -184,6 +191,10 @@ fn without_id(run: &mut Run, found: &mut Found, lines: &[Item], index: usize) {
         (run.closed, run.call) = (true, None);
         return;
     }
+    if repeats_the_failure(run, line) {
+        found.placed.push((index, run.unit.clone()));
+        return;
+    }
     if run.closed {
         found.idle.insert(template(line));
         return;
@@ -202,6 +213,26 @@ fn ends_the_call(run: &Run, line: &Item) -> bool {
     let is_whole = body.find(call).is_some_and(|at| !body[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.')));
     let at_once = run.closed_ns.zip(line.time_ns).is_none_or(|(closed, at)| at.abs_diff(closed) <= AT_ONCE_NS);
     is_whole && matches!(line.verb, words::Verb::End | words::Verb::Fail) && at_once
+}
+
+fn tells_of_failure(line: &Item) -> bool {
+    line.failed || matches!(line.verb, words::Verb::Fail | words::Verb::Retry | words::Verb::Dead)
+}
+
+/// What failed is told again at once, with the error itself: by whatever catches it, which knows the unit no more (Sidekiq's error handlers).
+fn repeats_the_failure(run: &Run, line: &Item) -> bool {
+    let at_once = run.closed_ns.zip(line.time_ns).is_some_and(|(closed, at)| (0..=REPEATED_NS).contains(&at.saturating_sub(closed)));
+    let is_error = || line.entry.failure.is_some() || names_an_error(line.entry.body.as_deref().unwrap_or_default());
+    run.failed && run.since.is_empty() && at_once && line.entry.severity.is_some_and(|severity| severity >= Severity::Warn) && is_error()
+}
+
+/// `Brain::Error: brain answered 502`, or the stack behind it.
+fn names_an_error(body: &str) -> bool {
+    let head = body.split_whitespace().next().unwrap_or_default();
+    let is_class =
+        head.strip_suffix(':').is_some_and(|class| class.contains("::") || ["Error", "Exception", "Failed", "Failure", "Timeout"].iter().any(|word| class.ends_with(word)));
+    let is_stack = body.lines().nth(1).is_some_and(|line| line.contains(":in `") || line.contains(":in '") || line.trim_start().starts_with("at "));
+    is_class || is_stack
 }
 
 /// From the end that a line states back to the begin that another did, or to the line behind that.

@@ -5,7 +5,7 @@
 
 use crate::{
     model::{
-        id::{ARGUMENT, IN_PATH, IdKind, IdRelation},
+        id::{ARGUMENT, IN_PATH, IdKind, IdRelation, names_caller},
         trace::{LineRef, LinkRule},
     },
     reconstruct::{
@@ -69,6 +69,8 @@ struct Claim {
     kind: IdKind,
     /// The claiming line says enqueue, or is the child's own start.
     firm: bool,
+    /// It says enqueue.
+    queued: bool,
     lines: Vec<(Option<i64>, LineRef)>,
 }
 
@@ -97,12 +99,13 @@ pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], askers: &Askers, lin
         }
         for (other, weight, rule) in parents_on_line(item, own, &about, line_count) {
             let firm = matches!(item.verb, Verb::Queue | Verb::Take | Verb::Begin) || item.entry.job.as_ref().is_some_and(|j| j.delay.is_some());
-            let claim = claims.entry(other.key.clone()).or_insert(Claim { weight, rule, kind: other.kind, firm: false, lines: Vec::new() });
+            let claim = claims.entry(other.key.clone()).or_insert(Claim { weight, rule, kind: other.kind, firm: false, queued: false, lines: Vec::new() });
             if weight < claim.weight {
                 (claim.weight, claim.rule) = (weight, rule);
                 claim.lines.clear();
             }
             claim.firm |= firm;
+            claim.queued |= item.verb == Verb::Queue;
             if weight == claim.weight {
                 claim.lines.push((item.time_ns, item.line.clone()));
             }
@@ -120,6 +123,10 @@ pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], askers: &Askers, lin
         claims.retain(|key, claim| claim.weight <= Weight::StatedParent || *key != later);
         polled.push(later);
     }
+    // What handed it over made it; what only begins beside it (a service that it calls, with a request id of its own) did not.
+    if claims.values().any(|claim| claim.queued && claim.kind == IdKind::Request) {
+        claims.values_mut().filter(|claim| claim.kind == IdKind::Request && !claim.queued).for_each(|claim| claim.firm = false);
+    }
     // Whoever asks about work later names it beside its own id, also on lines without the path.
     let has_firm = claims.values().any(|claim| claim.firm && claim.kind == IdKind::Request);
     let requests = claims.values().filter(|claim| claim.kind == IdKind::Request).count();
@@ -136,10 +143,11 @@ pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], askers: &Askers, lin
 }
 
 /// Requests of which one made a task, or a call that is nobody else's.
-fn claimants(kind: IdKind, claims: &BTreeMap<Arc<str>, Claim>, polled: &[Arc<str>]) -> Vec<Arc<str>> {
+fn claimants(kind: IdKind, claims: &BTreeMap<Arc<str>, Claim>, polled: &[Arc<str>]) -> BTreeSet<Arc<str>> {
     if !matches!(kind, IdKind::Task | IdKind::Call) {
-        return Vec::new();
+        return BTreeSet::new();
     }
+    let polled: BTreeSet<&Arc<str>> = polled.iter().collect();
     let may = |key: &Arc<str>, claim: &Claim| claim.kind == IdKind::Request && matches!(claim.weight, Weight::HandOver | Weight::Near | Weight::Root) && !polled.contains(key);
     claims.iter().filter(|(key, claim)| may(key, claim)).map(|(key, _)| key.clone()).collect()
 }
@@ -207,9 +215,13 @@ fn parents_on_line<'a>(item: &'a Item, own: &WorkRef, about: &About<'_>, line_co
         IdRelation::Own => {}
     }
     let is_subject = subject.is_some_and(|s| s.key == own.key);
+    let is_request = |r: &WorkRef| r.kind == IdKind::Request && r.relation == IdRelation::Own && !r.listed;
     for other in item.refs.iter().filter(|r| r.key != own.key) {
         match other.relation {
             IdRelation::Parent if is_subject && &*other.label == ARGUMENT => out.push((other, Weight::Argument, LinkRule::StatedParent)),
+            // What called a request is above it, and so above all that the line names.
+            IdRelation::Parent if names_caller(&other.label) && item.refs.iter().any(is_request) && !is_request(own) => {}
+            IdRelation::Parent if names_caller(&other.label) && is_request(own) => out.push((other, Weight::StatedParent, LinkRule::StatedParent)),
             // The parent label speaks of the line's subject, and of ids of its own level beside it.
             IdRelation::Parent if &*other.label != ARGUMENT && (is_subject || level(other.kind) == level(kind)) => out.push((other, Weight::StatedParent, LinkRule::StatedParent)),
             IdRelation::Own if !other.listed => {

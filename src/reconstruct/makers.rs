@@ -21,25 +21,26 @@ struct Named<'a> {
     queued_ns: Option<i64>,
 }
 
-/// Claimants whose first line about the unit came after another's of the same service, and says something else: they ask about it, stop it, let it
-/// go on, use it. One that hands over what then begins anew does more than that, and is not among them.
-pub fn came_later(unit: &str, items: &[&Item], claimants: &[Arc<str>]) -> BTreeSet<Arc<str>> {
+/// Claimants whose first line about the unit came after another's of the same service, and says something else: they ask about it, stop it, use it.
+/// One that hands over what then begins, for the first time or anew, does more than that, and is not among them.
+pub fn came_later(unit: &str, items: &[&Item], claimants: &BTreeSet<Arc<str>>) -> BTreeSet<Arc<str>> {
     // `report-2026-11` may be named before there is one, and a number is another product's, too.
     if claimants.len() < 2 || !items.iter().filter_map(|item| item.reference(unit)).all(|r| r.scope.is_none() && is_strong(&r.value, false)) {
         return BTreeSet::new();
     }
     let named = named(unit, items, claimants);
     let Some((maker, first)) = named.iter().min_by_key(|(key, named)| (named.first_ns, **key)) else { return BTreeSet::new() };
+    let begins = begins(unit, items);
     let later = |other: &Named| other.first_ns > first.first_ns && other.service == first.service && other.templates.is_disjoint(&first.templates);
-    named.iter().filter(|(key, other)| *key != maker && later(other) && !begins_again(unit, items, other.queued_ns)).map(|(key, _)| (*key).clone()).collect()
+    named.iter().filter(|(key, other)| *key != maker && later(other) && !sets_going(&begins, other.queued_ns, first)).map(|(key, _)| (*key).clone()).collect()
 }
 
-fn named<'a>(unit: &str, items: &[&'a Item], claimants: &'a [Arc<str>]) -> BTreeMap<&'a Arc<str>, Named<'a>> {
+fn named<'a>(unit: &str, items: &[&'a Item], claimants: &BTreeSet<Arc<str>>) -> BTreeMap<&'a Arc<str>, Named<'a>> {
     let mut out: BTreeMap<&Arc<str>, Named> = BTreeMap::new();
     for item in items.iter().filter(|item| item.reference(unit).is_some()) {
         let Some(time) = item.time_ns else { continue };
-        for key in claimants.iter().filter(|key| item.reference(key).is_some_and(|r| r.relation == IdRelation::Own && !r.listed)) {
-            let known = out.entry(key).or_insert(Named { first_ns: time, service: item.service(), templates: BTreeSet::new(), queued_ns: None });
+        for r in item.refs.iter().filter(|r| r.relation == IdRelation::Own && !r.listed && claimants.contains(&r.key)) {
+            let known = out.entry(&r.key).or_insert(Named { first_ns: time, service: item.service(), templates: BTreeSet::new(), queued_ns: None });
             if time < known.first_ns {
                 (known.first_ns, known.service) = (time, item.service());
             }
@@ -52,10 +53,15 @@ fn named<'a>(unit: &str, items: &[&'a Item], claimants: &'a [Arc<str>]) -> BTree
     out
 }
 
-/// The unit had begun when it was handed over again, and began once more.
-fn begins_again(unit: &str, items: &[&Item], queued_ns: Option<i64>) -> bool {
-    let Some(queued) = queued_ns else { return false };
+/// When the unit began, as lines tell that name no request.
+fn begins(unit: &str, items: &[&Item]) -> Vec<i64> {
     let is_alone = |item: &Item| !item.refs.iter().any(|r| r.kind == IdKind::Request && r.relation == IdRelation::Own);
-    let begins = || items.iter().filter(|item| item.verb.is_start() && item.reference(unit).is_some() && is_alone(item)).filter_map(|item| item.time_ns);
-    begins().any(|time| time < queued) && begins().any(|time| time > queued)
+    items.iter().filter(|item| item.verb.is_start() && item.reference(unit).is_some() && is_alone(item)).filter_map(|item| item.time_ns).collect()
+}
+
+/// What it handed over began then: once more, or for the first time where whoever named it first handed nothing over (a draft, a schedule).
+fn sets_going(begins: &[i64], queued_ns: Option<i64>, first: &Named<'_>) -> bool {
+    let Some(queued) = queued_ns else { return false };
+    let (before, behind) = (begins.iter().any(|time| *time < queued), begins.iter().any(|time| *time > queued));
+    behind && (before || first.queued_ns.is_none())
 }

@@ -12,6 +12,7 @@ pub mod breakdown;
 pub mod build;
 mod calls;
 pub mod classify;
+mod client_calls;
 pub mod clocks;
 pub mod critical_path;
 mod document;

@@ -1,8 +1,9 @@
 //! Numbers that two services write of one thing: the job an application enqueues by its number and a worker runs under it, each with a name, a queue
 //! or none of its own beside it (`reconstruction.md` 2.1: a weak id counts within its scope).
 //!
-//! Two counters meet by chance at every number, so that both know a number proves nothing. They are one counter where both tell of the same number at
-//! moments so alike that the number before or behind it would fit three times worse, or where the numbers are those of a counter far from its begin.
+//! Two counters meet by chance at every number, so that both know a number proves nothing, however far it is from where counters begin: one stream of events
+//! may move both. They are one counter where both tell of the same number at moments so alike that the number before or behind it would fit three times
+//! worse, for nearly all numbers at all times; and where one side only names what the other runs.
 //! Guarantees: order-free and mergeable (numbers are kept in blocks, of those with the smallest hashes), memory bounded by the constants below; times
 //! of two services are compared by how much they vary, never by themselves. A field whose numbers are not nearly all those of the other stays alone.
 
@@ -14,7 +15,7 @@ use crate::{
     },
     reconstruct::{
         learn::{merge_sample, named, sampled},
-        roles,
+        roles, words,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -30,15 +31,24 @@ const MAX_BLOCKS: usize = 64;
 const MAX_COMPARED: usize = 64;
 /// Fewest numbers two sides both tell of.
 const SHARED: usize = 10;
-/// A counter beyond this, ten times as far from its begin as the logs reach, meets no other by chance.
-const FAR: u64 = 1_000;
-/// Seconds, milliseconds of these years count by themselves.
-const EPOCH: std::ops::Range<u64> = 1_000_000_000..2_500_000_000;
 /// What is written no finer.
 const QUANTUM_NS: u64 = 1_000_000;
 
-/// First and last line that tells of a number.
-type Span = (i64, i64);
+/// First and last line that tells of a number, and whether one told that it began, one that it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Span {
+    first_ns: i64,
+    last_ns: i64,
+    began: bool,
+    ended: bool,
+}
+
+impl Span {
+    fn join(&mut self, other: Self) {
+        (self.first_ns, self.last_ns) = (self.first_ns.min(other.first_ns), self.last_ns.max(other.last_ns));
+        (self.began, self.ended) = (self.began | other.began, self.ended | other.ended);
+    }
+}
 
 /// What is known of numbers, by scope, then label.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -52,7 +62,6 @@ struct Series {
     kind: Option<IdKind>,
     /// Some line is about its number.
     is_own: bool,
-    range: Option<(u64, u64)>,
     blocks: BTreeMap<u64, BTreeMap<u64, Span>>,
 }
 
@@ -65,7 +74,8 @@ impl Counters {
             let Some(series) = named(&mut self.by_scope, scope, MAX_SCOPES).and_then(|labels| named(labels, &id.label, MAX_LABELS)) else { continue };
             series.kind = Some(series.kind.map_or(id.kind, |known| known.min(id.kind)));
             series.is_own |= id.relation == IdRelation::Own;
-            series.add(number, (time.unix_ns, time.unix_ns));
+            let verb = words::verb(entry);
+            series.add(number, Span { first_ns: time.unix_ns, last_ns: time.unix_ns, began: verb.is_start(), ended: verb.is_terminal() });
         }
     }
 
@@ -87,7 +97,7 @@ impl Counters {
         let mut found: Vec<(Field<'_>, Vec<&str>, String)> = Vec::new();
         for (scope, labels) in self.by_scope.iter().filter(|(scope, _)| scope.starts_with("service=")) {
             for (label, series) in labels {
-                let others = scopes.iter().filter(|other| other.scope != scope && Some(other.kind) == series.kind);
+                let others = scopes.iter().filter(|other| other.name != scope && Some(other.kind) == series.kind);
                 if let Some((others, why)) = counted_by(series, others) {
                     found.push((Field { scope, label, kind: series.kind.unwrap_or(IdKind::Task), count: series.count() }, others, why));
                 }
@@ -104,18 +114,18 @@ impl Counters {
                 let mut series = Series { kind: Some(kind), ..Series::default() };
                 labels.values().filter(|s| s.kind == Some(kind) && s.is_own).for_each(|s| series.merge(s.clone()));
                 if series.count() >= SHARED {
-                    out.push(Scope { scope, kind, series });
+                    out.push(Scope { name: scope, kind, series });
                 }
             }
         }
-        out.sort_by_key(|s| (std::cmp::Reverse(s.series.count()), s.scope));
+        out.sort_by_key(|s| (std::cmp::Reverse(s.series.count()), s.name));
         out.truncate(MAX_COMPARED);
         out
     }
 }
 
 struct Scope<'a> {
-    scope: &'a str,
+    name: &'a str,
     kind: IdKind,
     series: Series,
 }
@@ -130,24 +140,17 @@ struct Field<'a> {
 
 impl Series {
     fn add(&mut self, number: u64, span: Span) {
-        self.range = Some(self.range.map_or((number, number), |(least, most)| (least.min(number), most.max(number))));
         if let Some(block) = sampled(&mut self.blocks, spread(number / BLOCK), MAX_BLOCKS) {
-            let known = block.entry(number).or_insert(span);
-            *known = (known.0.min(span.0), known.1.max(span.1));
+            block.entry(number).or_insert(span).join(span);
         }
     }
 
     fn merge(&mut self, other: Self) {
         self.kind = [self.kind, other.kind].into_iter().flatten().min();
         self.is_own |= other.is_own;
-        self.range = match (self.range, other.range) {
-            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-            (a, b) => a.or(b),
-        };
         merge_sample(&mut self.blocks, other.blocks, MAX_BLOCKS, |mine, theirs| {
             for (number, span) in theirs {
-                let known = mine.entry(number).or_insert(span);
-                *known = (known.0.min(span.0), known.1.max(span.1));
+                mine.entry(number).or_insert(span).join(span);
             }
         });
     }
@@ -167,10 +170,6 @@ impl Series {
 
     fn block(&self, hash: u64) -> Option<&BTreeMap<u64, Span>> {
         self.blocks.get(&hash)
-    }
-
-    fn is_far(&self) -> bool {
-        self.range.is_some_and(|(least, most)| least >= FAR && least / 10 >= most - least && !EPOCH.contains(&least) && !EPOCH.contains(&(least / 1_000)))
     }
 }
 
@@ -193,11 +192,9 @@ fn counted_by<'a>(field: &Series, others: impl Iterator<Item = &'a Scope<'a>>) -
     if held < SHARED || !(held * 10 >= all * 9 || in_turn) {
         return None;
     }
-    let names: Vec<&str> = alike.iter().map(|(other, _)| other.scope).collect();
-    let how = match alike.iter().find_map(|(_, alike)| alike.moments) {
-        Some((own, next)) => format!("told at moments that vary by {} ms, those of the numbers beside them by {} ms", own / QUANTUM_NS, next / QUANTUM_NS),
-        None => "far from where a counter begins".to_owned(),
-    };
+    let names: Vec<&str> = alike.iter().map(|(other, _)| other.name).collect();
+    let (own, next) = alike.first().map(|(_, alike)| alike.moments)?;
+    let how = format!("told at moments that vary by {} ms, those of the numbers beside them by {} ms", own / QUANTUM_NS, next / QUANTUM_NS);
     Some((names.clone(), format!("{held} of {all} of its numbers are those of {}, {how}", names.join(", "))))
 }
 
@@ -205,7 +202,7 @@ fn counted_by<'a>(field: &Series, others: impl Iterator<Item = &'a Scope<'a>>) -
 struct Alike {
     shared: usize,
     /// How much the time between both tellings varies, and how much it would for the number beside.
-    moments: Option<(u64, u64)>,
+    moments: (u64, u64),
 }
 
 fn alike(a: &Series, b: &Series) -> Option<Alike> {
@@ -214,38 +211,66 @@ fn alike(a: &Series, b: &Series) -> Option<Alike> {
     if shared < SHARED {
         return None;
     }
-    let ends = [|span: &Span| span.0, |span: &Span| span.1];
-    let of = |x: usize, y: usize| moments(a, b, reach, ends[x], ends[y]);
-    let best = (0..4).filter_map(|n| of(n / 2, n % 2)).min();
-    if let Some(moments) = best.filter(|(own, beside)| own.max(&QUANTUM_NS) * 3 <= *beside) {
-        return Some(Alike { shared, moments: Some(moments) });
+    // What both run from begin to end are two things of one number.
+    let runs = |x: &Series, y: &Series| {
+        let of = x.up_to(reach).filter_map(|(hash, block)| Some((block, y.block(hash)?)));
+        of.map(|(block, other)| block.iter().filter(|(n, span)| other.contains_key(n) && span.began && span.ended).count()).sum::<usize>() * 10 > shared
+    };
+    if runs(a, b) && runs(b, a) {
+        return None;
     }
-    (a.is_far() && b.is_far() && shared >= 2 * SHARED).then_some(Alike { shared, moments: None })
+    let ends = [|span: &Span| span.first_ns, |span: &Span| span.last_ns];
+    let best = (0..4).filter_map(|n| Moments::of(a, b, reach, ends[n / 2], ends[n % 2])).min_by_key(|m| (m.varies, m.beside))?;
+    best.agree().then_some(Alike { shared, moments: (best.varies, best.beside) })
 }
 
-/// How much the time between both sides' telling of a number varies, and how much that to the other side's number before or behind it does.
-fn moments(a: &Series, b: &Series, reach: u64, of_a: fn(&Span) -> i64, of_b: fn(&Span) -> i64) -> Option<(u64, u64)> {
-    let (mut own, mut before, mut behind) = (Vec::new(), Vec::new(), Vec::new());
-    for (hash, block) in a.up_to(reach) {
-        let Some(other) = b.block(hash) else { continue };
-        for (number, span) in block.iter().filter(|(number, _)| other.contains_key(number)) {
-            let apart = |span_b: &Span| of_b(span_b).saturating_sub(of_a(span));
-            own.extend(other.get(number).map(apart));
-            before.extend(other.range(..number).next_back().map(|(_, s)| apart(s)));
-            behind.extend(other.range(number + 1..).next().map(|(_, s)| apart(s)));
+/// The time between both sides' telling of each number, and how much it varies; as much as that to the other side's number before or behind does.
+struct Moments {
+    /// When the one side told, and how much later the other did.
+    pairs: Vec<(i64, i64)>,
+    middle: i64,
+    varies: u64,
+    beside: u64,
+}
+
+impl Moments {
+    fn of(a: &Series, b: &Series, reach: u64, of_a: fn(&Span) -> i64, of_b: fn(&Span) -> i64) -> Option<Self> {
+        let (mut pairs, mut before, mut behind) = (Vec::new(), Vec::new(), Vec::new());
+        for (hash, block) in a.up_to(reach) {
+            let Some(other) = b.block(hash) else { continue };
+            for (number, span) in block.iter().filter(|(number, _)| other.contains_key(number)) {
+                let apart = |span_b: &Span| of_b(span_b).saturating_sub(of_a(span));
+                pairs.extend(other.get(number).map(|span_b| (of_a(span), apart(span_b))));
+                before.extend(other.range(..number).next_back().map(|(_, s)| apart(s)));
+                behind.extend(other.range(number + 1..).next().map(|(_, s)| apart(s)));
+            }
         }
+        if pairs.len() < SHARED || before.len().min(behind.len()) * 10 < SHARED * 8 {
+            return None;
+        }
+        pairs.sort_unstable();
+        let (middle, varies) = spread_of(pairs.iter().map(|(_, apart)| *apart).collect());
+        Some(Self { pairs, middle, varies, beside: spread_of(before).1.min(spread_of(behind).1) })
     }
-    let enough = own.len() >= SHARED && before.len().min(behind.len()) * 10 >= SHARED * 8;
-    enough.then(|| (varies(own), varies(before).min(varies(behind))))
+
+    /// It hardly varies, for all but a few of the numbers, early and late: counters in step drift apart with the first number that only one of them counts.
+    fn agree(&self) -> bool {
+        if self.varies.max(QUANTUM_NS) * 3 > self.beside {
+            return false;
+        }
+        let fits = |(_, apart): &&(i64, i64)| apart.abs_diff(self.middle) * 3 <= self.beside;
+        let part = self.pairs.len().div_ceil(3);
+        self.pairs.chunks(part).all(|part| part.iter().filter(fits).count() * 10 >= part.len() * 9)
+    }
 }
 
-/// Half of the values are no further than this from the one in the middle.
-fn varies(mut values: Vec<i64>) -> u64 {
+/// The value in the middle, and how far off it half of them are no further than.
+fn spread_of(mut values: Vec<i64>) -> (i64, u64) {
     values.sort_unstable();
     let middle = values[values.len() / 2];
     let mut off: Vec<u64> = values.iter().map(|v| v.abs_diff(middle)).collect();
     off.sort_unstable();
-    off[off.len() / 2]
+    (middle, off[off.len() / 2])
 }
 
 /// A field counts with the scopes found for it, and all that count with one of them count together. None is both: what is told of more numbers is counted by.
@@ -343,11 +368,34 @@ mod tests {
     }
 
     #[test]
-    fn numbers_far_from_the_begin_of_a_counter_meet_no_others_by_chance() {
-        let waits = |n: u64| (spread(n) % 60_000) as i64;
-        assert_eq!(decided(48_210, 0, waits).top(&roles::number_key(IdKind::Task, "service=app", Some("job_id"))), Some("queue=mail"));
-        assert!(decided(300, 0, waits).is_empty());
-        assert!(decided(1_796_010_764, 0, waits).is_empty(), "seconds count everywhere");
+    fn counters_in_step_drift_apart_with_the_first_number_that_only_one_counts() {
+        let at = moments_of(200);
+        for from in [100_usize, 130, 180] {
+            let lines: Vec<Entry> =
+                (0..200_usize).flat_map(|n| [line("service=app", "job_id", n as u64, at[n]), line("queue=mail", "id", n as u64 + u64::from(n >= from), at[n] + 3)]).collect();
+            assert!(seen(&lines).decide().is_empty(), "from {from} on");
+        }
+        assert!(decided(100_000, 7, |_| 90).is_empty(), "far from its begin, too");
+    }
+
+    #[test]
+    fn what_two_services_run_from_begin_to_end_are_two_things() {
+        let at = moments_of(120);
+        let of = |scope: &str, n: usize, text: &str, wait: i64| Entry { body: Some(text.into()), ..line(scope, "job_id", n as u64 + 1, at[n] + wait) };
+        let lines: Vec<Entry> = (0..120)
+            .flat_map(|n| {
+                [
+                    of("service=billing", n, "job started", 0),
+                    of("service=billing", n, "job finished", 9),
+                    of("queue=idx", n, "job started", 2),
+                    of("queue=idx", n, "job finished", 11),
+                ]
+            })
+            .collect();
+        assert!(seen(&lines).decide().is_empty());
+        let lines: Vec<Entry> =
+            (0..120).flat_map(|n| [of("service=billing", n, "index asked for", 0), of("queue=idx", n, "job started", 2), of("queue=idx", n, "job finished", 11)]).collect();
+        assert!(!seen(&lines).decide().is_empty());
     }
 
     #[test]

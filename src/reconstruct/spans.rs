@@ -246,7 +246,7 @@ pub fn build<'a>(tree: &'a Tree, profile: &'a Profile) -> Builder<'a> {
         visits::root_spans(&mut b, unit, indexes);
     }
     visits::nest_visits(&mut b);
-    for (unit, indexes) in order.into_iter().filter(|(u, _)| roles::level(u.kind) != 0) {
+    for (unit, indexes) in order.iter().filter(|(u, _)| roles::level(u.kind) != 0) {
         match unit.kind {
             IdKind::Task => executions::task_spans(&mut b, unit, indexes),
             IdKind::Call => calls::call_spans(&mut b, unit, indexes, SpanKind::ModelCall),
@@ -254,12 +254,14 @@ pub fn build<'a>(tree: &'a Tree, profile: &'a Profile) -> Builder<'a> {
             _ => span_unit(&mut b, unit, indexes),
         }
     }
+    visits::hang_called(&mut b, order.iter().map(|(unit, _)| *unit));
+    executions::outlive(&mut b);
     b
 }
 
 /// The unit of each line. One that names two of the uppermost (a request and the trace it opens) is of the one its service speaks of elsewhere.
 fn owners(tree: &Tree) -> Vec<Option<Arc<str>>> {
-    let is_upper = |r: &&WorkRef| roles::level(r.kind) == 0 && r.relation == IdRelation::Own && !r.listed && tree.units.contains_key(&r.key);
+    let is_upper = |r: &&WorkRef| roles::level(r.kind) == 0 && r.relation == IdRelation::Own && !r.listed && tree.units.get(&r.key).is_some_and(|u| roles::level(u.kind) == 0);
     let mut spoken_of: FxHashMap<(&str, &Arc<str>), u32> = FxHashMap::default();
     for item in &tree.items {
         let mut uppermost = item.refs.iter().filter(is_upper);
@@ -289,9 +291,12 @@ fn whole_call(item: &Item, tree: &Tree, owner: Arc<str>) -> Arc<str> {
 /// The unit of a line by itself: its subject when that is in the tree, else any own id of it that is.
 fn owner_of(item: &Item, tree: &Tree) -> Option<Arc<str>> {
     if let Some(subject) = item.subject()
-        && tree.units.contains_key(&subject.key)
+        && let Some(unit) = tree.units.get(&subject.key)
     {
-        return Some(subject.key.clone());
+        // A server that is handed a task's id as that of a request counts its own beside it.
+        let is_taken = roles::level(subject.kind) == 0 && roles::level(unit.kind) > 0;
+        let is_served = |r: &&WorkRef| r.kind == IdKind::Request && r.relation == IdRelation::Own && !r.listed && tree.units.get(&r.key).is_some_and(|u| u.kind == IdKind::Request);
+        return Some(item.refs.iter().filter(|_| is_taken).find(is_served).unwrap_or(subject).key.clone());
     }
     let mut known: Vec<_> = item.refs.iter().filter(|r| tree.units.contains_key(&r.key)).collect();
     known.sort_by_key(|r| (r.relation != crate::model::id::IdRelation::Own, std::cmp::Reverse(crate::reconstruct::roles::level(r.kind))));

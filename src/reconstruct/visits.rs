@@ -13,8 +13,8 @@ use crate::{
     reconstruct::{
         executions,
         item::Item,
-        route,
-        spans::{Builder, Draft, bounds, line_kind, line_span, outcome, stated},
+        roles, route,
+        spans::{Builder, Draft, bounds, line_kind, line_span, outcome, parent_at, stated},
         tree::{Tree, Unit},
         words::{self, Verb},
     },
@@ -258,6 +258,14 @@ pub(super) fn nest_visits(b: &mut Builder<'_>) {
     for (i, parent) in visits.iter().zip(parents) {
         b.spans[*i].parent = parent;
     }
+    for i in &visits {
+        // What another visit holds with time to spare on both sides is called from there: it is no edge, though it writes nothing but answers.
+        let spare = |p: &Draft, d: &Draft| (d.start - p.start).min(p.end - d.end) > 2 * p.quantum_ns.max(d.quantum_ns);
+        let is_inner = |p: usize| b.spans[p].kind != SpanKind::App || b.spans[p].unit != b.spans[*i].unit;
+        if b.spans[*i].kind == SpanKind::Edge && b.spans[*i].parent.is_some_and(|p| is_inner(p) && spare(&b.spans[p], &b.spans[*i])) {
+            b.spans[*i].kind = SpanKind::App;
+        }
+    }
     for i in 0..n {
         // What began inside a visit of its own service was over when that had answered.
         let answered = |p: usize| b.spans[p].kind == SpanKind::App && b.spans[p].service == b.spans[i].service && !b.spans[p].unfinished && b.spans[p].main.is_some();
@@ -274,6 +282,21 @@ pub(super) fn nest_visits(b: &mut Builder<'_>) {
         if !is_visit(&b.spans[i]) && b.spans[i].parent.is_none() {
             let visits = of_unit.get(&b.spans[i].unit).map_or(&[][..], Vec::as_slice);
             b.spans[i].parent = visit_of(b, visits, &b.spans[i]);
+        }
+    }
+}
+
+/// The visits of a request that a task or a call made are inside that.
+pub(super) fn hang_called<'t>(b: &mut Builder<'t>, units: impl Iterator<Item = &'t Unit>) {
+    for unit in units.filter(|unit| roles::level(unit.kind) == 0) {
+        let Some(above) = unit.parent.as_ref().and_then(|link| b.tree.units.get(&link.parent)).filter(|above| roles::level(above.kind) > 0) else { continue };
+        for i in b.spans_of(&unit.key).to_vec() {
+            let (d, is_outer) = (&b.spans[i], b.spans[i].parent.is_none_or(|p| b.spans[p].unit != unit.key));
+            if is_outer && matches!(d.kind, SpanKind::Edge | SpanKind::App) {
+                let parent = parent_at(b, &above.key, d.start, d.end);
+                b.spans[i].kind = SpanKind::App;
+                b.spans[i].parent = parent.or(b.spans[i].parent);
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::support::Bench;
 use serde_json::{Value, json};
 
-fn instant(at_ms: u64) -> String {
+pub fn instant(at_ms: u64) -> String {
     format!("2026-11-23T{:02}:{:02}:{:02}.{:03}Z", 9 + at_ms / 3_600_000, at_ms / 60_000 % 60, at_ms / 1_000 % 60, at_ms % 1_000)
 }
 

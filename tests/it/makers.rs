@@ -1,6 +1,6 @@
 //! Who made a task or a call that several requests name, and whose lines are whose then.
 
-use crate::handover::{document, id, indexed, numbers, said};
+use crate::handover::{document, id, indexed, instant, numbers, said};
 use serde_json::{Value, json};
 
 /// A task that a request makes, a worker runs, and a second request names later.
@@ -117,4 +117,158 @@ fn a_job_is_known_by_its_number_where_application_and_worker_count_alike() {
     }
     let roles = bench.ok(&["roles", "--data", "d"]);
     assert!(roles.contains("40 of 40 of its numbers are those of queue=fast, queue=slow"), "{roles}");
+}
+
+/// A request that makes a job, and a model service that the job calls under a request id of its own.
+fn called(caller: &Value) -> [Vec<u64>; 2] {
+    let (request, job, inner) = (id(1, 1), id(2, 1), id(1, 9));
+    let mut begins = json!({"correlation_id": inner, "generation": "gen_5c65b6484c00e76d"});
+    begins.as_object_mut().unwrap().extend(caller.as_object().cloned().unwrap());
+    let lines = [
+        said(0, "web", "Import enqueued", &json!({"request_id": request, "job_id": job})),
+        said(9, "worker", "start", &json!({"job_id": job})),
+        said(20, "brain", "generation started", &begins),
+        said(480, "brain", "model answered", &json!({"correlation_id": inner, "model": "gpt-4o-mini", "duration_ms": 455})),
+        said(490, "brain", "request finished", &json!({"correlation_id": inner, "method": "POST", "path": "/v1/generate", "status": 200, "duration_ms": 471})),
+        said(500, "worker", "done", &json!({"job_id": job})),
+    ];
+    let bench = indexed(&lines);
+    [numbers(&bench, &request), numbers(&bench, &inner)]
+}
+
+#[test]
+fn a_request_that_a_job_made_is_inside_it_where_the_field_says_who_called() {
+    let job = id(2, 1);
+    assert_eq!(called(&json!({"caller": {"service": "worker", "job": job}})), [vec![1, 2, 3, 4, 5, 6], vec![1, 2, 3, 4, 5, 6]]);
+    // Without the word it may as well have asked about the job.
+    assert_eq!(called(&json!({"job_id": job})), [vec![1, 2, 6], vec![3, 4, 5]]);
+}
+
+#[test]
+fn the_steps_of_a_called_service_stand_in_its_visit_and_that_in_the_run_that_called() {
+    let (request, job, inner) = (id(1, 1), id(2, 1), id(1, 9));
+    let lines = [
+        said(0, "web", "request finished", &json!({"request_id": request, "method": "POST", "path": "/imports", "status": 202, "duration_ms": 5})),
+        said(0, "web", "Import enqueued", &json!({"request_id": request, "job_id": job})),
+        said(9, "worker", "start", &json!({"job_id": job})),
+        said(490, "brain", "request finished", &json!({"correlation_id": inner, "caller_job": job, "method": "POST", "path": "/v1/generate", "status": 200, "duration_ms": 471})),
+        said(500, "worker", "done", &json!({"job_id": job})),
+    ];
+    let document = document(&indexed(&lines), &request);
+    let spans = document["spans"].as_array().unwrap();
+    let find = |name: &str| spans.iter().find(|span| span["name"].as_str().unwrap().contains(name)).unwrap_or_else(|| panic!("{name}: {spans:#?}"));
+    let (visit, run) = (find("/v1/generate"), spans.iter().find(|span| span["kind"] == "task").unwrap());
+    assert_eq!((&visit["kind"], &visit["parent"]), (&json!("app"), &run["id"]));
+}
+
+#[test]
+fn work_that_something_started_is_its_and_what_a_user_started_is_nobodys() {
+    let (request, job, user) = (id(1, 1), id(2, 1), id(7, 1));
+    let lines = |by: &str| {
+        [
+            said(0, "web", "request finished", &json!({"request_id": request, "method": "POST", "path": "/plans", "status": 202, "duration_ms": 5})),
+            said(9, "worker", "start", &json!({"job_id": job})),
+            said(20, "worker", &format!("planning week requested_by={by}"), &json!({"job_id": job})),
+            said(50, "worker", "done", &json!({"job_id": job, "triggeredBy": by})),
+        ]
+    };
+    assert_eq!(numbers(&indexed(&lines(&request)), &request), [1, 2, 3, 4]);
+    let bench = indexed(&lines(&user));
+    assert_eq!(numbers(&bench, &request), [1]);
+    let document = document(&bench, &job);
+    assert!(document["anomalies"].as_array().unwrap().iter().all(|a| !a["text"].as_str().unwrap().contains("parent")), "{document:#}");
+}
+
+#[test]
+fn a_text_that_names_a_job_before_any_other_line_hands_it_over() {
+    let (request, job, next) = (id(1, 1), id(2, 1), id(2, 2));
+    let lines = |told_at: u64, text: &str| {
+        [
+            (0, said(0, "web", "enqueued", &json!({"request_id": request, "job_id": job}))),
+            (9, said(9, "worker", "start", &json!({"job_id": job, "class": "Import"}))),
+            (told_at, said(told_at, "worker", &format!("{text} {next}"), &json!({"job_id": job, "class": "Import"}))),
+            (101, said(101, "worker", "start", &json!({"job_id": next, "class": "Embed"}))),
+            (160, said(160, "worker", "done", &json!({"job_id": next, "class": "Embed"}))),
+        ]
+    };
+    let found = |told_at: u64, text: &str| {
+        let mut lines = lines(told_at, text);
+        lines.sort();
+        let bench = indexed(&lines.map(|(_, line)| line));
+        (numbers(&bench, &request), document(&bench, &request)["spans"].as_array().unwrap().iter().filter(|s| s["kind"] == "queue_wait").count())
+    };
+    assert_eq!(found(100, "next EmbedWorker"), (vec![1, 2, 3, 4, 5], 2));
+    // It was there already.
+    assert_eq!(found(150, "looking at EmbedWorker"), (vec![1, 2, 4], 1));
+}
+
+#[test]
+fn the_attempts_of_a_call_are_those_that_its_http_client_tells_of() {
+    let (request, call) = (id(1, 1), "gen_5c65b6484c00e76d");
+    let client =
+        |at: u64, status: &str| said(at, "brain", &format!("HTTP Request: POST https://api.openai.com/v1/chat/completions \"HTTP/1.1 {status}\""), &json!({"request_id": request}));
+    let own = |at: u64, text: &str, more: &Value| {
+        let mut all = json!({"request_id": request, "generation": call});
+        all.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        said(at, "brain", text, &all)
+    };
+    let lines = [
+        own(0, "generation started", &json!({})),
+        client(120, "429 Too Many Requests"),
+        said(121, "brain", "Retrying request in 0.500000 seconds (retry 1 of 2)", &json!({"request_id": request})),
+        // The second ran into its time limit.
+        said(3_621, "brain", "Retrying request in 0.400000 seconds (retry 2 of 2)", &json!({"request_id": request})),
+        client(4_521, "200 OK"),
+        own(4_530, "model answered", &json!({"model": "gpt-4o-mini", "output_tokens": 17})),
+        own(4_540, "generation finished", &json!({"duration_ms": 4540})),
+        said(4_550, "brain", "request finished", &json!({"request_id": request, "method": "POST", "path": "/ask", "status": 200, "duration_ms": 4551})),
+    ];
+    let document = document(&indexed(&lines), &request);
+    let steps = |kind: &str| {
+        let of_kind = document["spans"].as_array().unwrap().iter().filter(|span| span["kind"] == kind);
+        of_kind.map(|s| format!("{} {} {}", &s["start"].as_str().unwrap()[17..23], &s["end"].as_str().unwrap()[17..23], s["outcome"].as_str().unwrap())).collect::<Vec<_>>()
+    };
+    let (calls, waits) = (steps("model_call"), steps("retry_wait"));
+    assert_eq!(calls.len(), 3, "{calls:?}");
+    assert!(calls[0].ends_with("error") && calls[1].ends_with("timeout") && calls[2].ends_with("ok"), "{calls:?}");
+    assert_eq!(waits.len(), 2, "{waits:?}");
+    assert_eq!((&document["verdict"]["retries"], &document["verdict"]["retry_class"]), (&json!(2), &json!("transient")));
+}
+
+#[test]
+fn an_error_that_a_thread_tells_as_its_job_fails_is_the_jobs() {
+    let job = |n: u64| id(2, n);
+    let of = |at: u64, pid: u64, n: u64, text: &str| {
+        format!("{{\"ts\":\"{}\",\"pid\":{pid},\"tid\":\"dun\",\"lvl\":\"INFO\",\"msg\":\"{text}\",\"ctx\":{{\"class\":\"Import\",\"jid\":\"{}\"}}}}", instant(at), job(n))
+    };
+    let bare = |at: u64, pid: u64, text: &str| format!("{{\"ts\":\"{}\",\"pid\":{pid},\"tid\":\"dun\",\"lvl\":\"WARN\",\"msg\":\"{text}\"}}", instant(at));
+    let lines = [
+        of(0, 7, 1, "start"),
+        of(1, 8, 2, "start"),
+        of(90, 7, 1, "fail"),
+        bare(91, 7, "RuntimeError: pantry answered 500"),
+        of(95, 8, 2, "done"),
+        bare(96, 8, "slow fetch"),
+        bare(400, 7, "RuntimeError: connection lost"),
+    ];
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &job(1)), [1, 3, 4]);
+    assert_eq!(numbers(&bench, &job(2)), [2, 5]);
+}
+
+#[test]
+fn a_run_that_ended_in_silence_is_as_long_as_what_it_called() {
+    let (job, inner) = (id(2, 1), id(1, 9));
+    let of = |at: u64, worker: &str, text: &str| said(at, "worker", text, &json!({"job_id": job, "worker": worker}));
+    let lines = [
+        of(0, "w1", "start"),
+        said(700, "brain", "request finished", &json!({"correlation_id": inner, "caller_job": job, "method": "POST", "path": "/v1/generate", "status": 200, "duration_ms": 690})),
+        of(60_000, "w2", "back to the queue"),
+        of(60_010, "w2", "start"),
+        of(60_500, "w2", "done"),
+    ];
+    let document = document(&indexed(&lines), &job);
+    let runs: Vec<i64> = document["spans"].as_array().unwrap().iter().filter(|s| s["kind"] == "task").map(|s| s["end"].as_str().unwrap()[17..19].parse::<i64>().unwrap()).collect();
+    assert_eq!(runs.len(), 2, "{document:#}");
+    assert_eq!(document["busy_ns"]["task"], json!(700_000_000_i64 + 490_000_000), "{runs:?}");
 }

@@ -1,0 +1,267 @@
+//! Attempts of a model call that only the HTTP client of its program tells of: `HTTP Request: POST https://…/v1/chat/completions "HTTP/1.1 429 …"`,
+//! then `Retrying request in 0.46 seconds`. The lines name the request, not the call.
+//!
+//! Guarantees: they are a call's where it is the only one of the path that is open in that program then, they stand in its log while it was open, and all
+//! ask for the same kind of thing at an address that models are asked at. An attempt ends with the answer that is told, or with the notice that it will be
+//! tried again; it begins no earlier than the line before, or the wait that the notice states. One follows another only where that failed, or the call
+//! itself says that the answer will not do: else nothing is drawn.
+
+use crate::{
+    model::{
+        entry::{Entry, Severity},
+        id::IdKind,
+        trace::{Evidence, FailureClass, Outcome, SpanKind},
+    },
+    reconstruct::{
+        classify,
+        item::Item,
+        spans::{Builder, Draft, bounds, line_kind, outcome, step_title},
+        tree::Unit,
+        words::Verb,
+    },
+};
+
+/// How addresses end that models are asked at (the public APIs of their providers and of what speaks like them).
+const MODEL_PATHS: [&str; 14] = [
+    "/completions",
+    "/messages",
+    "/responses",
+    "/embeddings",
+    ":generatecontent",
+    ":streamgeneratecontent",
+    "/invoke",
+    "/invoke-with-response-stream",
+    "/converse",
+    "/converse-stream",
+    "/api/chat",
+    "/api/generate",
+    "/rerank",
+    "/transcriptions",
+];
+/// What is told of one answer is told at once.
+const AT_ONCE_NS: i64 = 50_000_000;
+/// A coarser clock tells no attempts apart.
+const COARSE_NS: i64 = 20_000_000;
+/// More calls of one request are not told apart.
+const MAX_CALLS: usize = 64;
+
+/// What a model answered the program that wrote the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Answer {
+    status: u16,
+    /// What is asked for there: a text, or what is no text.
+    embeds: bool,
+}
+
+fn answered(entry: &Entry) -> Option<Answer> {
+    let body = entry.body.as_deref()?;
+    let (before, after) = body.split_once("://")?;
+    // A server writes the path it was asked for, a client the whole address.
+    let is_asked = before.split_whitespace().rev().nth(1).is_some_and(|word| word == "POST");
+    let address = after.split(|c: char| c.is_whitespace() || c == '"').next()?;
+    let path = address.split(['?', '#']).next()?.to_ascii_lowercase();
+    let (_, status) = after.split_once("\"HTTP/")?;
+    let status = status.split_whitespace().nth(1)?.trim_end_matches('"').parse().ok()?;
+    let embeds = ["/embeddings", "/rerank", "/transcriptions"].iter().any(|end| path.ends_with(end));
+    (is_asked && MODEL_PATHS.iter().any(|end| path.ends_with(end))).then_some(Answer { status, embeds })
+}
+
+/// The wait that a line announces before another attempt: `Retrying request to /v1/messages in 0.4 seconds`.
+fn announced_ns(item: &Item) -> Option<i64> {
+    let (_, after) = item.entry.body.as_deref().filter(|_| item.verb == Verb::Retry)?.split_once(" in ")?;
+    let mut words = after.split_whitespace();
+    let (number, unit) = (words.next()?, words.next()?);
+    let seconds: f64 = number.parse().ok()?;
+    let ns = match unit.trim_end_matches(['.', ',']) {
+        "s" | "sec" | "second" | "seconds" => seconds * 1e9,
+        "ms" | "milliseconds" => seconds * 1e6,
+        _ => return None,
+    };
+    (0.0..=3.6e12).contains(&ns).then_some(ns.round() as i64)
+}
+
+/// The attempts of a call; `None` where its program tells of fewer than two.
+pub(super) fn attempts(b: &Builder<'_>, unit: &Unit, whole: &Draft, own: &[usize]) -> Option<Vec<Draft>> {
+    let request = unit.parent.as_ref().filter(|_| unit.kind == IdKind::Call).map(|link| &link.parent)?;
+    let items = &b.tree.items;
+    let log = own.iter().map(|i| &items[*i]).find(|item| item.service() == whole.service)?;
+    // What a coarse clock tells of moments is no order.
+    let slack = 2 * whole.quantum_ns;
+    if whole.quantum_ns > COARSE_NS {
+        return None;
+    }
+    let (from, to) = (whole.start.saturating_sub(slack), whole.end.saturating_add(slack));
+    let naming = b.naming(request);
+    // Lines stand in the order of their times; those without one behind.
+    let begin = naming.partition_point(|i| items[*i].time_ns.is_some_and(|t| t < from));
+    let end = naming.partition_point(|i| items[*i].time_ns.is_some_and(|t| t <= to));
+    let is_near = |i: &usize| items[*i].entry.at.file == log.entry.at.file && items[*i].service() == whole.service && items[*i].time_ns.is_some_and(|t| (from..=to).contains(&t));
+    let of_request = naming[begin.min(end)..end].iter().copied().filter(|i| b.owner[*i].as_ref() == Some(request));
+    let mut lines: Vec<usize> = of_request.chain(own.iter().copied()).filter(is_near).collect();
+    let answers: Vec<Answer> = lines.iter().filter_map(|i| answered(&items[*i].entry)).collect();
+    // What the call says itself of its attempts is read from its own lines.
+    let waits = lines.iter().filter(|i| !own.contains(i) && announced_ns(&items[**i]).is_some()).count();
+    if answers.len() + waits < 2 || answers.iter().any(|a| a.embeds != answers[0].embeds) || !is_alone(b, unit, whole, (from, to)) {
+        return None;
+    }
+    lines.sort_by_key(|i| (items[*i].time_ns, items[*i].line.clone()));
+    let mut walk = Walk { b, whole, own, cursor: whole.start, is_open: true, out: Vec::new() };
+    lines.iter().for_each(|i| walk.take(*i));
+    walk.finish()
+}
+
+/// No other call of the path was open in the program meanwhile.
+fn is_alone(b: &Builder<'_>, unit: &Unit, whole: &Draft, (from, to): (i64, i64)) -> bool {
+    let mut others = b.tree.units.values().filter(|u| u.kind == IdKind::Call && u.key != unit.key);
+    let meets = |other: &Unit| {
+        // What stands on lines of this call alone is another name of it, and owns none.
+        let own: Vec<usize> = b.naming(&other.key).iter().copied().filter(|i| b.owner[*i].as_deref() == Some(&*other.key) && b.tree.items[*i].service() == whole.service).collect();
+        bounds(b.tree, &own).is_some_and(|(first, last)| first <= to && last >= from)
+    };
+    // Nor was a model asked under no name.
+    let is_nameless =
+        |i: &usize| b.owner[*i].as_ref().is_some_and(|o| b.tree.units.get(o).is_some_and(|u| u.kind != IdKind::Call)) && line_kind(&b.tree.items[*i]) == Some(SpanKind::ModelCall);
+    let request = unit.parent.as_ref().map_or(&unit.key, |link| &link.parent);
+    let naming = b.naming(request);
+    let begin = naming.partition_point(|i| b.tree.items[*i].time_ns.is_some_and(|t| t < from));
+    let end = naming.partition_point(|i| b.tree.items[*i].time_ns.is_some_and(|t| t <= to));
+    let nameless = naming[begin.min(end)..end].iter().any(|i| is_nameless(i) && b.tree.items[*i].service() == whole.service);
+    !nameless && others.by_ref().take(MAX_CALLS).all(|other| !meets(other)) && others.next().is_none()
+}
+
+/// The call itself finds fault with what came: it failed, or will not do (an answer that misses its schema is asked for again).
+fn is_complaint(item: &Item) -> bool {
+    let will_not_do = || item.entry.severity.is_some_and(|severity| severity >= Severity::Warn) && classify::classify(&item.entry).0 == FailureClass::Semantic;
+    item.failed || matches!(item.verb, Verb::Fail | Verb::Retry) || will_not_do()
+}
+
+struct Walk<'a, 'b> {
+    b: &'a Builder<'b>,
+    whole: &'a Draft,
+    own: &'a [usize],
+    /// The next attempt begins no earlier.
+    cursor: i64,
+    /// An attempt is under way: the first, or one that was announced.
+    is_open: bool,
+    out: Vec<Draft>,
+}
+
+impl Walk<'_, '_> {
+    fn take(&mut self, index: usize) {
+        let item = &self.b.tree.items[index];
+        let Some(time) = item.time_ns else { return };
+        if let Some(answer) = answered(&item.entry) {
+            self.end(index, time, Some(answer.status));
+        } else if let Some(wait) = announced_ns(item) {
+            // Without an answer before it the attempt ran into its time limit.
+            if time.saturating_sub(self.cursor) > if self.is_open { 0 } else { AT_ONCE_NS } {
+                self.end(index, time, None);
+            }
+            self.cursor = time.saturating_add(wait);
+            self.is_open = true;
+        } else if self.own.contains(&index) && is_complaint(item) {
+            if self.is_open && time.saturating_sub(self.cursor) > AT_ONCE_NS {
+                self.end(index, time, None);
+            }
+            self.blame(index);
+            self.pass(time);
+        } else {
+            self.pass(time);
+        }
+    }
+
+    /// The next attempt begins behind a line, unless all is said of the last one at once.
+    fn pass(&mut self, time: i64) {
+        if time.saturating_sub(self.cursor) > AT_ONCE_NS {
+            self.cursor = time;
+        }
+    }
+
+    fn end(&mut self, index: usize, time: i64, status: Option<u16>) {
+        let outcome = match status {
+            Some(408 | 504) | None => Outcome::Timeout,
+            Some(400..) => Outcome::Error,
+            Some(_) => Outcome::Ok,
+        };
+        let start = self.cursor.min(time);
+        let draft = Draft {
+            start,
+            end: time,
+            evidence: Evidence::Paired,
+            unfinished: false,
+            outcome,
+            status,
+            items: vec![index],
+            main: None,
+            quantum_ns: self.b.tree.items[index].quantum_ns,
+            ..self.whole.clone()
+        };
+        self.out.push(draft);
+        (self.cursor, self.is_open) = (time, false);
+    }
+
+    /// What the call's own line says failed: the attempt before it.
+    fn blame(&mut self, index: usize) {
+        let item = &self.b.tree.items[index];
+        let Some(last) = self.out.last_mut() else { return };
+        last.items.push(index);
+        last.main = last.main.or(Some(index));
+        if last.outcome == Outcome::Ok {
+            last.outcome = if outcome(item) == Outcome::Ok { Outcome::Error } else { outcome(item) };
+        }
+    }
+
+    fn finish(mut self) -> Option<Vec<Draft>> {
+        // Behind an answer that will do the next is no attempt at the same.
+        let follow = self.out.windows(2).all(|pair| pair[0].outcome != Outcome::Ok);
+        if self.out.len() < 2 || !follow || self.out.iter().any(|d| d.end <= self.whole.start) {
+            return None;
+        }
+        let tree = &self.b.tree;
+        for at in 0..self.out.len() {
+            let (end, next) = (self.out[at].end, self.out.get(at + 1).map_or(i64::MAX, |d| d.end));
+            let behind = |i: &usize| tree.items[*i].time_ns.is_some_and(|t| t >= end);
+            // The line that tells of the model, or the one that tells of the answer.
+            let says = self.own.iter().copied().filter(behind).find(|i| line_kind(&tree.items[*i]).is_some());
+            let d = &mut self.out[at];
+            if d.outcome == Outcome::Ok
+                && let Some(close) = self.own.iter().copied().filter(behind).find(|i| tree.items[*i].verb == Verb::End)
+                && let Some(time) = tree.items[close].time_ns.filter(|t| *t < next)
+            {
+                d.end = time;
+            }
+            d.main = says.or(d.main).or(self.whole.main);
+            if let Some(main) = d.main.filter(|i| line_kind(&tree.items[*i]).is_some()) {
+                d.name = step_title(&tree.items[main], d.kind);
+            }
+            d.attempt = Some(at as u32 + 1);
+        }
+        // A line that tells of none of them stands with the last that began before it.
+        for index in self.own.iter().copied().filter(|i| !self.out.iter().any(|d| d.items.contains(i))).collect::<Vec<_>>() {
+            let place = self.out.iter().rposition(|d| tree.items[index].time_ns.is_some_and(|t| d.start <= t)).unwrap_or(0);
+            self.out[place].items.push(index);
+        }
+        self.out.iter_mut().for_each(|d| d.items.sort_unstable());
+        Some(self.out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_a_model_is_told_by_the_address_that_was_asked() {
+        for (text, want) in [
+            ("HTTP Request: POST https://api.openai.com/v1/chat/completions \"HTTP/1.1 200 OK\"", Some(200)),
+            ("HTTP Request: POST http://127.0.0.1:8842/v1/messages \"HTTP/1.1 529 \"", Some(529)),
+            ("HTTP Request: POST https://x.azure.com/openai/deployments/a/embeddings?api-version=2024 \"HTTP/2 429 Too Many Requests\"", Some(429)),
+            ("HTTP Request: GET http://127.0.0.1:8830/foods/rice \"HTTP/1.1 200 OK\"", None),
+            ("HTTP Request: POST https://hooks.example.com/v1/orders \"HTTP/1.1 200 OK\"", None),
+            ("127.0.0.1:39820 - \"POST /v1/messages HTTP/1.1\" 200", None),
+            ("see https://api.openai.com/v1/responses", None),
+        ] {
+            assert_eq!(answered(&Entry { body: Some(text.into()), ..Entry::default() }).map(|a| a.status), want, "{text}");
+        }
+    }
+}
