@@ -137,5 +137,10 @@ fn an_aiohttp_app_with_arq_workers_and_a_koa_gateway_behind_haproxy() {
 
 #[test]
 fn a_litestar_app_with_dramatiq_and_graphile_workers_and_an_axum_gateway_behind_apache() {
-    assert_eq!(found("clauselight"), (6770, 7461));
+    assert_eq!(found("clauselight"), (6953, 7461));
+}
+
+#[test]
+fn a_rails_app_with_sidekiq_workers_and_a_fastapi_model_service_behind_envoy() {
+    assert_eq!(found("larder"), (5680, 5812));
 }

@@ -1,0 +1,5 @@
+module JobState
+  def self.of(jid)
+    Recipe.find_by(jid: jid)&.state
+  end
+end
