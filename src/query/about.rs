@@ -121,9 +121,14 @@ pub fn is_listed(item: &Item, key: &str) -> bool {
     item.reference(key).is_some_and(|r| r.listed && r.relation == IdRelation::Own && is_one(r))
 }
 
-/// The line is another task's, whose argument the unit is: it stands below the unit only if that task does.
+/// The line is another task's, whose argument the unit is, or that the unit started: it stands below the unit only if that task does.
 pub fn only_follows(item: &Item, key: &str) -> bool {
-    item.reference(key).is_some_and(|r| r.relation == IdRelation::Parent && &*r.label == ARGUMENT)
+    item.reference(key).is_some_and(|r| r.relation == IdRelation::Parent && (&*r.label == ARGUMENT || says_by(&r.label)))
+}
+
+/// `triggered_by`, `requestedBy`: what did it, or who.
+pub fn says_by(label: &str) -> bool {
+    label.len() > 2 && label.is_char_boundary(label.len() - 2) && label[label.len() - 2..].eq_ignore_ascii_case("by")
 }
 
 /// The line is that of a request which only asked about the unit: it belongs to the asker.

@@ -5,7 +5,7 @@
 //! shared id.
 
 use super::{
-    about::{answers_request, asks_only, errors_name, handed_under_another_name, is_listed, kind_of, mentioned, naming, note_batch, only_follows, take},
+    about::{answers_request, asks_only, errors_name, handed_under_another_name, is_listed, kind_of, mentioned, naming, note_batch, only_follows, says_by, take},
     episodes::Divided,
     shared::Served,
     unnamed::{self, Owners},
@@ -327,7 +327,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
                 let fetched = self.fetch(&candidate.parent)?;
                 let named = naming(&fetched.items, &candidate.parent);
                 // Work is done by users, too.
-                if named.is_some_and(|r| r.label.to_ascii_lowercase().ends_with("by")) {
+                if named.is_some_and(|r| says_by(&r.label)) {
                     continue;
                 }
                 let written = named.map_or_else(|| candidate.parent.replace('\u{1f}', " "), |r| r.value.to_string());

@@ -3,6 +3,7 @@
 //! Guarantees: what is decided depends on the lines of the units alone; every climb has an end. Two things are never made one here: a unit that is
 //! shared is expanded in neither of its claimants.
 
+use super::about::says_by;
 use super::assemble::{Assembler, Fetched, LineSource, MAX_CLIMB};
 use crate::{
     model::{
@@ -92,7 +93,7 @@ impl<S: LineSource> Assembler<'_, S> {
     /// `triggered_by` may name a user, an agent, or what made the schedule long ago: the parent was at work when the unit was first seen, and names no crowd.
     pub(super) fn may_have_started(&mut self, key: &Arc<str>, candidate: &ParentLink) -> Result<bool, S::Error> {
         let (child, parent) = (self.fetch(key)?, self.fetch(&candidate.parent)?);
-        let by = |item: &Rc<Item>| item.reference(&candidate.parent).is_some_and(|r| r.relation == IdRelation::Parent && r.label.to_ascii_lowercase().ends_with("by"));
+        let by = |item: &Rc<Item>| item.reference(&candidate.parent).is_some_and(|r| r.relation == IdRelation::Parent && says_by(&r.label));
         if !child.items.iter().any(by) {
             return Ok(true);
         }

@@ -272,3 +272,121 @@ fn a_run_that_ended_in_silence_is_as_long_as_what_it_called() {
     assert_eq!(runs.len(), 2, "{document:#}");
     assert_eq!(document["busy_ns"]["task"], json!(700_000_000_i64 + 490_000_000), "{runs:?}");
 }
+
+#[test]
+fn a_draft_that_another_request_runs_later_is_that_ones_work() {
+    let (draft, run, task) = (id(1, 1), id(1, 2), id(2, 1));
+    let lines = [
+        said(0, "api", "draft created", &json!({"request_id": draft, "task_id": task})),
+        said(4, "api", "request finished", &json!({"request_id": draft, "method": "POST", "path": "/drafts", "status": 201, "duration_ms": 5})),
+        said(30_000, "api", "enqueued run", &json!({"request_id": run, "task_id": task})),
+        said(30_020, "worker", "started", &json!({"task_id": task})),
+        said(30_900, "worker", "finished", &json!({"task_id": task})),
+    ];
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &run), [3, 4, 5]);
+    assert_eq!(document(&bench, &draft)["completion_ns"], 5_000_000, "no wait of half a minute is the draft's");
+}
+
+#[test]
+fn a_text_that_speaks_of_a_job_hands_nothing_over() {
+    let (request, job, other) = (id(1, 1), id(2, 1), id(2, 2));
+    for text in
+        ["status of {}: pending", "cancel {} requested", "{} is at position 3", "waiting for EmbedWorker {}", "lock taken by {}, waiting", "dedup: already queued {}", "picked {}"]
+    {
+        let lines = [
+            said(0, "web", "enqueued", &json!({"request_id": request, "job_id": job})),
+            said(9, "worker", "start", &json!({"job_id": job})),
+            said(100, "worker", &text.replace("{}", &other), &json!({"job_id": job})),
+            said(101, "worker", "start", &json!({"job_id": other})),
+            said(160, "worker", "done", &json!({"job_id": other})),
+        ];
+        assert_eq!(numbers(&indexed(&lines), &request), [1, 2, 3], "{text}");
+    }
+}
+
+#[test]
+fn what_was_triggered_long_after_or_by_what_triggers_many_is_no_part_of_that() {
+    let (request, schedule) = (id(1, 1), id(2, 99));
+    let late = [
+        said(0, "web", "schedule stored", &json!({"request_id": request})),
+        said(300_000, "worker", "start", &json!({"job_id": id(2, 1), "triggered_by": request})),
+        said(300_100, "worker", "done", &json!({"job_id": id(2, 1)})),
+    ];
+    assert_eq!(numbers(&indexed(&late), &request), [1]);
+    let mut many: Vec<String> = (0..20_u64).map(|n| said(n * 1_000, "worker", "start", &json!({"job_id": id(2, n), "triggered_by": schedule}))).collect();
+    many.extend((0..20_u64).map(|n| said(n * 1_000 + 500, "supervisor", "heartbeat", &json!({"run_id": schedule}))));
+    assert_eq!(numbers(&indexed(&many), &id(2, 3)), [4]);
+}
+
+#[test]
+fn the_warning_of_the_next_job_is_none_of_the_one_that_failed() {
+    let of = |at: u64, n: u64, text: &str| said(at, "worker", text, &json!({"job_id": id(2, n), "thread": "worker-1"}));
+    let bare = |at: u64, text: &str| said(at, "worker", text, &json!({"thread": "worker-1", "level": "warn"}));
+    let lines = [
+        of(0, 1, "start"),
+        of(90, 1, "fail"),
+        bare(94, "RuntimeError: pantry answered 500"),
+        bare(110, "payload is 2 MB, consider a reference"),
+        of(111, 2, "start"),
+        of(190, 2, "done"),
+    ];
+    let bench = indexed(&lines);
+    assert_eq!(numbers(&bench, &id(2, 1)), [1, 2, 3]);
+    assert_eq!(numbers(&bench, &id(2, 2)), [5, 6]);
+}
+
+/// The spans of model calls of a request whose lines are given as time, text and further members.
+fn calls_of(lines: &[(u64, &str, Value)]) -> Vec<(i64, Option<u64>)> {
+    let request = id(1, 1);
+    let lines: Vec<String> = lines
+        .iter()
+        .map(|(at, text, more)| {
+            let mut all = json!({"request_id": request});
+            all.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+            said(*at, "brain", text, &all)
+        })
+        .collect();
+    let document = document(&indexed(&lines), &request);
+    let length = |span: &Value| {
+        let ms = |end: &str| span[end].as_str().unwrap()[17..23].replace('.', "").parse::<i64>().unwrap();
+        ms("end") - ms("start")
+    };
+    document["spans"].as_array().unwrap().iter().filter(|span| span["kind"] == "model_call").map(|span| (length(span), span["attempt"].as_u64())).collect()
+}
+
+#[test]
+fn calls_one_after_the_other_and_other_calls_beside_one_are_no_attempts() {
+    let chat = |status: u64| format!("HTTP Request: POST https://api.openai.com/v1/chat/completions \"HTTP/1.1 {status} X\"");
+    let embeds = "HTTP Request: POST https://api.openai.com/v1/embeddings \"HTTP/1.1 500 X\"";
+    let call = |n: u64| json!({"call_id": id(3, n)});
+    let (ok, bad) = (chat(200), chat(503));
+    // An agent's turns.
+    let mut turns = Vec::new();
+    for n in 0..3_u64 {
+        turns.extend([
+            (n * 710, "calling model", call(n)),
+            (n * 710 + 695, &*ok, json!({})),
+            (n * 710 + 700, "model answered", json!({"call_id": id(3, n), "model": "gpt-4o", "duration_ms": 700})),
+        ]);
+    }
+    assert_eq!(calls_of(&turns), [(700, None); 3]);
+    let ended = (900, "model answered", json!({"call_id": id(3, 1), "model": "gpt-4o", "duration_ms": 900}));
+    let one = |between: &[(u64, &'static str)]| {
+        let mut lines = vec![(0, "calling model", call(1))];
+        lines.extend(between.iter().map(|(at, text)| (*at, *text, json!({}))));
+        lines.extend([(890, &*ok, json!({})), ended.clone()]);
+        calls_of(&lines)
+    };
+    assert_eq!(one(&[(200, embeds)]), [(900, None)], "a cache that could not be asked");
+    let warned = [
+        (0, "calling model", call(1)),
+        (300, &*ok, json!({})),
+        (600, "slow: no token for 1 s", json!({"call_id": id(3, 1), "level": "warn"})),
+        (890, &*ok, json!({})),
+        ended.clone(),
+    ];
+    assert_eq!(calls_of(&warned), [(900, None)]);
+    let tried = [(0, "calling model", call(1)), (300, &*bad, json!({})), (890, &*ok, json!({})), ended.clone()];
+    assert_eq!(calls_of(&tried).len(), 2);
+}
