@@ -119,9 +119,13 @@ pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], askers: &Askers, lin
     if claims.values().any(|claim| claim.weight < Weight::Argument) {
         claims.retain(|_, claim| claim.weight < Weight::Argument);
     }
-    for later in makers::came_later(unit, items, &claimants(kind, &claims, &polled)) {
+    let order = makers::order(unit, items, &claimants(kind, &claims, &polled));
+    for later in order.later {
         claims.retain(|key, claim| claim.weight <= Weight::StatedParent || *key != later);
         polled.push(later);
+    }
+    if let Some(claim) = order.contested.and_then(|maker| claims.get_mut(&maker)) {
+        (claim.firm, claim.queued) = (true, true);
     }
     // What handed it over made it; what only begins beside it (a service that it calls, with a request id of its own) did not.
     if claims.values().any(|claim| claim.queued && claim.kind == IdKind::Request) {

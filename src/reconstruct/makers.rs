@@ -21,18 +21,31 @@ struct Named<'a> {
     queued_ns: Option<i64>,
 }
 
-/// Claimants whose first line about the unit came after another's of the same service, and says something else: they ask about it, stop it, use it.
-/// One that hands over what then begins, for the first time or anew, does more than that, and is not among them.
-pub fn came_later(unit: &str, items: &[&Item], claimants: &BTreeSet<Arc<str>>) -> BTreeSet<Arc<str>> {
+/// Who came later, and who made it.
+#[derive(Debug, Default)]
+pub struct Order {
+    /// Claimants whose first line about the unit came after another's of the same service, and says something else: they ask about it, stop it, use it. One that
+    /// hands over what then begins, for the first time or anew, does more than that, and is not among them.
+    pub later: BTreeSet<Arc<str>>,
+    /// Whoever named it first handed nothing over, and what another handed over then began: a draft that was run, a job that was stopped before it ran.
+    pub contested: Option<Arc<str>>,
+}
+
+/// The order in which claimants named a unit.
+pub fn order(unit: &str, items: &[&Item], claimants: &BTreeSet<Arc<str>>) -> Order {
     // `report-2026-11` may be named before there is one, and a number is another product's, too.
     if claimants.len() < 2 || !items.iter().filter_map(|item| item.reference(unit)).all(|r| r.scope.is_none() && is_strong(&r.value, false)) {
-        return BTreeSet::new();
+        return Order::default();
     }
     let named = named(unit, items, claimants);
-    let Some((maker, first)) = named.iter().min_by_key(|(key, named)| (named.first_ns, **key)) else { return BTreeSet::new() };
+    let Some((maker, first)) = named.iter().min_by_key(|(key, named)| (named.first_ns, **key)) else { return Order::default() };
     let begins = begins(unit, items);
     let later = |other: &Named| other.first_ns > first.first_ns && other.service == first.service && other.templates.is_disjoint(&first.templates);
-    named.iter().filter(|(key, other)| *key != maker && later(other) && !sets_going(&begins, other.queued_ns, first)).map(|(key, _)| (*key).clone()).collect()
+    let others = || named.iter().filter(|(key, other)| *key != maker && later(other));
+    Order {
+        later: others().filter(|(_, other)| !sets_going(&begins, other.queued_ns, first)).map(|(key, _)| (*key).clone()).collect(),
+        contested: others().any(|(_, other)| first.queued_ns.is_none() && sets_going(&begins, other.queued_ns, first)).then(|| (*maker).clone()),
+    }
 }
 
 fn named<'a>(unit: &str, items: &[&'a Item], claimants: &BTreeSet<Arc<str>>) -> BTreeMap<&'a Arc<str>, Named<'a>> {

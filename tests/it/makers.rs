@@ -274,18 +274,19 @@ fn a_run_that_ended_in_silence_is_as_long_as_what_it_called() {
 }
 
 #[test]
-fn a_draft_that_another_request_runs_later_is_that_ones_work() {
-    let (draft, run, task) = (id(1, 1), id(1, 2), id(2, 1));
-    let lines = [
-        said(0, "api", "draft created", &json!({"request_id": draft, "task_id": task})),
-        said(4, "api", "request finished", &json!({"request_id": draft, "method": "POST", "path": "/drafts", "status": 201, "duration_ms": 5})),
-        said(30_000, "api", "enqueued run", &json!({"request_id": run, "task_id": task})),
-        said(30_020, "worker", "started", &json!({"task_id": task})),
-        said(30_900, "worker", "finished", &json!({"task_id": task})),
-    ];
-    let bench = indexed(&lines);
-    assert_eq!(numbers(&bench, &run), [3, 4, 5]);
-    assert_eq!(document(&bench, &draft)["completion_ns"], 5_000_000, "no wait of half a minute is the draft's");
+fn a_draft_that_another_request_runs_and_a_job_that_one_stops_before_it_ran_are_expanded_in_neither() {
+    let (first, second, task) = (id(1, 1), id(1, 2), id(2, 1));
+    for (made, later) in [("draft created", "enqueued run"), ("job created", "queued cancel for job")] {
+        let lines = [
+            said(0, "api", made, &json!({"request_id": first, "task_id": task})),
+            said(4, "api", "request finished", &json!({"request_id": first, "method": "POST", "path": "/jobs", "status": 201, "duration_ms": 5})),
+            said(30_000, "api", later, &json!({"request_id": second, "task_id": task})),
+            said(30_020, "worker", "started", &json!({"task_id": task})),
+            said(30_900, "worker", "finished", &json!({"task_id": task})),
+        ];
+        let bench = indexed(&lines);
+        assert_eq!([numbers(&bench, &first), numbers(&bench, &second)], [vec![1, 2], vec![3]], "{later}");
+    }
 }
 
 #[test]
