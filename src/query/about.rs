@@ -159,6 +159,9 @@ pub fn note_batch(item: &Item, neighbours: &mut BTreeMap<(String, String), Neigh
 /// A line that is found by another unit is known by what both say of it.
 pub fn take(lines: &mut BTreeMap<Place, Rc<Item>>, item: &Rc<Item>) {
     let known = lines.entry(at(item)).or_insert_with(|| item.clone());
+    if Rc::ptr_eq(known, item) {
+        return;
+    }
     let new: Vec<&WorkRef> = item.refs.iter().filter(|r| known.reference(&r.key).is_none()).collect();
     if !new.is_empty() {
         let refs = known.refs.iter().chain(new).cloned().collect();

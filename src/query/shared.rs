@@ -92,6 +92,9 @@ impl<S: LineSource> Assembler<'_, S> {
 
     /// `triggered_by` may name a user, an agent, or what made the schedule long ago: the parent was at work when the unit was first seen, and names no crowd.
     pub(super) fn may_have_started(&mut self, key: &Arc<str>, candidate: &ParentLink) -> Result<bool, S::Error> {
+        if candidate.rule != LinkRule::StatedParent {
+            return Ok(true);
+        }
         let (child, parent) = (self.fetch(key)?, self.fetch(&candidate.parent)?);
         let by = |item: &Rc<Item>| item.reference(&candidate.parent).is_some_and(|r| r.relation == IdRelation::Parent && says_by(&r.label));
         if !child.items.iter().any(by) {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What is told of one failure twice is told at once.
-const AT_ONCE_NS: i64 = 50_000_000;
+pub(super) const AT_ONCE_NS: i64 = 50_000_000;
 
 /// Spans of a call or tool call: a line that states its interval, else begin and end lines, else nothing but lines.
 pub(super) fn call_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize], kind: SpanKind) {
@@ -69,14 +69,19 @@ fn attempts(b: &Builder<'_>, whole: &Draft, indexes: &[usize]) -> Vec<Draft> {
         return out;
     }
     out.extend(last_attempt(b, whole, &order, &out, begun_again));
-    // A line that tells of none of them stands with the last that began before it.
-    for index in order.into_iter().filter(|i| !out.iter().any(|d| d.main == Some(*i))).collect::<Vec<_>>() {
-        let at = tree.items[index].time_ns;
-        let place = out.iter().rposition(|d| at.is_some_and(|t| d.start <= t)).unwrap_or(0);
-        out[place].items.push(index);
-    }
-    out.iter_mut().for_each(|d| d.items.sort_unstable());
+    stand_with(&mut out, tree, &order);
     out
+}
+
+/// A line that tells of none of the attempts stands with the last that began before it.
+pub(super) fn stand_with(attempts: &mut [Draft], tree: &Tree, lines: &[usize]) {
+    let rest: Vec<usize> = lines.iter().copied().filter(|i| !attempts.iter().any(|d| d.items.contains(i))).collect();
+    for index in rest {
+        let at = tree.items[index].time_ns;
+        let place = attempts.iter().rposition(|d| at.is_some_and(|t| d.start <= t)).unwrap_or(0);
+        attempts[place].items.push(index);
+    }
+    attempts.iter_mut().for_each(|d| d.items.sort_unstable());
 }
 
 /// The attempts that lines say failed, and when the next was begun, if one says so.

@@ -13,20 +13,20 @@ use crate::{
         trace::{Evidence, FailureClass, Outcome, SpanKind},
     },
     reconstruct::{
+        calls::{AT_ONCE_NS, stand_with},
         classify,
         item::Item,
-        spans::{Builder, Draft, bounds, line_kind, outcome, step_title},
+        spans::{Builder, Draft, bounds, line_kind, outcome, outcome_of, step_title},
         tree::Unit,
         words::Verb,
     },
 };
 
-/// How addresses end that models are asked at (the public APIs of their providers and of what speaks like them).
-const MODEL_PATHS: [&str; 14] = [
+/// How addresses end that models are asked at for a text (the public APIs of their providers and of what speaks like them), and for what is none.
+const TEXT_PATHS: [&str; 11] = [
     "/completions",
     "/messages",
     "/responses",
-    "/embeddings",
     ":generatecontent",
     ":streamgeneratecontent",
     "/invoke",
@@ -35,11 +35,8 @@ const MODEL_PATHS: [&str; 14] = [
     "/converse-stream",
     "/api/chat",
     "/api/generate",
-    "/rerank",
-    "/transcriptions",
 ];
-/// What is told of one answer is told at once.
-const AT_ONCE_NS: i64 = 50_000_000;
+const OTHER_PATHS: [&str; 3] = ["/embeddings", "/rerank", "/transcriptions"];
 /// A coarser clock tells no attempts apart.
 const COARSE_NS: i64 = 20_000_000;
 /// More calls of one request are not told apart.
@@ -49,8 +46,8 @@ const MAX_CALLS: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Answer {
     status: u16,
-    /// What is asked for there: a text, or what is no text.
-    embeds: bool,
+    /// It was asked for a text.
+    is_text: bool,
 }
 
 fn answered(entry: &Entry) -> Option<Answer> {
@@ -62,8 +59,9 @@ fn answered(entry: &Entry) -> Option<Answer> {
     let path = address.split(['?', '#']).next()?.to_ascii_lowercase();
     let (_, status) = after.split_once("\"HTTP/")?;
     let status = status.split_whitespace().nth(1)?.trim_end_matches('"').parse().ok()?;
-    let embeds = ["/embeddings", "/rerank", "/transcriptions"].iter().any(|end| path.ends_with(end));
-    (is_asked && MODEL_PATHS.iter().any(|end| path.ends_with(end))).then_some(Answer { status, embeds })
+    let asks = |ends: &[&str]| ends.iter().any(|end| path.ends_with(end));
+    let is_text = asks(&TEXT_PATHS);
+    (is_asked && (is_text || asks(&OTHER_PATHS))).then_some(Answer { status, is_text })
 }
 
 /// The wait that a line announces before another attempt: `Retrying request to /v1/messages in 0.4 seconds`.
@@ -91,17 +89,14 @@ pub(super) fn attempts(b: &Builder<'_>, unit: &Unit, whole: &Draft, own: &[usize
         return None;
     }
     let (from, to) = (whole.start.saturating_sub(slack), whole.end.saturating_add(slack));
-    let naming = b.naming(request);
-    // Lines stand in the order of their times; those without one behind.
-    let begin = naming.partition_point(|i| items[*i].time_ns.is_some_and(|t| t < from));
-    let end = naming.partition_point(|i| items[*i].time_ns.is_some_and(|t| t <= to));
+    let meanwhile = within(b, request, (from, to));
     let is_near = |i: &usize| items[*i].entry.at.file == log.entry.at.file && items[*i].service() == whole.service && items[*i].time_ns.is_some_and(|t| (from..=to).contains(&t));
-    let of_request = naming[begin.min(end)..end].iter().copied().filter(|i| b.owner[*i].as_ref() == Some(request));
+    let of_request = meanwhile.iter().copied().filter(|i| b.owner[*i].as_ref() == Some(request));
     let mut lines: Vec<usize> = of_request.chain(own.iter().copied()).filter(is_near).collect();
     let answers: Vec<Answer> = lines.iter().filter_map(|i| answered(&items[*i].entry)).collect();
     // What the call says itself of its attempts is read from its own lines.
     let waits = lines.iter().filter(|i| !own.contains(i) && announced_ns(&items[**i]).is_some()).count();
-    if answers.len() + waits < 2 || answers.iter().any(|a| a.embeds != answers[0].embeds) || !is_alone(b, unit, whole, (from, to)) {
+    if answers.len() + waits < 2 || answers.iter().any(|a| a.is_text != answers[0].is_text) || !is_alone(b, unit, whole, meanwhile, (from, to)) {
         return None;
     }
     lines.sort_by_key(|i| (items[*i].time_ns, items[*i].line.clone()));
@@ -110,22 +105,25 @@ pub(super) fn attempts(b: &Builder<'_>, unit: &Unit, whole: &Draft, own: &[usize
     walk.finish()
 }
 
-/// No other call of the path was open in the program meanwhile.
-fn is_alone(b: &Builder<'_>, unit: &Unit, whole: &Draft, (from, to): (i64, i64)) -> bool {
+/// Lines that name a unit between two instants: they stand in the order of their times, those without one behind.
+fn within<'b>(b: &'b Builder<'_>, unit: &str, (from, to): (i64, i64)) -> &'b [usize] {
+    let naming = b.naming(unit);
+    let up_to = |is_before: &dyn Fn(i64) -> bool| naming.partition_point(|i| b.tree.items[*i].time_ns.is_some_and(is_before));
+    let (begin, end) = (up_to(&|t| t < from), up_to(&|t| t <= to));
+    &naming[begin.min(end)..end]
+}
+
+/// No other call of the path was open in the program meanwhile, nor was a model asked under no name.
+fn is_alone(b: &Builder<'_>, unit: &Unit, whole: &Draft, meanwhile: &[usize], (from, to): (i64, i64)) -> bool {
     let mut others = b.tree.units.values().filter(|u| u.kind == IdKind::Call && u.key != unit.key);
     let meets = |other: &Unit| {
         // What stands on lines of this call alone is another name of it, and owns none.
         let own: Vec<usize> = b.naming(&other.key).iter().copied().filter(|i| b.owner[*i].as_deref() == Some(&*other.key) && b.tree.items[*i].service() == whole.service).collect();
         bounds(b.tree, &own).is_some_and(|(first, last)| first <= to && last >= from)
     };
-    // Nor was a model asked under no name.
     let is_nameless =
         |i: &usize| b.owner[*i].as_ref().is_some_and(|o| b.tree.units.get(o).is_some_and(|u| u.kind != IdKind::Call)) && line_kind(&b.tree.items[*i]) == Some(SpanKind::ModelCall);
-    let request = unit.parent.as_ref().map_or(&unit.key, |link| &link.parent);
-    let naming = b.naming(request);
-    let begin = naming.partition_point(|i| b.tree.items[*i].time_ns.is_some_and(|t| t < from));
-    let end = naming.partition_point(|i| b.tree.items[*i].time_ns.is_some_and(|t| t <= to));
-    let nameless = naming[begin.min(end)..end].iter().any(|i| is_nameless(i) && b.tree.items[*i].service() == whole.service);
+    let nameless = meanwhile.iter().any(|i| is_nameless(i) && b.tree.items[*i].service() == whole.service);
     !nameless && others.by_ref().take(MAX_CALLS).all(|other| !meets(other)) && others.next().is_none()
 }
 
@@ -178,11 +176,7 @@ impl Walk<'_, '_> {
     }
 
     fn end(&mut self, index: usize, time: i64, status: Option<u16>) {
-        let outcome = match status {
-            Some(408 | 504) | None => Outcome::Timeout,
-            Some(400..) => Outcome::Error,
-            Some(_) => Outcome::Ok,
-        };
+        let outcome = status.map_or(Outcome::Timeout, |status| outcome_of(status).unwrap_or(Outcome::Ok));
         let start = self.cursor.min(time);
         let draft = Draft {
             start,
@@ -236,12 +230,7 @@ impl Walk<'_, '_> {
             }
             d.attempt = Some(at as u32 + 1);
         }
-        // A line that tells of none of them stands with the last that began before it.
-        for index in self.own.iter().copied().filter(|i| !self.out.iter().any(|d| d.items.contains(i))).collect::<Vec<_>>() {
-            let place = self.out.iter().rposition(|d| tree.items[index].time_ns.is_some_and(|t| d.start <= t)).unwrap_or(0);
-            self.out[place].items.push(index);
-        }
-        self.out.iter_mut().for_each(|d| d.items.sort_unstable());
+        stand_with(&mut self.out, tree, self.own);
         Some(self.out)
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         entry::Entry,
         habits::Habits,
         id::{ARGUMENT, IN_ERROR, IN_PATH, IdKind, IdRelation, UNNAMED, is_strong},
-        profile::{Profile, RoleDecision, Zone},
+        profile::{Numbers, Profile, RoleDecision, Zone},
     },
     reconstruct::{answer_stamps::AnswerStamps, arguments::Arguments, endings::Endings, fields::Fields, link, numbers::Counters, roles, stamps::Stamps, units::Sightings},
 };
@@ -163,7 +163,12 @@ pub(super) fn hash(text: &str) -> u64 {
     let mut hasher = rustc_hash::FxHasher::default();
     text.hash(&mut hasher);
     // FxHash leaves its entropy in the upper bits; the samples compare whole values.
-    hasher.finish().wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29).wrapping_mul(0xD6E8_FEB8_6659_FD93)
+    mixed(hasher.finish())
+}
+
+/// Spreads a number over all 64 bits.
+pub(super) fn mixed(number: u64) -> u64 {
+    number.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29).wrapping_mul(0xD6E8_FEB8_6659_FD93)
 }
 
 /// What is kept of an id in a sample of those with the smallest hashes; `None` when it is none of them.
@@ -317,7 +322,7 @@ impl Learned {
             numbers: self.counters.decide(),
             ..Profile::default()
         };
-        for decision in self.roles() {
+        for decision in self.roles_beside(&profile.numbers) {
             if decision.kind != decision.by_name {
                 profile.roles.insert(roles::role_key(&decision.service, &decision.label), decision);
             }
@@ -354,8 +359,11 @@ impl Learned {
 
     /// Every id field with its role and the numbers that decided.
     pub fn roles(&self) -> Vec<RoleDecision> {
+        self.roles_beside(&self.counters.decide())
+    }
+
+    fn roles_beside(&self, numbers: &Numbers) -> Vec<RoleDecision> {
         let mut roles = self.fields.roles();
-        let numbers = self.counters.decide();
         for role in &mut roles {
             if let Some(why) = numbers.why.get(&roles::role_key(&role.service, &role.label)) {
                 role.why = format!("{}; {why}", role.why);

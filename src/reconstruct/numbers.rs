@@ -14,7 +14,7 @@ use crate::{
         profile::Numbers,
     },
     reconstruct::{
-        learn::{merge_sample, named, sampled},
+        learn::{merge_sample, mixed, named, sampled},
         roles, words,
     },
 };
@@ -97,7 +97,7 @@ impl Counters {
         let mut found: Vec<(Field<'_>, Vec<&str>, String)> = Vec::new();
         for (scope, labels) in self.by_scope.iter().filter(|(scope, _)| scope.starts_with("service=")) {
             for (label, series) in labels {
-                let others = scopes.iter().filter(|other| other.name != scope && Some(other.kind) == series.kind);
+                let others = scopes.iter().filter(|other| other.name != scope && other.series.kind == series.kind);
                 if let Some((others, why)) = counted_by(series, others) {
                     found.push((Field { scope, label, kind: series.kind.unwrap_or(IdKind::Task), count: series.count() }, others, why));
                 }
@@ -114,7 +114,7 @@ impl Counters {
                 let mut series = Series { kind: Some(kind), ..Series::default() };
                 labels.values().filter(|s| s.kind == Some(kind) && s.is_own).for_each(|s| series.merge(s.clone()));
                 if series.count() >= SHARED {
-                    out.push(Scope { name: scope, kind, series });
+                    out.push(Scope { name: scope, series });
                 }
             }
         }
@@ -126,7 +126,6 @@ impl Counters {
 
 struct Scope<'a> {
     name: &'a str,
-    kind: IdKind,
     series: Series,
 }
 
@@ -140,7 +139,7 @@ struct Field<'a> {
 
 impl Series {
     fn add(&mut self, number: u64, span: Span) {
-        if let Some(block) = sampled(&mut self.blocks, spread(number / BLOCK), MAX_BLOCKS) {
+        if let Some(block) = sampled(&mut self.blocks, mixed(number / BLOCK), MAX_BLOCKS) {
             block.entry(number).or_insert(span).join(span);
         }
     }
@@ -195,7 +194,8 @@ fn counted_by<'a>(field: &Series, others: impl Iterator<Item = &'a Scope<'a>>) -
     let names: Vec<&str> = alike.iter().map(|(other, _)| other.name).collect();
     let (own, next) = alike.first().map(|(_, alike)| alike.moments)?;
     let how = format!("told at moments that vary by {} ms, those of the numbers beside them by {} ms", own / QUANTUM_NS, next / QUANTUM_NS);
-    Some((names.clone(), format!("{held} of {all} of its numbers are those of {}, {how}", names.join(", "))))
+    let why = format!("{held} of {all} of its numbers are those of {}, {how}", names.join(", "));
+    Some((names, why))
 }
 
 /// How two series agree.
@@ -283,8 +283,8 @@ fn settle(mut found: Vec<(Field<'_>, Vec<&str>, String)>) -> Numbers {
             return false;
         }
         fields.insert(field.scope);
-        let least = others.iter().map(|other| *counters.get(&(field.kind, other)).unwrap_or(other)).min().unwrap_or_default();
         let joined: Vec<&str> = others.iter().map(|other| *counters.get(&(field.kind, other)).unwrap_or(other)).collect();
+        let least = joined.iter().copied().min().unwrap_or_default();
         others.iter().for_each(|other| _ = counters.insert((field.kind, other), least));
         counters.values_mut().filter(|top| joined.contains(top)).for_each(|top| *top = least);
         true
@@ -306,12 +306,6 @@ fn number_of(value: &str) -> Option<u64> {
     is_plain.then(|| value.parse().ok()).flatten()
 }
 
-/// Spreads a number over all 64 bits.
-fn spread(number: u64) -> u64 {
-    let mixed = number.wrapping_add(0x9E37_79B9_7F4A_7C15).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    (mixed ^ (mixed >> 31)).wrapping_mul(0x94D0_49BB_1331_11EB)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,7 +314,7 @@ mod tests {
     /// Times of the numbers of a counter, in milliseconds: at no rhythm, as work comes.
     fn moments_of(count: u64) -> Vec<i64> {
         let mut at = 0;
-        (0..count).map(|n| (at, at += 40 + (spread(n) % 900) as i64).0).collect()
+        (0..count).map(|n| (at, at += 40 + (mixed(n + 1) % 900) as i64).0).collect()
     }
 
     fn line(scope: &str, label: &str, number: u64, at_ms: i64) -> Entry {
@@ -362,7 +356,7 @@ mod tests {
         }
         // Another rate, the same begin.
         assert!(decided(1, 0, |n| n as i64 * 70).is_empty());
-        assert!(decided(1, 0, |n| (spread(n) % 60_000) as i64).is_empty(), "waits that say nothing");
+        assert!(decided(1, 0, |n| (mixed(n + 1) % 60_000) as i64).is_empty(), "waits that say nothing");
         let even: Vec<Entry> = (0..60).flat_map(|n| [line("service=a", "job", n + 1, n as i64 * 1_000), line("service=b", "job", n + 1, n as i64 * 1_000 + 500)]).collect();
         assert!(seen(&even).decide().is_empty(), "by the clock");
     }

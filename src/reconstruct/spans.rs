@@ -376,16 +376,23 @@ pub fn bare_model(name: &str) -> String {
     name.rsplit('/').next().unwrap_or(name).to_owned()
 }
 
+/// What a status says of an answer that is none to be glad of.
+pub fn outcome_of(status: u16) -> Option<Outcome> {
+    match status {
+        499 | NEVER_ANSWERED => Some(Outcome::Cancelled),
+        408 | 504 => Some(Outcome::Timeout),
+        400.. => Some(Outcome::Error),
+        _ => None,
+    }
+}
+
 /// How a line says its unit ended.
 pub fn outcome(item: &Item) -> Outcome {
     let status = item.entry.http.as_ref().and_then(|h| h.status);
-    match status {
-        // A proxy may write the status of an answer that nobody was there to read.
-        Some(_) if item.entry.http.as_ref().is_some_and(|h| h.client_left) => return Outcome::Cancelled,
-        Some(499 | NEVER_ANSWERED) => return Outcome::Cancelled,
-        Some(408 | 504) => return Outcome::Timeout,
-        Some(s) if s >= 400 => return Outcome::Error,
-        _ => {}
+    // A proxy may write the status of an answer that nobody was there to read.
+    let is_left = status.is_some() && item.entry.http.as_ref().is_some_and(|h| h.client_left);
+    if let Some(bad) = if is_left { Some(Outcome::Cancelled) } else { status.and_then(outcome_of) } {
+        return bad;
     }
     if words::client_left(&item.entry) {
         return Outcome::Cancelled;

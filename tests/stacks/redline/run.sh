@@ -11,6 +11,7 @@ root=${ROOT:-$work}
 [ "$root" = "$work" ] || ln -s "$work" "$root"
 mkdir "$work/app" "$work/logs" "$work/lab"
 cp -r "$here/redline" "$here/lab" "$here/Caddyfile" "$work/app"
+cp "$here/../lab/side.py" "$work/app/lab"
 "${PYTHON:-python3}" -m venv "$root/venv"
 "$root/venv/bin/pip" -q install -r "$here/requirements.txt"
 export REDLINE_LOG_DIR="$root/logs" REDLINE_DB="$root/redline.db" REDLINE_REDIS=redis://127.0.0.1:6399/0 LAB_DIR="$root/lab"

@@ -1,6 +1,6 @@
 import bisect, collections, glob, gzip, json, os
+from .truth import breakdown
 LOGS, LAB, OUT = "logs", "lab_out", "truth"
-PRI = ["model_call", "db_write", "retry_wait", "tool", "task", "queue_wait", "app", "edge"]
 FILES = ["haproxy.log", "app.log", "gateway.log", "worker.log", "redis.log"]
 ev = collections.defaultdict(list)
 for e in sorted((json.loads(l) for f in glob.glob(LAB + "/side-*.jsonl") for l in open(f)), key=lambda e: e["t"]):
@@ -8,25 +8,6 @@ for e in sorted((json.loads(l) for f in glob.glob(LAB + "/side-*.jsonl") for l i
 kills = {int(f.rsplit(".", 1)[1]): int(open(f).read().split()[-1]) for f in glob.glob(LAB + "/kill.*")}
 ends = {e["op"]: e for k in ("model_end", "db_end", "task_end", "app_end", "gw_end") for e in ev[k]}
 
-def union(iv):
-    total, end = 0, None
-    for s, e in sorted(iv):
-        if end is None or s > end: total, end = total + e - s, e
-        elif e > end: total, end = total + e - end, e
-    return total
-
-def breakdown(ops):
-    cuts, excl = sorted({x for o in ops for x in (o["start"], o["end"])}), collections.Counter()
-    for a, b in zip(cuts, cuts[1:]):
-        kinds = {o["kind"] for o in ops if o["start"] <= a and o["end"] >= b}
-        for k in PRI:
-            if k in kinds:
-                excl[k] += b - a; break
-    kinds = [k for k in PRI[::-1] if any(o["kind"] == k for o in ops)]
-    ms = lambda ns: round(ns / 1e6, 3)
-    return {"sum": {k: ms(sum(o["end"] - o["start"] for o in ops if o["kind"] == k)) for k in kinds},
-            "union": {k: ms(union([(o["start"], o["end"]) for o in ops if o["kind"] == k])) for k in kinds},
-            "exclusive": {k: ms(excl[k]) for k in PRI if excl[k]}}
 
 class Rq:
     def __init__(s, key):
