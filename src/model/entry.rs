@@ -101,6 +101,8 @@ pub struct Entry {
     pub ended: Option<Instant>,
     /// Length to the first token.
     pub first_token: Option<Box<Length>>,
+    /// How long is waited before the next attempt.
+    pub retry_delay: Option<Box<Length>>,
     /// Instant of the first token.
     pub first_token_at: Option<Box<Instant>>,
     /// The operation's name when a field states it (`operation`, `span.name`, `task_name`, `event` that is no prose).
@@ -143,6 +145,7 @@ impl Entry {
         take(&mut self.started, other.started);
         take(&mut self.ended, other.ended);
         take(&mut self.first_token, other.first_token);
+        take(&mut self.retry_delay, other.retry_delay);
         take(&mut self.operation, other.operation);
         take(&mut self.outcome, other.outcome);
         take(&mut self.attempt, other.attempt);
@@ -294,4 +297,6 @@ pub struct Fallback {
     pub to: Option<Box<str>>,
     /// The line says that a fallback was or was not used.
     pub used: Option<bool>,
+    /// Only the text says that it is a fallback: what was left and taken may be anything's.
+    pub in_words: bool,
 }

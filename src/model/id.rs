@@ -72,6 +72,15 @@ impl IdRef {
         Some(self.scope.as_ref().map_or_else(|| folded.clone().into_owned(), |scope| format!("{folded}\u{1f}{scope}")))
     }
 
+    /// A short number under a bare name (`call: 3`): the third call of its request as well as the third of the process.
+    pub fn may_be_an_ordinal(&self) -> bool {
+        let last = self.label.rsplit(['.', '_', '-']).next().unwrap_or_default();
+        let says_id = ["id", "no", "num", "number", "nr", "seq"]
+            .iter()
+            .any(|word| last.len() >= word.len() && last.get(last.len() - word.len()..).is_some_and(|end| end.eq_ignore_ascii_case(word)));
+        self.kind == IdKind::Call && self.scope.is_some() && self.value.len() < 4 && self.value.bytes().all(|b| b.is_ascii_digit()) && !says_id
+    }
+
     /// How an id of work is made; see [`make_of`].
     pub fn make(&self) -> Option<u64> {
         if matches!(self.kind, IdKind::Group | IdKind::Other) {
@@ -183,7 +192,7 @@ pub fn is_strong(value: &str, id_label: bool) -> bool {
     if !digitless && !b.iter().any(u8::is_ascii_digit) {
         return is_token(b);
     }
-    if is_uuid(b) || (matches!(b.len(), 16 | 24 | 32) && is_hex(b) && has_mixed_hex(b)) || is_prefixed(b) || is_ulid(b) || is_ksuid(b) || is_token(b) {
+    if is_uuid(b) || is_counted_uuid(b) || (matches!(b.len(), 16 | 24 | 32) && is_hex(b) && has_mixed_hex(b)) || is_prefixed(b) || is_ulid(b) || is_ksuid(b) || is_token(b) {
         return true;
     }
     if !id_label {
@@ -196,6 +205,11 @@ pub fn is_strong(value: &str, id_label: bool) -> bool {
         || (matches!(b.len(), 16 | 32) && is_hex(b))
         // Anything long and mixed that the label calls an id: nanoid, base64 ids, `host-1/ddb793-000381`, `0HN4:00000004`.
         || (!all_digits && b.len() >= 12 && b.iter().any(u8::is_ascii_digit) && !b.iter().any(u8::is_ascii_whitespace) && entropy_enough(b))
+}
+
+/// `86381707-08de-4ff3-9943-628c1c0eb997-42`: a process's UUID and what it counted (Traffic Server's `%{ID:UNIQUE}`).
+fn is_counted_uuid(b: &[u8]) -> bool {
+    b.len() > 37 && is_uuid(&b[..36]) && matches!(b[36], b'-' | b'_' | b'.' | b':') && b.len() <= 49 && b[37..].iter().all(u8::is_ascii_digit)
 }
 
 fn has_mixed_hex(b: &[u8]) -> bool {
@@ -303,10 +317,28 @@ mod tests {
 
     #[test]
     fn strong_values_are_told_from_weak_ones() {
-        for strong in ["req_01M83WT0DZ45MFFQTM87H1GNQZ", "chatcmpl-677857c5b5d84c238a807cb3", "01KJMA0Q25F55B5THN9TME5KSY", "e5d31520f92c574f", "b4a577edbccf1d805744efa2"] {
+        for strong in [
+            "req_01M83WT0DZ45MFFQTM87H1GNQZ",
+            "chatcmpl-677857c5b5d84c238a807cb3",
+            "01KJMA0Q25F55B5THN9TME5KSY",
+            "e5d31520f92c574f",
+            "b4a577edbccf1d805744efa2",
+            "86381707-08de-4ff3-9943-628c1c0eb997-42",
+        ] {
             assert!(is_strong(strong, false), "{strong}");
         }
-        for weak in ["17", "1795427205", "1795423719749", "worker-1", "gpt-4.1-mini", "T-10403", "2026-11-23", "text-embedding-3-small", "postgres-primary-db"] {
+        for weak in [
+            "17",
+            "1795427205",
+            "1795423719749",
+            "worker-1",
+            "gpt-4.1-mini",
+            "T-10403",
+            "2026-11-23",
+            "text-embedding-3-small",
+            "postgres-primary-db",
+            "86381707-08de-4ff3-9943-628c1c0eb997-retry",
+        ] {
             assert!(!is_strong(weak, false), "{weak}");
         }
         assert!(is_strong("call_TXScsjhWoMGQHyKVEgLykkta", false));

@@ -280,6 +280,8 @@ words! {
         StatedRoot = "stated_root",
         /// A line of one unit names another (L4).
         HandOver = "hand_over",
+        /// It gave the answer that the other names.
+        Answer = "answer",
         /// A batch (L5).
         Batch = "batch",
         /// A retry or fallback (L6).

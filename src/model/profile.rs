@@ -29,6 +29,8 @@ pub struct Profile {
     pub roles: BTreeMap<String, RoleDecision>,
     /// By service: what its lines are about, where the data says so.
     pub mains: BTreeMap<String, MainField>,
+    /// Fields (`service\u{1f}label`) of calls whose short numbers a process counts: of no two requests, and soon over.
+    pub counted: BTreeSet<String>,
     /// Jobs (`service\u{1f}name`) whose argument is the id of the task they follow.
     pub arguments: BTreeSet<String>,
     /// By service: templates (hashes) of the lines that end its tasks without a word for it.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     model::{
-        id::{ARGUMENT, IN_ERROR, IdKind, IdRef, IdRelation, UNNAMED, canonical, is_only_a_token, is_strong},
+        id::{ARGUMENT, IN_ERROR, IN_PATH, IdKind, IdRef, IdRelation, UNNAMED, canonical, is_only_a_token, is_strong},
         trace::Neighbour,
     },
     reconstruct::{
@@ -99,10 +99,16 @@ pub fn kind_of(key: &str, items: &[Rc<Item>]) -> IdKind {
     for r in items.iter().filter_map(|item| item.reference(key)) {
         *counts.entry((r.relation == IdRelation::Own, r.kind)).or_default() += 1;
     }
+    // What its first line calls a task is one, however many lines of those that it calls have its id for their request's.
+    let of_work = |kind| matches!(kind, IdKind::Task | IdKind::Request);
+    let first = items.iter().filter_map(|item| Some((item.time_ns?, item.reference(key).filter(|r| r.relation == IdRelation::Own && of_work(r.kind))?.kind)));
+    if counts.contains_key(&(true, IdKind::Task)) && counts.contains_key(&(true, IdKind::Request)) && first.min().is_some_and(|(_, kind)| kind == IdKind::Task) {
+        return IdKind::Task;
+    }
     counts.into_iter().max_by_key(|((own, kind), n)| (*own, *n, std::cmp::Reverse(roles::level(*kind)))).map_or(IdKind::Other, |((_, kind), _)| kind)
 }
 
-/// How most lines name a unit, its own lines before others; of a tie the smaller name. Free of the order of lines.
+/// How most lines name a unit, its own lines before others, a path that it stands in last; of a tie the smaller name. Free of the order of lines.
 pub fn naming<'a>(items: &'a [Rc<Item>], key: &str) -> Option<&'a WorkRef> {
     if let [only] = items {
         return only.reference(key);
@@ -111,7 +117,8 @@ pub fn naming<'a>(items: &'a [Rc<Item>], key: &str) -> Option<&'a WorkRef> {
     for r in items.iter().filter_map(|item| item.reference(key)) {
         votes.entry((r.relation == IdRelation::Own, &*r.label, &*r.value, r.scope.as_deref())).or_insert((0, r)).0 += 1;
     }
-    let best = votes.into_iter().min_by_key(|((own, label, value, scope), (count, _))| (std::cmp::Reverse(*own), std::cmp::Reverse(*count), *label, *value, *scope));
+    let best =
+        votes.into_iter().min_by_key(|((own, label, value, scope), (count, _))| (std::cmp::Reverse(*own), *label == IN_PATH, std::cmp::Reverse(*count), *label, *value, *scope));
     best.map(|(_, (_, r))| r)
 }
 

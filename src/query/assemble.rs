@@ -280,6 +280,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         neighbours: &mut BTreeMap<(String, String), Neighbour>,
     ) -> Result<(), S::Error> {
         let parentage = self.parentage(&candidate)?;
+        queue.extend(self.asked(key, &parentage)?.into_iter().map(|link| (link.0, Some(link.1), depth + 1)));
         let shared = self.is_shared(&parentage)?;
         if shared {
             listed_only.insert(candidate.clone());
@@ -420,9 +421,12 @@ impl<'a, S: LineSource> Assembler<'a, S> {
                 0
             }
         };
-        let found = link::parentage(key, fetched.kind, &items, &askers, &mut count);
+        let mut found = link::parentage(key, fetched.kind, &items, &askers, &mut count);
         if let Some(error) = failed {
             return Err(error);
+        }
+        if found.candidates.is_empty() {
+            found.candidates.extend(self.caller_of(key, &fetched)?);
         }
         Ok(fetched.parentage.get_or_init(|| Rc::new(found)).clone())
     }

@@ -5,6 +5,7 @@
 
 mod about;
 pub mod assemble;
+mod called;
 mod clocks;
 pub mod conditions;
 pub mod engine;

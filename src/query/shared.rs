@@ -82,7 +82,7 @@ impl<S: LineSource> Assembler<'_, S> {
         }
         let mut roots: FxHashSet<Arc<str>> = FxHashSet::default();
         for claimant in &parentage.shared {
-            roots.insert(self.top_of(claimant)?);
+            roots.insert(if parentage.is_call { self.passed(claimant, |_, _| true)?.last().unwrap_or(claimant).clone() } else { self.top_of(claimant)? });
             if roots.len() > 1 {
                 return Ok(true);
             }
@@ -110,8 +110,8 @@ impl<S: LineSource> Assembler<'_, S> {
 
     /// A call that a task and a request name is of the request, if that is one that the task made, or that only asks about the task.
     pub(super) fn nearest<'p>(&mut self, kind: IdKind, chosen: &'p ParentLink, parentage: &'p Parentage) -> Result<&'p ParentLink, S::Error> {
-        if kind == IdKind::Call && chosen.kind == IdKind::Task {
-            for other in parentage.candidates.iter().filter(|c| c.kind == IdKind::Request) {
+        if kind == IdKind::Call && matches!(chosen.kind, IdKind::Task | IdKind::Request) {
+            for other in parentage.candidates.iter().filter(|c| c.kind == IdKind::Request && c.parent != chosen.parent) {
                 if self.parentage(&chosen.parent)?.polled_by.contains(&other.parent) || self.is_below(&other.parent, &chosen.parent)? {
                     return Ok(other);
                 }
@@ -144,7 +144,9 @@ impl<S: LineSource> Assembler<'_, S> {
 
     /// The unit is a number that two services ran: it stands for two things.
     pub fn is_run_by_two(&mut self, key: &Arc<str>) -> Result<bool, S::Error> {
-        Ok(self.parentage(key)?.run_by_two)
+        let parentage = self.parentage(key)?;
+        // So is one of calls that a process counted, was started again, and counted anew.
+        Ok(parentage.run_by_two || (parentage.is_call && key.contains('\u{1f}') && self.is_shared(&parentage)?))
     }
 
     /// Units that the lines of one name beside it.
@@ -161,16 +163,16 @@ impl<S: LineSource> Assembler<'_, S> {
 
     /// Where climbing from a claimant ends: from a request only over requests and traces. Whether what it passes is itself shared is not asked.
     fn top_of(&mut self, key: &Arc<str>) -> Result<Arc<str>, S::Error> {
-        let passed = self.passed(key, |kind, above| roles::level(kind) > 0 || roles::level(above) == 0)?;
+        let passed = self.passed(key, |kind, link| roles::level(kind) > 0 || roles::level(link.kind) == 0 || link.rule == LinkRule::Answer)?;
         Ok(passed.last().unwrap_or(key).clone())
     }
 
     /// The units on the way up by first candidates, the start included; no batch is climbed, and a circle is left where it closes.
-    fn passed(&mut self, from: &Arc<str>, may_climb: impl Fn(IdKind, IdKind) -> bool) -> Result<Vec<Arc<str>>, S::Error> {
+    fn passed(&mut self, from: &Arc<str>, may_climb: impl Fn(IdKind, &ParentLink) -> bool) -> Result<Vec<Arc<str>>, S::Error> {
         let mut passed = vec![from.clone()];
         while let Some(current) = passed.last().filter(|_| passed.len() < MAX_CLIMB).cloned() {
             let (parentage, kind) = (self.parentage(&current)?, self.fetch(&current)?.kind);
-            let next = parentage.candidates.iter().find(|c| c.rule != LinkRule::Batch && may_climb(kind, c.kind) && !passed.contains(&c.parent));
+            let next = parentage.candidates.iter().find(|c| c.rule != LinkRule::Batch && may_climb(kind, c) && !passed.contains(&c.parent));
             match next {
                 Some(link) => passed.push(link.parent.clone()),
                 None => break,

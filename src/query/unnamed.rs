@@ -12,8 +12,9 @@ use crate::{
     },
     reconstruct::{
         item::{self, Item, WorkRef},
-        lanes, roles, said, session, solo,
+        lanes, link, roles, said, session, solo,
         stretch::{self, BLOCK, PIECES_AFTER, PIECES_BEFORE, piece_of},
+        words::Verb,
     },
 };
 use rustc_hash::FxHashMap;
@@ -334,8 +335,16 @@ pub(super) fn says_handed(label: &str) -> bool {
 /// unit began no earlier (a second for clocks; moments where only the text names it, for that a line comes first is all it says). A request is handed over only where the name says that something was.
 pub(super) fn may_be_handed(unit: &WorkRef, handed: &[Rc<Item>], own: &[Rc<Item>]) -> bool {
     let subjects: BTreeSet<&Arc<str>> = handed.iter().filter_map(|item| item.subject()).map(|s| &s.key).collect();
-    let above = |r: &WorkRef| r.relation == IdRelation::Parent || (r.relation == IdRelation::Own && roles::level(r.kind) == 0 && roles::level(unit.kind) > 0);
-    let knows_parent = own.iter().any(|item| item.refs.len() > 1 && item.refs.iter().any(above));
+    // What another service calls its request may be the unit itself.
+    let above =
+        |r: &WorkRef| r.key != unit.key && (r.relation == IdRelation::Parent || (r.relation == IdRelation::Own && roles::level(r.kind) == 0 && roles::level(unit.kind) > 0));
+    // Whose path holds it asks about it; so does who names it behind the hand-over, in the service that handed it over.
+    let first_told = handed.iter().filter_map(|item| item.time_ns).min();
+    let is_behind =
+        |item: &Item| item.verb != Verb::Queue && first_told.zip(item.time_ns).is_some_and(|(told, at)| told < at) && handed.iter().all(|h| h.service() == item.service());
+    let is_asked = |item: &Item| item.reference(&unit.key).is_some_and(|r| link::asks_about(item, r));
+    let states = |item: &Item| item.refs.iter().any(|r| r.relation == IdRelation::Parent && r.kind != IdKind::Span && r.key != unit.key);
+    let knows_parent = own.iter().any(|item| item.refs.len() > 1 && item.refs.iter().any(above) && (states(item) || !(is_behind(item) || is_asked(item))));
     let said = handed.iter().all(|item| item.entry.ids.iter().any(|id| says_handed(&id.label) && roles::unit_key(id).as_deref() == Some(&*unit.key)));
     let first = own.iter().filter_map(|item| item.time_ns).min();
     let is_told = handed.iter().any(|item| item.entry.ids.iter().any(|id| &*id.label == UNNAMED && roles::unit_key(id).as_deref() == Some(&*unit.key)));

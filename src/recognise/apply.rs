@@ -10,7 +10,7 @@ use crate::{
     recognise::{
         escapes, facets,
         ids::{self, Ids},
-        instant, mine,
+        instant, length, mine,
         names::fold,
         plan::{AFTER_NAMES, Candidate},
         role::Role,
@@ -63,11 +63,8 @@ pub fn from_text(entry: &mut Entry, tables: &Tables, service: &str) {
         }
     }
     mine::ids(&body, service, &tables.common, &mut found);
-    if entry.http.as_ref().is_none_or(|h| h.status.is_none())
-        && body.contains(" HTTP/")
-        && let Some(http) = mine::access(&body)
-    {
-        entry.http = Some(Box::new(http));
+    if entry.http.as_ref().is_none_or(|h| h.status.is_none()) {
+        answered(entry, &body);
     }
     facets::in_text(entry, &body);
     if let Some(failure) = &entry.failure {
@@ -76,6 +73,30 @@ pub fn from_text(entry: &mut Entry, tables: &Tables, service: &str) {
     }
     entry.ids = found.list;
     entry.body = Some(body);
+}
+
+/// The logger of who answers: who asks writes the same words.
+fn is_of_a_server(logger: &str) -> bool {
+    let words = crate::recognise::names::words(logger);
+    let has = |list: &[&str]| words.iter().any(|w| list.contains(&w.as_str()));
+    has(&["http", "access", "request", "requests", "middleware", "router", "server", "web", "morgan"]) && !has(&["client", "clients", "outgoing", "outbound", "axios", "fetch"])
+}
+
+/// An access record that a text is.
+fn answered(entry: &mut Entry, body: &str) {
+    if body.contains(" HTTP/")
+        && let Some(http) = mine::access(body)
+    {
+        entry.http = Some(Box::new(http));
+    } else if entry.http.is_none()
+        && entry.logger.as_deref().is_some_and(is_of_a_server)
+        && let Some((http, rest)) = mine::answered(body)
+        && let Some(length) = length::only(rest)
+    {
+        entry.http = Some(Box::new(http));
+        entry.reading.duration_in_text |= entry.duration.is_none();
+        entry.duration.get_or_insert(length);
+    }
 }
 
 fn time(line: &Line<'_, '_>, entry: &mut Entry) {

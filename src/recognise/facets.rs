@@ -29,6 +29,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _};
 pub fn fill(line: &Line<'_, '_>, common: &Common, entry: &mut Entry) {
     entry.duration = duration(line);
     entry.first_token = line.length(Role::FirstToken).map(Box::new);
+    entry.retry_delay = line.length(Role::RetryDelay).map(Box::new);
     entry.first_token_at = line.instant(Role::FirstTokenAt).filter(|t| entry.ended.is_none_or(|e| t.unix_ns < e.unix_ns)).map(Box::new);
     twins::by_instants(entry);
     entry.attempt = attempt(line).map(Box::new);
@@ -165,7 +166,7 @@ fn model(line: &Line<'_, '_>, common: &Common, entry: &mut Entry) {
         cost_usd: line.number(Role::Cost),
         finish_reason: reason,
         prompt_name: line.word(Role::PromptName),
-        prompt_version: line.word(Role::PromptVersion),
+        prompt_version: line.word(Role::PromptVersion).or_else(|| line.word(Role::PromptTag).filter(|tag| is_versioned(tag))),
         stream: line.flag(Role::Stream),
         cache_hit: line.flag(Role::CacheHit),
     };
@@ -211,10 +212,10 @@ fn write(line: &Line<'_, '_>, entry: &mut Entry) {
 /// `first token after 59 ms`.
 pub fn in_text(entry: &mut Entry, body: &str) {
     let first = mine::head(body.lines().next().unwrap_or(""));
-    if entry.write.is_none()
-        && let Some(write) = prose::rows(first)
-    {
-        entry.write = Some(Box::new(write));
+    match &mut entry.write {
+        Some(write) if write.operation.is_none() => write.operation = prose::operation(first).map(Into::into),
+        Some(_) => {}
+        None => entry.write = prose::rows(first).map(Box::new),
     }
     if entry.tool.is_none() {
         entry.tool = prose::tool(first).map(Into::into);
@@ -307,9 +308,35 @@ fn fail(line: &Line<'_, '_>, entry: &mut Entry) {
     }
 }
 
+/// `cv-parse@7`, `triage:v3`, `reply/v1.2`: a name and its version.
+fn is_versioned(tag: &str) -> bool {
+    let Some(at) = tag.rfind(['@', ':', '/']).filter(|_| tag.len() <= 64) else { return false };
+    let (name, version) = (&tag[..at], &tag[at + 1..]);
+    let number = version.strip_prefix(['v', 'V']);
+    let is_number = |n: &str| n.len() <= 8 && n.starts_with(|c: char| c.is_ascii_digit()) && n.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/'));
+    is_name && number.map_or(tag.as_bytes()[at] == b'@' && is_number(version), is_number)
+}
+
+/// `falling back to …`, `fallback after 3 attempts`.
+fn says_fallback(body: &str) -> bool {
+    let mut words = mine::head(body).split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_ascii_lowercase).take(12).peekable();
+    while let Some(word) = words.next() {
+        let falls = matches!(&*word, "fall" | "falls" | "falling" | "fell") && words.peek().is_some_and(|next| next == "back");
+        if falls || matches!(&*word, "fallback" | "failover") {
+            return true;
+        }
+    }
+    false
+}
+
 fn fallback(line: &Line<'_, '_>, entry: &mut Entry) {
-    let out = Fallback { from: line.name(Role::FallbackFrom), to: line.name(Role::FallbackTo), used: line.flag(Role::FallbackUsed) };
-    if out != Fallback::default() {
+    let mut out = Fallback { from: line.name(Role::FallbackFrom), to: line.name(Role::FallbackTo), used: line.flag(Role::FallbackUsed), in_words: false };
+    // `from` and `to` are of anything; of models where the text says so.
+    if out.from.is_none() && out.to.is_none() && entry.body.as_deref().is_some_and(says_fallback) {
+        (out.from, out.to, out.in_words) = (line.word(Role::Left), line.word(Role::Taken), true);
+    }
+    if out.from.is_some() || out.to.is_some() || out.used.is_some() {
         entry.fallback = Some(Box::new(out));
     }
 }

@@ -87,9 +87,18 @@ fn class_and_text(line: &str) -> Option<(&str, &str)> {
 
 /// `KeyError('sku')`, also behind words: `Retry in 0s: ConnectionError('db down')`.
 fn repr(line: &str) -> Option<&str> {
-    let head = line.split_once(['(']).filter(|_| line.ends_with(')'))?.0;
+    let (head, inside) = line.split_once(['(']).filter(|_| line.ends_with(')'))?;
     let kind = head.rsplit([' ', ':']).next().unwrap_or(head);
-    is_class(kind).then_some(kind)
+    // One's own (`InvalidAnswer('…')`) need not end like an error, where an error is what is told of.
+    let is_own = || inside.starts_with(['\'', '"']) && (head == kind || head.ends_with(&format!(": {kind}"))) && has_two_humps(kind);
+    (is_class(kind) || is_own()).then_some(kind)
+}
+
+/// `InvalidAnswer`: words in capitals, put together.
+fn has_two_humps(name: &str) -> bool {
+    is_path(name)
+        && name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.as_bytes().windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count() >= 1
 }
 
 fn is_path(text: &str) -> bool {
@@ -129,6 +138,8 @@ mod tests {
             ("** (RuntimeError) smtp 421", Some("RuntimeError"), Some("smtp 421")),
             ("Retry in 0s: ConnectionError('db down')", Some("ConnectionError"), None),
             ("KeyError('sku')", Some("KeyError"), None),
+            ("Retry in 3s: InvalidAnswer('no valid profile after 2 asks')", Some("InvalidAnswer"), None),
+            ("gave up (Smith('a'))", None, Some("gave up (Smith('a'))")),
             ("UpstreamTimeout (no answer after 3000 ms):\napp.rb:15:in `perform'", Some("UpstreamTimeout"), Some("no answer after 3000 ms")),
             ("the job failed (for good)", None, Some("the job failed (for good)")),
             ("JSONDecodeError", Some("JSONDecodeError"), None),

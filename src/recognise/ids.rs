@@ -129,7 +129,7 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, common: &Common, out
         }
         let Some(kind) = kind_of(line, id, value, common, out) else { continue };
         // A trace is named by a long random value. A small number under a bare name (`Tr: 43`) is a length or a count, the same for many that have nothing in common.
-        if !id.id.says_id && !is_strong(value, true) && (kind == IdKind::Trace || (matches!(kind, IdKind::Call | IdKind::Tool) && value.len() < MIN_COUNTED)) {
+        if !id.id.says_id && !is_strong(value, true) && (kind == IdKind::Trace || (kind == IdKind::Tool && value.len() < MIN_COUNTED)) {
             continue;
         }
         // An object with a queue and an id of its own (`mail: {queue, id}`) beside the line's unit is what was handed over.

@@ -5,7 +5,7 @@
 
 mod phrase;
 
-pub use phrase::{in_text, pair_in_text};
+pub use phrase::{in_text, only, pair_in_text};
 
 use crate::model::time::Length;
 use crate::recognise::decimal::Decimal;

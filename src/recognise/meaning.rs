@@ -123,7 +123,7 @@ fn holds_lengths(name: &str, common: &Common) -> bool {
 
 /// Its value is a length.
 pub fn is_length(role: Role) -> bool {
-    matches!(role, Role::Duration | Role::FirstToken | Role::QueueWait | Role::Delay)
+    matches!(role, Role::Duration | Role::FirstToken | Role::QueueWait | Role::Delay | Role::RetryDelay)
 }
 
 /// Its value is an instant.
@@ -254,6 +254,14 @@ fn length(parts: &[&str], common: &Common) -> Option<RoleUse> {
     }
     if unit.is_some() && all_in(&["delay", "countdown", "delayed"]) {
         return found(Role::Delay, 2);
+    }
+    // `response_ms`: how long the whole took that the line is about. `db_ms` is a part of it.
+    if unit.is_some() && parents == 0 && rest.len() == 1 && all_in(&["request", "response", "req", "res", "resp", "handler"]) {
+        return found(Role::Duration, 7);
+    }
+    let before_next = ["retry", "retrying", "in", "after", "backoff", "sleep", "delay", "wait", "next", "attempt"];
+    if unit.is_some() && all_in(&before_next) && rest.iter().any(|w| matches!(w.as_str(), "retry" | "retrying" | "backoff")) {
+        return found(Role::RetryDelay, 2);
     }
     let noun = |w: &String| common.length_nouns.contains(w);
     let known = |w: &String| noun(w) || common.length_qualifiers.contains(w);
@@ -545,19 +553,26 @@ mod tests {
             ("durationStr", Some(Role::Duration)),
             ("time_text", None),
             ("tool.ms", Some(Role::Duration)),
+            ("dur_ms", Some(Role::Duration)),
+            ("ttms", Some(Role::Duration)),
+            ("response_ms", Some(Role::Duration)),
+            ("db_ms", None),
+            ("origin_ms", None),
             ("time.millis", Some(Role::Duration)),
             ("instant.nano", None),
             ("timestamp.seconds", None),
             ("queue_wait_ms", Some(Role::QueueWait)),
             ("delay_ms", Some(Role::Delay)),
             ("timeout_ms", None),
-            ("retry_in_ms", None),
+            ("retry_in_ms", Some(Role::RetryDelay)),
+            ("nextRetryDelayMs", Some(Role::RetryDelay)),
+            ("retry_count", None),
             ("ttl_seconds", None),
             ("CPUTimeMs", None),
             ("billedDurationMs", None),
             ("forward-duration", None),
             ("heapMb", None),
-            ("backoff_seconds", None),
+            ("backoff_seconds", Some(Role::RetryDelay)),
         ] {
             assert_eq!(the_roles(path).into_iter().find(|r| is_length(*r)), want, "{path}");
         }

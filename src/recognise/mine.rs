@@ -256,6 +256,52 @@ pub fn access(text: &str) -> Option<Http> {
     Some(Http { method: Some(method.into()), path: Some(path_of(target).into()), route: None, status, access: status.is_some(), ..Http::default() })
 }
 
+/// Words that a middleware puts before a request or between it and its status.
+const AROUND_ANSWER: [&str; 14] = ["http", "request", "response", "completed", "finished", "handled", "served", "responded", "returned", "answered", "with", "status", "code", ""];
+
+/// What a middleware writes behind a status: numbers, a length, the words of the status; what is counted there (`512 bytes`, `250 rows`) was no status.
+fn is_end_of_answer(rest: &str) -> bool {
+    let mut words = rest.split_whitespace().take_while(|word| *word != "-");
+    let is_number = |word: &str| word.trim_start_matches(['(', '[', '+']).starts_with(|c: char| c.is_ascii_digit());
+    let is_told = |word: &str| {
+        is_number(word) || word.starts_with(|c: char| c.is_ascii_uppercase()) || matches!(word.trim_matches([')', ']', ',']), "in" | "ms" | "s" | "aborted" | "|" | "took" | "")
+    };
+    !rest.starts_with(':') && words.all(is_told)
+}
+
+/// An answered request in the words of a middleware, and what stands behind its status: `POST /notes 201 68 45ms`, `HTTP GET /x responded 200 in 4 ms`,
+/// `<-- GET /x 404 3ms`. What was asked of somebody else has a whole address.
+pub fn answered(text: &str) -> Option<(Http, &str)> {
+    let words = head(text).split(' ').take(10).scan(0, |at, word| {
+        let begin = *at;
+        *at += word.len() + 1;
+        Some((begin + word.len(), word.trim_matches(|c: char| !(c.is_alphanumeric() || c == '/'))))
+    });
+    let is_status = |word: &str| word.len() == 3 && word.parse::<u16>().is_ok_and(|s| (100..600).contains(&s));
+    let (mut method, mut target, mut status) = (None, None, None);
+    for (end, word) in words {
+        match (method, target) {
+            (None, _) if is_method(word) => method = Some(word),
+            (Some(_), None) if word.starts_with('/') => target = Some((end, word)),
+            (Some(_), None) => return None,
+            _ if is_status(word) && status.is_none() => status = Some((end, word)),
+            _ if word.is_empty() || AROUND_ANSWER.iter().any(|w| w.eq_ignore_ascii_case(word)) => {}
+            _ => break,
+        }
+        if target.is_some() && status.is_some() {
+            break;
+        }
+    }
+    let ((behind_target, target), (behind_status, status)) = (target?, status?);
+    let rest = text.get(behind_target.max(behind_status)..)?;
+    if !is_end_of_answer(rest) {
+        return None;
+    }
+    let client_left = rest.split_whitespace().any(|word| word.eq_ignore_ascii_case("aborted"));
+    let http = Http { method: method.map(Into::into), path: Some(path_of(target).into()), status: status.parse().ok(), access: true, client_left, ..Http::default() };
+    Some((http, rest))
+}
+
 /// `GET /a HTTP/1.1`, `GET /a`.
 pub fn request_line(line: &str) -> Option<(&str, &str)> {
     let mut parts = line.trim().split(' ');
@@ -317,6 +363,29 @@ fn fill<'t>(template: &'t Template, text: &'t str) -> Option<Vec<(&'t str, &'t s
 mod tests {
     use super::*;
     use crate::recognise::table::Tables;
+
+    #[test]
+    fn an_answer_in_the_words_of_a_middleware_is_told_from_one_that_is_spoken_of() {
+        let of = |text: &str| {
+            answered(text).map(|(http, rest)| (format!("{} {} {}", http.method.unwrap(), http.path.unwrap(), http.status.unwrap()), http.client_left, rest.to_owned()))
+        };
+        for (text, want, left) in [
+            ("POST /api/candidates 202 68 45ms", Some("POST /api/candidates 202"), false),
+            ("POST /api/letters 200 - 1406ms aborted", Some("POST /api/letters 200"), true),
+            ("HTTP GET /x responded 404 in 3.2 ms", Some("GET /x 404"), false),
+            ("<-- GET /x?q=1 200 4ms", Some("GET /x 200"), false),
+            ("[GET] /x - 500 (12 ms)", Some("GET /x 500"), false),
+            ("200 GET /x 3ms", Some("GET /x 200"), false),
+            ("GET /x", None, false),
+            ("GET /x took 200 ms", None, false),
+            ("retrying POST /v1/chat/completions 503", None, false),
+            ("POST https://api.example.com/v1 200 45ms", None, false),
+            ("GET /x 99999 bytes", None, false),
+        ] {
+            let found = of(text);
+            assert_eq!(found.as_ref().map(|(http, left, _)| (http.as_str(), *left)), want.map(|want| (want, left)), "{text}");
+        }
+    }
 
     fn found(text: &str) -> Vec<(IdKind, IdRelation, String)> {
         let mut out = Ids::default();

@@ -81,6 +81,8 @@ roles! {
     QueueWait = "queue_wait",
     /// Stated delay.
     Delay = "delay",
+    /// Stated wait until the next attempt.
+    RetryDelay = "retry_delay",
     /// Instant of the enqueue.
     Enqueued = "enqueued",
     /// Attempt number.
@@ -115,6 +117,8 @@ roles! {
     PromptName = "prompt_name",
     /// Prompt version.
     PromptVersion = "prompt_version",
+    /// Name and version in one word, or the prompt itself.
+    PromptTag = "prompt_tag",
     /// Streamed.
     Stream = "stream",
     /// Answered from a cache.
@@ -157,6 +161,10 @@ roles! {
     FallbackFrom = "fallback_from",
     /// Model taken instead.
     FallbackTo = "fallback_to",
+    /// What was left, where the text says that something was fallen back from.
+    Left = "left",
+    /// What was taken then.
+    Taken = "taken",
     /// A fallback was used.
     FallbackUsed = "fallback_used",
     /// Version of the configuration.

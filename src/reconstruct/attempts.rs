@@ -5,11 +5,12 @@
 
 use crate::{
     model::{
-        entry::Severity,
+        entry::{Fallback, Severity},
         id::IdKind,
         trace::{Evidence, FailureClass, Outcome, SpanKind},
     },
     reconstruct::{
+        calls::AT_ONCE_NS,
         classify,
         item::Item,
         spans::{self, Builder},
@@ -49,10 +50,15 @@ pub fn model_attempts(b: &mut Builder<'_>) -> Attempts {
         for (n, &index) in group.iter().enumerate() {
             b.spans[index].attempt = Some(n as u32 + 1);
         }
+        name_by_fallbacks(b, &group);
         for pair in group.windows(2) {
             step(b, pair[0], pair[1], &mut out);
         }
         out.left_after += tries_before_fallback(b, &group, &out);
+        // What was taken may have been tried again: its last try is what came of it.
+        if out.fallback_span.is_some_and(|span| group.contains(&span)) {
+            out.fallback_span = group.last().copied();
+        }
     }
     task_retries(b, &mut out);
     out
@@ -61,7 +67,7 @@ pub fn model_attempts(b: &mut Builder<'_>) -> Attempts {
 /// Attempts of a group with the model that it left.
 fn tries_before_fallback(b: &Builder<'_>, group: &[usize], out: &Attempts) -> u32 {
     let (Some((from, _)), Some(taken)) = (&out.fallback, out.fallback_span.and_then(|span| group.iter().position(|i| *i == span))) else { return 0 };
-    group[..taken].iter().filter(|i| model_name(b, **i).is_some_and(|name| same_model(&name, from))).count() as u32
+    group[..taken].iter().filter(|i| model_name(b, **i).is_none_or(|name| same_model(&name, from))).count() as u32
 }
 
 fn model_item<'a>(b: &'a Builder<'_>, span: usize) -> Option<&'a Item> {
@@ -87,10 +93,16 @@ fn groups(b: &Builder<'_>) -> Vec<Vec<usize>> {
 /// with the same prompt, or for the same model.
 fn follows(b: &Builder<'_>, last: usize, next: usize) -> bool {
     let (l, n) = (&b.spans[last], &b.spans[next]);
-    if l.parent != n.parent || n.start + 1_000_000 < l.end || l.outcome == Outcome::Ok || l.outcome == Outcome::Unknown {
+    if n.start + 1_000_000 < l.end || l.outcome == Outcome::Unknown {
         return false;
     }
     let (Some(li), Some(ni)) = (model_item(b, last), model_item(b, next)) else { return false };
+    if l.outcome == Outcome::Ok {
+        return is_asked_again(b, last, next, (li, ni));
+    }
+    if l.parent != n.parent {
+        return false;
+    }
     let own = |i: &Item| i.refs.iter().filter(|r| matches!(r.kind, IdKind::Call | IdKind::Tool | IdKind::Trace)).map(|r| r.key.clone()).collect::<Vec<_>>();
     let (lo, no) = (own(li), own(ni));
     // An id both carry that is not the tree's root: one call group of a gateway.
@@ -111,6 +123,20 @@ fn follows(b: &Builder<'_>, last: usize, next: usize) -> bool {
     same_model || same_prompt || numbered || ni.entry.fallback.is_some()
 }
 
+/// The answer came, did not fit what was asked for, and the same was asked again: of the same model with the same prompt, as far as they are told.
+fn is_asked_again(b: &Builder<'_>, last: usize, next: usize, (li, ni): (&Item, &Item)) -> bool {
+    let (l, n) = (&b.spans[last], &b.spans[next]);
+    let around = |d: &super::spans::Draft| d.parent.and_then(|p| if b.spans[p].kind == SpanKind::App && b.spans[p].service == d.service { b.spans[p].parent } else { Some(p) });
+    let same = |a: Option<String>, c: Option<String>| a.zip(c).is_none_or(|(a, c)| a == c);
+    let prompt = |span: &super::spans::Draft| span.items.iter().find_map(|i| b.tree.items[*i].entry.model.as_ref()?.prompt_version.as_deref().map(str::to_owned));
+    let model = |item: &Item| requested(item.entry.model.as_deref());
+    let is_told = |i: &usize| {
+        let item = &b.tree.items[*i];
+        item.service() != l.service && item.time_ns.is_some_and(|at| l.start <= at && at <= n.end) && classify::finds_answer_useless(&item.entry)
+    };
+    (l.parent == n.parent || around(l) == around(n)) && model(li).is_some() && same(model(li), model(ni)) && same(prompt(l), prompt(n)) && l.items.iter().any(is_told)
+}
+
 fn requested(m: Option<&crate::model::entry::ModelCall>) -> Option<String> {
     m.and_then(|m| m.requested.as_deref().or(m.served.as_deref())).map(spans::bare_model)
 }
@@ -127,7 +153,12 @@ fn same_model(a: &str, b: &str) -> bool {
 }
 
 fn step(b: &mut Builder<'_>, last: usize, next: usize, out: &mut Attempts) {
-    let (from, to) = (model_name(b, last), model_name(b, next));
+    let (from, to) = told_between(b, last, next).unwrap_or_else(|| (model_name(b, last), model_name(b, next)));
+    // Between an answer that did not fit and the next ask whoever asked was at work.
+    let had_answer = b.spans[last].outcome == Outcome::Ok;
+    if had_answer {
+        b.spans[last].outcome = Outcome::Error;
+    }
     let class = failure_class(b, last);
     if from.as_deref().zip(to.as_deref()).is_none_or(|(a, b)| same_model(a, b)) {
         out.model_retries += 1;
@@ -137,7 +168,7 @@ fn step(b: &mut Builder<'_>, last: usize, next: usize, out: &mut Attempts) {
         out.fallback_span = Some(next);
     }
     let (start, end) = (b.spans[last].end, b.spans[next].start);
-    if end <= start {
+    if end <= start || had_answer {
         return;
     }
     let Some(unit) = b.tree.units.get(&b.spans[last].unit) else { return };
@@ -154,11 +185,47 @@ fn step(b: &mut Builder<'_>, last: usize, next: usize, out: &mut Attempts) {
     b.draw(d);
 }
 
+/// What a line between two attempts says was left, and what was taken.
+fn told_between(b: &Builder<'_>, last: usize, next: usize) -> Option<(Option<String>, Option<String>)> {
+    let (begun, ended) = (b.spans[last].start, b.spans[last].end);
+    let (from_ns, to_ns) = (ended.saturating_sub(AT_ONCE_NS), b.spans[next].start.saturating_add(AT_ONCE_NS));
+    // What is told as an attempt begins was told behind the one before.
+    let is_behind = |at: i64| (from_ns..=to_ns).contains(&at) && (at - ended).abs() <= (at - begun).abs();
+    let lines = b.spans[last].items.iter().chain(&b.spans[next].items).map(|i| &b.tree.items[*i]);
+    let between = lines.filter(|item| item.time_ns.is_some_and(is_behind));
+    let told = between.filter_map(|item| item.entry.fallback.as_deref()).find(|f| f.used != Some(false) && f.from.is_some() && f.to.is_some() && is_of_models(b, next, f))?;
+    Some((told.from.as_deref().map(spans::bare_model), told.to.as_deref().map(spans::bare_model)))
+}
+
+/// Attempts whose lines name no model are of the one that was left behind them, or taken before them, where a line tells.
+fn name_by_fallbacks(b: &mut Builder<'_>, group: &[usize]) {
+    let told: Vec<(usize, Option<String>, Option<String>)> =
+        group.windows(2).enumerate().filter_map(|(at, pair)| told_between(b, pair[0], pair[1]).map(|(from, to)| (at, from, to))).collect();
+    for (place, &span) in group.iter().enumerate() {
+        let left = told.iter().find(|(at, ..)| *at >= place).and_then(|(_, from, _)| from.clone());
+        let taken = told.iter().rev().find(|(at, ..)| *at < place).and_then(|(.., to)| to.clone());
+        if model_name(b, span).is_none()
+            && let Some(name) = left.or(taken)
+        {
+            b.spans[span].name = name;
+        }
+    }
+}
+
+/// What was left or taken is a model or a provider that the call's lines name.
+fn is_of_models(b: &Builder<'_>, span: usize, told: &Fallback) -> bool {
+    let Some(unit) = b.tree.units.get(&b.spans[span].unit).filter(|_| told.in_words) else { return !told.in_words };
+    let models = b.naming(&unit.key).iter().filter_map(|i| b.tree.items[*i].entry.model.as_deref());
+    let known: Vec<&str> = models.flat_map(|m| [m.requested.as_deref(), m.served.as_deref(), m.provider.as_deref()]).flatten().collect();
+    let is_known = |name: &str| known.iter().any(|k| k.eq_ignore_ascii_case(name) || same_model(&spans::bare_model(k), &spans::bare_model(name)));
+    told.from.iter().chain(&told.to).any(|name| is_known(name))
+}
+
 /// A line that says itself that a fallback answered.
 fn said_fallback(b: &Builder<'_>, span: usize, out: &mut Attempts) {
-    let Some(item) = model_item(b, span) else { return };
-    let Some(fallback) = item.entry.fallback.as_deref() else { return };
-    if fallback.used == Some(false) || out.fallback.is_some() {
+    let told = |index: &usize| b.tree.items[*index].entry.fallback.as_deref().filter(|f| f.from.is_some());
+    let Some(fallback) = b.spans[span].main.iter().chain(&b.spans[span].items).find_map(told) else { return };
+    if !is_of_models(b, span, fallback) || fallback.used == Some(false) || out.fallback.is_some() {
         return;
     }
     if let Some(from) = fallback.from.as_deref() {

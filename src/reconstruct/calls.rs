@@ -8,7 +8,7 @@ use crate::{
     reconstruct::{
         client_calls,
         item::Item,
-        spans::{Builder, Draft, Stated, bounds, line_kind, outcome, parent_at, stated, step_title},
+        spans::{Builder, Draft, Stated, bounds, line_kind, outcome, parent_in, stated, step_title},
         tree::{Tree, Unit},
         words::Verb,
     },
@@ -25,7 +25,7 @@ pub(super) fn call_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize], ki
     whole.name = step_title(&b.tree.items[main], whole.kind);
     whole.attempt = b.tree.items[main].entry.attempt.as_ref().map(|a| a.number);
     whole.items = indexes.to_vec();
-    whole.parent = parent_at(b, &parent_unit, whole.start, whole.end);
+    whole.parent = parent_in(b, &parent_unit, &whole.service, whole.start, whole.end);
     let attempts = client_calls::attempts(b, unit, &whole, indexes).unwrap_or_else(|| attempts(b, &whole, indexes));
     let drawn = if attempts.len() < 2 { vec![whole] } else { attempts };
     drawn.into_iter().for_each(|d| b.draw(d));
@@ -106,13 +106,16 @@ fn failed_attempts(b: &Builder<'_>, whole: &Draft, order: &[usize]) -> (Vec<Draf
         }
         let own = stated(item, b.profile);
         if let Some(before) = out.last() {
-            // What reaches back behind an attempt that failed is the length of them all.
-            let is_sum = own.map_or(at.saturating_sub(before.end) <= AT_ONCE_NS, |s| s.start.saturating_add(AT_ONCE_NS) < before.end);
+            // What reaches back behind an attempt that failed is the length of them all. Another number is another attempt.
+            let number = |i: usize| tree.items[i].entry.attempt.as_ref().map(|a| a.number);
+            let numbers = before.main.and_then(number).zip(number(index));
+            let is_sum =
+                numbers.is_none_or(|(before, this)| before == this) && own.map_or(at.saturating_sub(before.end) <= AT_ONCE_NS, |s| s.start.saturating_add(AT_ONCE_NS) < before.end);
             let is_same = before.main.is_some_and(|main| same(main, index)) && begun_again.is_none();
-            // That it is tried again is said of the failure before, unless one has begun since.
-            let is_told_again = item.verb == Verb::Retry && begun_again.is_none();
+            // That it is tried again is said of the failure before, unless one has begun since; of what was fallen back to the attempts are counted anew.
+            let is_told_again = numbers.is_none_or(|(before, this)| before <= this) && item.verb == Verb::Retry && begun_again.is_none();
             if is_told_again {
-                begun_again = Some(at);
+                begun_again = Some(begins_again(item, at));
             }
             if is_sum || is_same || is_told_again {
                 continue;
@@ -122,8 +125,14 @@ fn failed_attempts(b: &Builder<'_>, whole: &Draft, order: &[usize]) -> (Vec<Draf
         let interval = own.unwrap_or(Stated { start: from, end: at, evidence: Evidence::Assumed });
         let start = out.last().map_or(interval.start, |before| interval.start.max(before.end));
         out.push(attempt(whole, tree, index, Stated { start, ..interval }));
+        begun_again = item.entry.retry_delay.is_some().then(|| begins_again(item, at));
     }
     (out, begun_again)
+}
+
+/// When the next attempt begins, as the line of a failed one tells.
+fn begins_again(item: &Item, at: i64) -> i64 {
+    at.saturating_add(item.entry.retry_delay.as_deref().and_then(|wait| wait.ns).unwrap_or(0).max(0))
 }
 
 /// The attempt that ended the call: by a line of its own, or as the whole did.

@@ -4,7 +4,10 @@
 //! rules of the `OpenAI` and Anthropic SDKs, `LiteLLM`'s error classes, botocore's standard mode, the gRPC status list, the Celery and
 //! `BullMQ` documentation. Unknown stays unknown: a success after a retry never re-labels a failure.
 
-use crate::model::{entry::Entry, trace::FailureClass};
+use crate::model::{
+    entry::{Entry, Severity},
+    trace::FailureClass,
+};
 
 /// The class of an entry's failure and the rule that decided, in words.
 pub fn classify(entry: &Entry) -> (FailureClass, String) {
@@ -38,7 +41,37 @@ pub fn classify(entry: &Entry) -> (FailureClass, String) {
     if let Some((word, class)) = by_message(&head) {
         return (class, format!("the message says \u{201c}{word}\u{201d}"));
     }
+    // The error may name a part (`score must be a number`), the line says of what.
+    let body: String = entry.body.as_deref().unwrap_or("").chars().take(200).collect::<String>().to_lowercase();
+    if let Some((word, class)) = by_message(&body) {
+        return (class, format!("the line says \u{201c}{word}\u{201d}"));
+    }
     (FailureClass::Unknown, "no rule decides".into())
+}
+
+/// Who got an answer says that it does not fit what was asked for.
+pub fn finds_answer_useless(entry: &Entry) -> bool {
+    let text: String = entry.body.as_deref().unwrap_or("").chars().take(200).collect::<String>().to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    entry.severity.is_some_and(|s| s >= Severity::Warn)
+        && has(&["schema", "json", "answer", "output", "response", "completion", "reply"])
+        && has(&[
+            "not match",
+            "n't match",
+            "not fit",
+            "n't fit",
+            "invalid",
+            "not valid",
+            "unpars",
+            "not parse",
+            "n't parse",
+            "malformed",
+            "failed validation",
+            "validation failed",
+            "violat",
+            "mismatch",
+        ])
+        && !has(&["skipped", "header", "request body", "input"])
 }
 
 /// The failure is about time that ran out.
@@ -115,6 +148,13 @@ fn by_name(name: &str) -> Option<FailureClass> {
         "syntaxerror",
         "parseerror",
         "invalidtask",
+        "invalidanswer",
+        "invalidoutput",
+        "invalidresponse",
+        "invalidjson",
+        "outputpars",
+        "unparsable",
+        "unparseable",
         "missing",
         "unsupported",
         "notimplemented",

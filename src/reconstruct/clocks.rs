@@ -147,7 +147,12 @@ impl<'i> Path<'i> {
             let Some(r) = item.reference(&unit.key).filter(|r| r.relation != IdRelation::Parent && !link::asks_about(item, r)) else { return false };
             let subject = item.subject().map(|s| &s.key);
             let is_by_its_parent = r.relation == IdRelation::Child || (subject.is_some() && subject == parent);
-            item.verb == verb && (is_by_its_parent || (verb == Verb::Queue && subject == Some(&unit.key))) && (verb == Verb::Queue || !r.listed)
+            // What a unit at work queues is another.
+            let began = |other: &&Item| other.verb.is_start() && is_own(other) && other.time_ns < item.time_ns && self.names.clock(other) == self.names.clock(item);
+            item.verb == verb
+                && !(verb == Verb::Queue && subject == Some(&unit.key) && lines.iter().copied().any(|other| began(&other)))
+                && (is_by_its_parent || (verb == Verb::Queue && subject == Some(&unit.key)))
+                && (verb == Verb::Queue || !r.listed)
         };
         for (verb, slack) in [(Verb::Queue, LATE_NS), (Verb::Begin, 0)] {
             let handed = earliest(lines.iter().filter(|i| hands(i, verb)).map(|i| self.written(i)));

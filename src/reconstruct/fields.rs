@@ -171,6 +171,12 @@ impl Fields {
         decisions
     }
 
+    /// Fields of calls whose short numbers a process counts (`service\u{1f}label`).
+    pub fn counted(&self) -> BTreeSet<String> {
+        let all = self.by_service.iter().flat_map(|(service, fields)| fields.iter().map(move |(label, field)| (service, label, field)));
+        all.filter(|(.., field)| field.is_counted()).map(|(service, label, _)| roles::role_key(service, label)).collect()
+    }
+
     /// Makes of ids of work of which most values look unique: the others are, too.
     pub fn makes(&self) -> BTreeSet<u64> {
         let mut seen: BTreeMap<u64, (usize, usize)> = BTreeMap::new();
@@ -237,7 +243,8 @@ impl Field {
     fn is_of_calls(&self, fields: &BTreeMap<String, Self>) -> bool {
         let lines = self.lines_a_value();
         let few = lines.get(lines.len() / 2).is_some_and(|n| *n <= 2);
-        let is_work = |f: &Self| f.kind.is_some_and(roles::is_work) && f.kind != Some(IdKind::Span);
+        // A service that knows but calls by another name is a gateway: its request ids are requests'.
+        let is_work = |f: &Self| f.kind.is_some_and(|kind| roles::is_work(kind) && roles::level(kind) < roles::CALL_LEVEL);
         let known_otherwise = || fields.values().any(|f| is_work(f) && f.lines > self.lines + self.lines / 4 && f.on_calls * 10 < f.lines * 7);
         self.on_calls * 20 >= self.lines * 19 && few && known_otherwise()
     }
@@ -250,6 +257,20 @@ impl Field {
         if rival || lines.len() < ENOUGH || lines[lines.len() / 2] < 2 || self.values.values().any(Value::meets_many) {
             return false;
         }
+        self.is_short_lived()
+    }
+
+    /// A process counts these calls: hardly a number stands beside two requests, as which call of its request a call is would, most stand on several
+    /// lines, beside a request, and are soon over.
+    fn is_counted(&self) -> bool {
+        let lines = self.lines_a_value();
+        let beside = self.values.values().filter(|v| !v.requests.is_empty()).count();
+        let many = self.values.values().filter(|v| v.meets_many()).count();
+        self.kind == Some(IdKind::Call) && lines.len() >= ENOUGH && lines[lines.len() / 2] >= 2 && beside * 2 >= lines.len() && many * 50 <= lines.len() && self.is_short_lived()
+    }
+
+    /// Nearly every value is over in moments, and in a tenth of the time that all of them take.
+    fn is_short_lived(&self) -> bool {
         let mut lives: Vec<i64> = self.values.values().filter_map(|v| v.span).map(|(a, b)| b.saturating_sub(a)).collect();
         lives.sort_unstable();
         let spans = || self.values.values().filter_map(|v| v.span);

@@ -23,10 +23,11 @@ pub struct Holders {
 }
 
 impl Holders {
-    /// Adds a step. A wait and a write hold nothing.
+    /// Adds a step. A wait, a write and a read hold nothing.
     pub fn add(&mut self, index: usize, d: &Draft) {
         match d.kind {
             SpanKind::DbWrite => {}
+            _ if d.holds_nothing => {}
             kind if kind.is_wait() => {}
             SpanKind::ModelCall | SpanKind::Tool | SpanKind::HttpCall => {
                 if self.first.len() < FEW {

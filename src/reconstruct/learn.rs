@@ -22,7 +22,7 @@ use std::{
 /// Most (service, label) fields watched.
 const MAX_FIELDS: usize = 4_096;
 /// Version of the compact form.
-const LEARNED_VERSION: u32 = 10;
+const LEARNED_VERSION: u32 = 11;
 /// Most sources whose habits are kept.
 pub const MAX_HABITS: usize = 256;
 
@@ -316,6 +316,7 @@ impl Learned {
             units,
             customs: Arc::new(customs.collect()),
             mains: self.fields.mains(),
+            counted: self.fields.counted(),
             makes: self.fields.makes(),
             arguments: self.arguments.decide(),
             endings: self.endings.decide(),

@@ -43,6 +43,8 @@ pub struct Parentage {
     pub candidates: Vec<ParentLink>,
     /// Two or more requests claim it equally, or several units what may be two things of one number. Names of one request are one.
     pub shared: Vec<Arc<str>>,
+    /// It is a call: those that claim it may stand below each other in any order.
+    pub is_call: bool,
     /// A number that two services both ran from begin to end: two things of two products, whoever claims it.
     pub run_by_two: bool,
     /// Requests that only asked about it (its id stands in their path).
@@ -332,16 +334,17 @@ fn settle(kind: IdKind, is_number: bool, claims: BTreeMap<Arc<str>, Claim>, poll
             list.retain(|(k, c)| c.kind != IdKind::Request || firm.contains(k));
         }
         // Several may be names of one request, which only their own lines tell.
-        shared = if firm.is_empty() { all } else { firm };
+        shared = if firm.is_empty() { all.clone() } else { firm };
         if shared.len() == 1 {
             shared.clear();
         }
     }
     // So is a call that several tasks name, if they are of several requests: what a provider calls a batch of them.
     if kind == IdKind::Call && shared.is_empty() {
-        let tasks = || list.iter().filter(|(_, c)| c.kind == IdKind::Task && matches!(c.weight, Weight::HandOver | Weight::Near));
-        if tasks().count() > 1 {
-            shared = tasks().map(|(k, _)| k.clone()).collect();
+        // And one that a server answered to a request, which nothing ties to the task that names it: a judge's, a report's.
+        let tasks = || list.iter().filter(|(_, c)| c.kind == IdKind::Task && matches!(c.weight, Weight::HandOver | Weight::Near)).map(|(k, _)| k.clone());
+        if tasks().count() > 0 && tasks().count() + all.len() > 1 {
+            shared = tasks().chain(all.iter().cloned()).collect();
         }
     }
     // A number that counts in a queue names two things when two products have a queue of that name: tasks that claim it and have nothing
@@ -359,5 +362,5 @@ fn settle(kind: IdKind, is_number: bool, claims: BTreeMap<Arc<str>, Claim>, poll
     let mut polled_by = polled;
     polled_by.sort();
     polled_by.dedup();
-    Parentage { candidates, shared, polled_by, run_by_two: false }
+    Parentage { candidates, shared, is_call: kind == IdKind::Call, polled_by, run_by_two: false }
 }

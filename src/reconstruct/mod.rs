@@ -27,6 +27,7 @@ pub mod learn;
 pub mod link;
 mod makers;
 pub mod numbers;
+mod owners;
 pub mod roles;
 pub mod route;
 pub mod said;

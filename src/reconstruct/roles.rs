@@ -40,10 +40,13 @@ pub fn role_key(service: &str, label: &str) -> String {
 
 /// The kind in force for an id of an entry.
 pub fn effective(entry: &Entry, id: &IdRef, profile: &Profile) -> IdKind {
+    let service = entry.service.as_deref().unwrap_or(&entry.source);
+    if id.may_be_an_ordinal() && !profile.counted.contains(&role_key(service, &id.label)) {
+        return IdKind::Other;
+    }
     if profile.roles.is_empty() {
         return id.kind;
     }
-    let service = entry.service.as_deref().unwrap_or(&entry.source);
     profile.roles.get(&role_key(service, &id.label)).map_or(id.kind, |decision| decision.kind)
 }
 

@@ -6,16 +6,16 @@
 use crate::{
     model::{
         entry::NEVER_ANSWERED,
-        id::{IdKind, IdRelation},
+        id::IdKind,
         profile::Profile,
-        trace::{Anomaly, AnomalyKind, Evidence, LineRef, LinkRule, Outcome, SpanKind},
+        trace::{Anomaly, AnomalyKind, Evidence, LineRef, Outcome, SpanKind},
     },
     reconstruct::{
         calls, classify,
         executions::{self, Execution},
         holders::Holders,
-        item::{Item, WorkRef},
-        roles,
+        item::Item,
+        owners, roles,
         tree::{Tree, Unit},
         visits,
         words::{self, Verb},
@@ -43,6 +43,8 @@ pub struct Draft {
     pub evidence: Evidence,
     /// No end was seen.
     pub unfinished: bool,
+    /// It was over with what its line says (a read of a store): nothing else happened inside it.
+    pub holds_nothing: bool,
     /// Attempt.
     pub attempt: Option<u32>,
     /// How it ended.
@@ -81,6 +83,7 @@ impl Draft {
             end: end.max(start),
             evidence,
             unfinished: false,
+            holds_nothing: false,
             attempt: None,
             outcome: Outcome::Unknown,
             unit: unit.key.clone(),
@@ -151,7 +154,7 @@ impl<'a> Builder<'a> {
             profile,
             spans: Vec::new(),
             anomalies: Vec::new(),
-            owner: owners(tree),
+            owner: owners::owners(tree),
             missing: Vec::new(),
             by_unit: Vec::new(),
             holders: Vec::new(),
@@ -224,7 +227,8 @@ pub fn stated(item: &Item, profile: &Profile) -> Option<Stated> {
             let t = item.time_ns?;
             if item.stamped_at_begin {
                 Some(Stated { start: t, end: t.saturating_add(d), evidence: Evidence::Stated })
-            } else if matches!(item.verb, Verb::Begin | Verb::Queue | Verb::Take) {
+            } else if matches!(item.verb, Verb::Begin | Verb::Queue | Verb::Take) && item.entry.http.as_ref().is_none_or(|http| http.status.is_none()) {
+                // `request` beside a status tells of its answer.
                 Some(Stated { start: t, end: t.saturating_add(d), evidence: Evidence::Assumed })
             } else {
                 Some(Stated { start: t.saturating_sub(d), end: t, evidence: Evidence::Stated })
@@ -248,7 +252,11 @@ pub fn build<'a>(tree: &'a Tree, profile: &'a Profile) -> Builder<'a> {
     visits::nest_visits(&mut b);
     for (unit, indexes) in order.iter().filter(|(u, _)| roles::level(u.kind) != 0) {
         match unit.kind {
-            IdKind::Task => executions::task_spans(&mut b, unit, indexes),
+            IdKind::Task => {
+                let (served, run): (Vec<usize>, Vec<usize>) = indexes.iter().partition(|i| visits::is_served(unit, &tree.items[**i]));
+                executions::task_spans(&mut b, unit, &run);
+                visits::served_spans(&mut b, unit, &served);
+            }
             IdKind::Call => calls::call_spans(&mut b, unit, indexes, SpanKind::ModelCall),
             IdKind::Tool => calls::call_spans(&mut b, unit, indexes, SpanKind::Tool),
             _ => span_unit(&mut b, unit, indexes),
@@ -257,50 +265,6 @@ pub fn build<'a>(tree: &'a Tree, profile: &'a Profile) -> Builder<'a> {
     visits::hang_called(&mut b, order.iter().map(|(unit, _)| *unit));
     executions::outlive(&mut b);
     b
-}
-
-/// The unit of each line. One that names two of the uppermost (a request and the trace it opens) is of the one its service speaks of elsewhere.
-fn owners(tree: &Tree) -> Vec<Option<Arc<str>>> {
-    let is_upper = |r: &&WorkRef| roles::level(r.kind) == 0 && r.relation == IdRelation::Own && !r.listed && tree.units.get(&r.key).is_some_and(|u| roles::level(u.kind) == 0);
-    let mut spoken_of: FxHashMap<(&str, &Arc<str>), u32> = FxHashMap::default();
-    for item in &tree.items {
-        let mut uppermost = item.refs.iter().filter(is_upper);
-        if let (Some(only), None) = (uppermost.next(), uppermost.next()) {
-            *spoken_of.entry((item.service(), &only.key)).or_default() += 1;
-        }
-    }
-    let of = |item: &Item| {
-        let owner = whole_call(item, tree, owner_of(item, tree)?);
-        let among = || item.refs.iter().filter(is_upper).map(|r| &r.key);
-        if among().nth(1).is_none() || !among().any(|key| *key == owner) {
-            return Some(owner);
-        }
-        let count = |key: &Arc<str>| spoken_of.get(&(item.service(), key)).copied().unwrap_or(0);
-        among().max_by_key(|key| (count(key), **key == owner)).cloned()
-    };
-    tree.items.iter().map(of).collect()
-}
-
-/// A line that names a call twice is of the call, not of what another calls its attempt.
-fn whole_call(item: &Item, tree: &Tree, owner: Arc<str>) -> Arc<str> {
-    let own_call = |key: &str| item.reference(key).is_some_and(|r| r.kind == IdKind::Call && r.relation == IdRelation::Own);
-    let parent = tree.units.get(&owner).and_then(|unit| unit.parent.as_ref()).filter(|link| link.rule == LinkRule::HandOver);
-    parent.filter(|link| own_call(&owner) && own_call(&link.parent) && tree.units.contains_key(&link.parent)).map_or(owner.clone(), |link| link.parent.clone())
-}
-
-/// The unit of a line by itself: its subject when that is in the tree, else any own id of it that is.
-fn owner_of(item: &Item, tree: &Tree) -> Option<Arc<str>> {
-    if let Some(subject) = item.subject()
-        && let Some(unit) = tree.units.get(&subject.key)
-    {
-        // A server that is handed a task's id as that of a request counts its own beside it.
-        let is_taken = roles::level(subject.kind) == 0 && roles::level(unit.kind) > 0;
-        let is_served = |r: &&WorkRef| r.kind == IdKind::Request && r.relation == IdRelation::Own && !r.listed && tree.units.get(&r.key).is_some_and(|u| u.kind == IdKind::Request);
-        return Some(item.refs.iter().filter(|_| is_taken).find(is_served).unwrap_or(subject).key.clone());
-    }
-    let mut known: Vec<_> = item.refs.iter().filter(|r| tree.units.contains_key(&r.key)).collect();
-    known.sort_by_key(|r| (r.relation != crate::model::id::IdRelation::Own, std::cmp::Reverse(crate::reconstruct::roles::level(r.kind))));
-    known.first().map(|r| r.key.clone())
 }
 
 /// For each unit, by its place: the lines that belong to it.
@@ -351,6 +315,7 @@ pub fn line_span(b: &mut Builder<'_>, unit: &Unit, index: usize) -> bool {
     d.name = step_title(item, kind);
     d.outcome = outcome(item);
     d.attempt = item.entry.attempt.as_ref().map(|a| a.number);
+    d.holds_nothing = kind == SpanKind::Other;
     d.parent = parent_at(b, &unit.key, d.start, d.end);
     b.draw(d);
     true
@@ -406,9 +371,14 @@ pub fn outcome(item: &Item) -> Outcome {
 
 /// The span of a unit, or of its nearest ancestor that has one, that best covers an interval.
 pub fn parent_at(b: &Builder<'_>, unit: &str, start: i64, end: i64) -> Option<usize> {
+    parent_in(b, unit, "", start, end)
+}
+
+/// The same of what a service did: of those that cover it whole its own visit comes first.
+pub fn parent_in(b: &Builder<'_>, unit: &str, service: &str, start: i64, end: i64) -> Option<usize> {
     let mut unit = b.tree.units.place(unit)?;
     for _ in 0..64 {
-        if let Some(found) = containing(b, unit, start, end) {
+        if let Some(found) = containing(b, unit, service, start, end) {
             return Some(found);
         }
         unit = b.tree.units.place(&b.tree.units.at(unit).parent.as_ref()?.parent)?;
@@ -416,7 +386,7 @@ pub fn parent_at(b: &Builder<'_>, unit: &str, start: i64, end: i64) -> Option<us
     None
 }
 
-fn containing(b: &Builder<'_>, unit: usize, start: i64, end: i64) -> Option<usize> {
+fn containing(b: &Builder<'_>, unit: usize, service: &str, start: i64, end: i64) -> Option<usize> {
     b.holders[unit]
         .of(start)
         .map(|i| (i, &b.spans[i]))
@@ -424,7 +394,8 @@ fn containing(b: &Builder<'_>, unit: usize, start: i64, end: i64) -> Option<usiz
         .filter(|(_, d)| !matches!(d.kind, SpanKind::ModelCall | SpanKind::Tool | SpanKind::HttpCall) || (d.start <= start && end <= d.end))
         .max_by_key(|(i, d)| {
             let shared = d.end.min(end) - d.start.max(start);
-            (!matches!(d.kind, SpanKind::Edge), shared >= 0, d.start <= start, shared, std::cmp::Reverse(*i))
+            let is_its_visit = d.kind == SpanKind::App && d.service == service && d.start <= start && end <= d.end;
+            (!matches!(d.kind, SpanKind::Edge), shared >= 0, d.start <= start, is_its_visit, shared, std::cmp::Reverse(*i))
         })
         .map(|(i, _)| i)
 }

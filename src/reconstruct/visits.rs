@@ -30,7 +30,8 @@ pub(super) fn root_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
     // Lines of the request that name a child unit vouch for the request's service being at work.
     let mut visits: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let child_lines = b.naming(&unit.key).iter().map(|i| (*i, &b.tree.items[*i])).filter(|(i, item)| {
-        b.owner[*i].as_ref().is_some_and(|o| o != &unit.key) && item.reference(&unit.key).is_some_and(|r| r.relation == IdRelation::Own) && is_makers_line(b, item, *i)
+        let is_named = || item.reference(&unit.key).is_some_and(|r| r.relation == IdRelation::Own) && (unit.kind != IdKind::Task || is_served(unit, item));
+        b.owner[*i].as_ref().is_some_and(|o| o != &unit.key) && is_named() && is_makers_line(b, item, *i)
     });
     let all: Vec<usize> = indexes.iter().copied().chain(child_lines.map(|(i, _)| i)).collect();
     for index in all {
@@ -54,6 +55,27 @@ pub(super) fn root_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
             }
         } else {
             visit_spans(b, unit, &rest, &access);
+        }
+    }
+}
+
+/// The line is of a server that was told a task's id as that of its request.
+pub(super) fn is_served(unit: &Unit, item: &Item) -> bool {
+    unit.kind == IdKind::Task && item.reference(&unit.key).is_some_and(|r| r.kind == IdKind::Request && r.relation == IdRelation::Own)
+}
+
+/// Visits of servers that were told a task's id as that of their request: inside the run of the task that is at work as they begin.
+pub(super) fn served_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
+    let before = b.spans.len();
+    if !indexes.is_empty() {
+        root_spans(b, unit, indexes);
+    }
+    let runs: Vec<(i64, usize)> = b.spans_of(&unit.key).iter().filter(|i| b.spans[**i].kind == SpanKind::Task).map(|i| (b.spans[*i].start, *i)).collect();
+    for visit in before..b.spans.len() {
+        let d = &b.spans[visit];
+        if matches!(d.kind, SpanKind::Edge | SpanKind::App) && d.parent.is_none() {
+            let run = runs.iter().filter(|(start, _)| *start <= d.start).max().or_else(|| runs.iter().min()).map(|(_, run)| *run);
+            (b.spans[visit].kind, b.spans[visit].parent) = (SpanKind::App, run);
         }
     }
 }

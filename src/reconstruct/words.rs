@@ -231,6 +231,10 @@ pub fn verb(entry: &Entry) -> Verb {
     if verb == Verb::Fail && state.is_some_and(|state| verb_of_text(state) == Verb::Dead) {
         verb = Verb::Dead;
     }
+    // `request`, beside a status and how long it took, was answered.
+    if verb == Verb::Begin && entry.duration.is_some() && entry.http.as_ref().is_some_and(|http| http.status.is_some()) {
+        verb = Verb::End;
+    }
     if verb == Verb::End && failed(entry) {
         verb = Verb::Fail;
     }

@@ -80,6 +80,7 @@ impl Case {
             end: s.end * self.unit_ns,
             evidence: Evidence::Stated,
             unfinished: false,
+            holds_nothing: false,
             attempt: None,
             outcome: Outcome::Unknown,
             unit: Arc::from(s.id.as_str()),

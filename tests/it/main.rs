@@ -5,6 +5,7 @@
 mod answers;
 mod bad_input;
 mod bad_paths;
+mod called;
 mod cli;
 mod clocks;
 mod compare;

@@ -72,8 +72,28 @@ pub fn in_text(text: &str) -> Option<Length> {
     None
 }
 
+/// The one length of a text that tells of nothing else by numbers with a unit.
+pub fn only(text: &str) -> Option<Length> {
+    let bytes = &text.as_bytes()[..text.len().min(MAX_PROSE)];
+    let mut found = None;
+    let mut at = 0;
+    while at < bytes.len() {
+        let starts = bytes[at].is_ascii_digit() && (at == 0 || matches!(bytes[at - 1], b' ' | b'(' | b'[' | b'=' | b'+'));
+        if starts && let Some((length, end)) = candidate(bytes, at) {
+            if found.replace(length).is_some() {
+                return None;
+            }
+            at = end;
+        } else {
+            at += 1;
+        }
+    }
+    found
+}
+
 /// `… ms=5.4`, `… duration_ms=12`: a pair among the words of a text whose name ends in a unit, and says nothing or that it is a length.
 pub fn pair_in_text(text: &str) -> Option<Length> {
+    memchr::memchr(b'=', text.as_bytes())?;
     text.split([' ', ',', ';', '(', ')', '[', ']']).take(MAX_PROSE / 8).find_map(|pair| {
         let (name, value) = pair.split_once('=')?;
         let mut words = crate::recognise::names::words(name);
@@ -138,8 +158,19 @@ fn is_status(word: &[u8]) -> bool {
     word.len() == 3 && word.iter().all(u8::is_ascii_digit) && (b'1'..=b'5').contains(&word[0])
 }
 
-/// `(12ms)`, `[1.5s]`
+/// `(12ms)`, `[1.5s]`, `(1 row, 12ms)`
 fn stands_alone_in_brackets(bytes: &[u8], begin: usize, end: usize) -> bool {
+    let counts = |from: usize| {
+        bytes[from + 1..begin].split(|b| *b == b',').all(|item| {
+            let mut words = words(item);
+            let (count, noun, more) = (words.next(), words.next(), words.next());
+            more.is_none() && count.is_none_or(|c| c.iter().all(u8::is_ascii_digit) && noun.is_some_and(|n| n[0].is_ascii_alphabetic() && sense(n) == Sense::Other))
+        })
+    };
+    let open = || bytes[begin.saturating_sub(48)..begin].iter().rposition(|b| *b == b'(').map(|at| at + begin.saturating_sub(48));
+    if bytes.get(end) == Some(&b')') && bytes[..begin].ends_with(b", ") && open().is_some_and(counts) {
+        return true;
+    }
     matches!((begin.checked_sub(1).map(|at| bytes[at]), bytes.get(end)), (Some(b'('), Some(b')')) | (Some(b'['), Some(b']')))
 }
 

@@ -86,6 +86,7 @@ fn phrases_that_state_a_length() {
         ("Completed after 12.19ms.", 12_190_000),
         ("Successfully completed jobs.triage('T-10421', 29, 'mail', None) job in 0:00:00.238335s on worker rq-2", 238_335_000),
         ("answered in 35 ms", 35_000_000),
+        ("profile of candidate 4214 saved (1 row, 3.3 ms)", 3_300_000),
         ("Completed 200 OK in 35ms (Views: 12.1ms | ActiveRecord: 3.2ms)", 35_000_000),
         ("GET /api/users 200 12.345 ms - 27", 12_345_000),
         ("request done, duration: 1.5s", 1_500_000_000),
@@ -107,6 +108,8 @@ fn limits_plans_and_pauses_are_no_lengths() {
     let texts = [
         "timeout of 30s exceeded",
         "retry in 5s",
+        "queued again (2 retries, 5 s)",
+        "plan (attempt 3, 5 s)",
         "Task x[1] retry: Retry in 180s: ConnectionError()",
         "retrying in 2 seconds",
         "Retrying request to /chat/completions in 0.482 seconds",

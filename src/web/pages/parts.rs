@@ -188,6 +188,7 @@ pub fn rule_words(rule: LinkRule) -> &'static str {
         LinkRule::StatedParent => "states as its parent",
         LinkRule::StatedRoot => "stands beside",
         LinkRule::HandOver => "was handed over by",
+        LinkRule::Answer => "gave the answer that is named by",
         LinkRule::Batch => "is a part of the batch",
         LinkRule::Retry => "was tried again for",
     }

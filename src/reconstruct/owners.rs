@@ -1,0 +1,93 @@
+//! The unit that each line of a tree is of.
+//!
+//! A line names several: the request it serves, the task it runs, the call it made and what the provider calls that. It is of one of them.
+//! Guarantees: a pure function of the tree, free of the order of lines; a unit that is not in the tree owns nothing.
+
+use crate::{
+    model::{
+        id::{IdKind, IdRelation},
+        trace::LinkRule,
+    },
+    reconstruct::{
+        item::{Item, WorkRef},
+        roles,
+        tree::Tree,
+    },
+};
+use rustc_hash::FxHashMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// The unit of each line. One that names two of the uppermost (a request and the trace it opens) is of the one its service speaks of elsewhere.
+pub(super) fn owners(tree: &Tree) -> Vec<Option<Arc<str>>> {
+    let is_upper = |r: &&WorkRef| roles::level(r.kind) == 0 && r.relation == IdRelation::Own && !r.listed && tree.units.get(&r.key).is_some_and(|u| roles::level(u.kind) == 0);
+    let mut spoken_of: FxHashMap<(&str, &Arc<str>), u32> = FxHashMap::default();
+    for item in &tree.items {
+        let mut uppermost = item.refs.iter().filter(is_upper);
+        if let (Some(only), None) = (uppermost.next(), uppermost.next()) {
+            *spoken_of.entry((item.service(), &only.key)).or_default() += 1;
+        }
+    }
+    let wholes = whole_calls(tree);
+    let of = |item: &Item| {
+        let owner = whole_call(item, tree, owner_of(item, tree)?);
+        let owner = wholes.get(&owner).map_or(owner.clone(), |whole| (*whole).clone());
+        let among = || item.refs.iter().filter(is_upper).map(|r| &r.key);
+        if among().nth(1).is_none() || !among().any(|key| *key == owner) {
+            return Some(owner);
+        }
+        let count = |key: &Arc<str>| spoken_of.get(&(item.service(), key)).copied().unwrap_or(0);
+        among().max_by_key(|key| (count(key), **key == owner)).cloned()
+    };
+    tree.items.iter().map(of).collect()
+}
+
+/// A line that names a call twice is of the call, not of what another calls its attempt.
+fn whole_call(item: &Item, tree: &Tree, owner: Arc<str>) -> Arc<str> {
+    let own_call = |key: &str| item.reference(key).is_some_and(|r| r.kind == IdKind::Call && r.relation == IdRelation::Own);
+    let parent = tree.units.get(&owner).and_then(|unit| unit.parent.as_ref()).filter(|link| link.rule == LinkRule::HandOver);
+    parent.filter(|link| own_call(&owner) && own_call(&link.parent) && tree.units.contains_key(&link.parent)).map_or(owner.clone(), |link| link.parent.clone())
+}
+
+/// The unit of a line by itself: its subject when that is in the tree, else any own id of it that is.
+fn owner_of(item: &Item, tree: &Tree) -> Option<Arc<str>> {
+    if let Some(subject) = item.subject()
+        && let Some(unit) = tree.units.get(&subject.key)
+    {
+        // A server that is handed a task's id as that of a request counts its own beside it.
+        let is_taken = roles::level(subject.kind) == 0 && roles::level(unit.kind) > 0;
+        let is_served = |r: &&WorkRef| r.kind == IdKind::Request && r.relation == IdRelation::Own && !r.listed && tree.units.get(&r.key).is_some_and(|u| u.kind == IdKind::Request);
+        return Some(item.refs.iter().filter(|_| is_taken).find(is_served).unwrap_or(subject).key.clone());
+    }
+    let mut known: Vec<_> = item.refs.iter().filter(|r| tree.units.contains_key(&r.key)).collect();
+    known.sort_by_key(|r| (r.relation != crate::model::id::IdRelation::Own, std::cmp::Reverse(crate::reconstruct::roles::level(r.kind))));
+    known.first().map(|r| r.key.clone())
+}
+
+/// Names of calls that stand on some of the lines of another name alone (`call 17` begins; `call 17` ends, and the provider's id is known): for each the
+/// name of the whole. Where two answers bear other names each, they are attempts and stay apart.
+fn whole_calls(tree: &Tree) -> FxHashMap<&Arc<str>, &Arc<str>> {
+    let is_call = |r: &&WorkRef| r.kind == IdKind::Call && r.relation == IdRelation::Own && !r.listed && tree.units.contains_key(&r.key);
+    let mut lines: BTreeMap<(&str, &Arc<str>), Vec<BTreeSet<&Arc<str>>>> = BTreeMap::new();
+    for item in &tree.items {
+        let calls: BTreeSet<&Arc<str>> = item.refs.iter().filter(is_call).map(|r| &r.key).collect();
+        for call in &calls {
+            lines.entry((item.service(), call)).or_default().push(calls.clone());
+        }
+    }
+    let mut out: FxHashMap<&Arc<str>, &Arc<str>> = FxHashMap::default();
+    for ((service, whole), named) in &lines {
+        let mut beside = named.iter().filter(|calls| calls.len() > 1);
+        let Some(first) = beside.next().filter(|_| named.iter().any(|calls| calls.len() == 1)) else { continue };
+        if beside.all(|calls| calls == first) {
+            // A part stands on no line of the service without the whole. Others that know it by this name alone speak of the same.
+            let is_part = |part: &&&Arc<str>| **part != *whole && lines.get(&(*service, **part)).is_some_and(|named| named.iter().all(|calls| calls.contains(*whole)));
+            for part in first.iter().filter(is_part) {
+                out.entry(part).or_insert(whole);
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,3 @@
+module hireline/gateway
+
+go 1.21
