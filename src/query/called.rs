@@ -87,14 +87,15 @@ impl<S: LineSource> Assembler<'_, S> {
             if named.items.len() > MAX_LINES || first.is_none_or(|item| item.reference(key).is_none()) {
                 continue;
             }
-            let reach = (end - begin).max(NAMED_WITHIN_NS);
+            let took = end.saturating_sub(begin);
+            let reach = took.max(NAMED_WITHIN_NS);
             let in_time =
                 |item: &&Rc<Item>| item.time_ns.is_some_and(|at| (end.saturating_sub(NAMED_WITHIN_NS)..=end.saturating_add(reach)).contains(&at) || (begin..=end).contains(&at));
             for item in named.items.iter().filter(|item| item.service() != server && item.reference(key).is_none()).filter(in_time) {
                 let Some(unit) = unit_of(item) else { continue };
                 let began = interval(self.fetch(&unit.key)?.items.iter().filter(|item| item.reference(&unit.key).is_some_and(is_own))).map(|(begin, _)| begin);
                 // By its own clock, too, it had waited as long as the answer took: who speaks of the last answer as it begins has not.
-                let has_waited = |began: i64| item.time_ns.is_some_and(|at| at.saturating_sub(began) >= end - begin);
+                let has_waited = |began: i64| item.time_ns.is_some_and(|at| at.saturating_sub(began) >= took);
                 if began.is_some_and(|began| began < begin && has_waited(began)) {
                     let given = own().filter(|item| item.reference(&answer).is_some()).map(|item| item.line.clone()).min();
                     let lines = given.into_iter().chain([item.line.clone()]).collect();

@@ -190,7 +190,7 @@ fn told_between(b: &Builder<'_>, last: usize, next: usize) -> Option<(Option<Str
     let (begun, ended) = (b.spans[last].start, b.spans[last].end);
     let (from_ns, to_ns) = (ended.saturating_sub(AT_ONCE_NS), b.spans[next].start.saturating_add(AT_ONCE_NS));
     // What is told as an attempt begins was told behind the one before.
-    let is_behind = |at: i64| (from_ns..=to_ns).contains(&at) && (at - ended).abs() <= (at - begun).abs();
+    let is_behind = |at: i64| (from_ns..=to_ns).contains(&at) && at.abs_diff(ended) <= at.abs_diff(begun);
     let lines = b.spans[last].items.iter().chain(&b.spans[next].items).map(|i| &b.tree.items[*i]);
     let between = lines.filter(|item| item.time_ns.is_some_and(is_behind));
     let told = between.filter_map(|item| item.entry.fallback.as_deref()).find(|f| f.used != Some(false) && f.from.is_some() && f.to.is_some() && is_of_models(b, next, f))?;

@@ -56,10 +56,11 @@ pub fn after(spans: &[Draft], root: usize, from: i64, to: i64, first_tokens: &Fi
 }
 
 /// Runs of tasks and waits stand beside each other after the response: a task that hands over and ends is no parent in time. A wait
-/// between two tries inside a run is a part of that run.
+/// between two tries inside a run, or inside a visit that the run makes, is a part of that.
 fn starts_frame(spans: &[Draft], i: usize) -> bool {
     let d = &spans[i];
-    let inside_run = d.kind == SpanKind::RetryWait && d.parent.is_some_and(|p| spans[p].kind == SpanKind::Task && spans[p].start <= d.start && d.end <= spans[p].end);
+    let inside_run =
+        d.kind == SpanKind::RetryWait && d.parent.is_some_and(|p| matches!(spans[p].kind, SpanKind::Task | SpanKind::App) && spans[p].start <= d.start && d.end <= spans[p].end);
     d.kind == SpanKind::Task || (d.kind.is_wait() && !inside_run)
 }
 

@@ -110,6 +110,25 @@ fn a_server_that_is_told_the_id_of_a_task_is_visited_inside_its_run() {
     );
 }
 
+#[test]
+fn waits_between_the_tries_of_a_server_that_a_task_asked_are_waits_of_the_whole() {
+    let (request, task) = (id(1, 1), id(2, 1));
+    let failed = said(150, "gateway", "upstream failed, retrying", &json!({"call_id": "gw_SqpomvuxRKo81", "attempt": 1, "status": 503, "backoff_ms": 200}));
+    let lines = [
+        said(0, "api", "task enqueued", &json!({"request_id": request, "task_id": task})),
+        said(1, "api", "request", &json!({"request_id": request, "method": "POST", "path": "/jobs", "status": 202, "duration_ms": 2})),
+        said(100, "worker", "task started", &json!({"task_id": task})),
+        said(120, "gateway", "completion started", &json!({"req_id": task, "call_id": "gw_SqpomvuxRKo81", "model": "gpt-4.1"})),
+        failed.replace(r#""level":"info""#, r#""level":"warn""#),
+        said(500, "gateway", "completion finished", &json!({"req_id": task, "call_id": "gw_SqpomvuxRKo81", "model": "gpt-4.1", "dur_ms": 380})),
+        said(501, "gateway", "request", &json!({"req_id": task, "method": "POST", "path": "/v1/chat/completions", "status": 200, "dur_ms": 381})),
+        said(520, "worker", "task finished", &json!({"task_id": task})),
+    ];
+    let path = document(&indexed(&lines), &request);
+    let by_kind = |kind: &str| path["completion"]["by_kind_ns"][kind].as_i64();
+    assert_eq!((by_kind("retry_wait"), by_kind("model_call")), (Some(200_000_000), Some(180_000_000)));
+}
+
 /// Calls of a gateway that counts them: three lines each, of which only the first and the last name the request.
 fn counted(number: impl Fn(u64) -> u64) -> Vec<String> {
     let of = |n: u64| {

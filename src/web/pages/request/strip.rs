@@ -9,7 +9,7 @@ use crate::{
     web::{format, pages::parts::Badge, waterfall},
 };
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Most stops; beyond it the path is told more coarsely.
 const MOST: usize = 10;
@@ -77,10 +77,13 @@ pub fn strip(c: &Context<'_>) -> Vec<Stop> {
 fn drafts(c: &Context<'_>, grain: Grain) -> Vec<Draft> {
     let spans = &c.trace.spans;
     let mut drafts: Vec<Draft> = Vec::new();
-    let mut draft_of: Vec<usize> = Vec::with_capacity(spans.len());
     let mut by_key: FxHashMap<(Stage, Option<usize>, Option<SpanKind>), usize> = FxHashMap::default();
     let first_runs = first_runs(spans);
-    for (i, span) in spans.iter().enumerate() {
+    let holders: FxHashSet<&str> = spans.iter().filter_map(|s| s.parent.as_deref()).collect();
+    // A read of a store is a part of the stop that made it.
+    let maker_of = |span: &Span| span.parent.as_deref().filter(|_| span.kind == SpanKind::Other && !holders.contains(&*span.id)).and_then(|p| c.span(p));
+    let mut draft_of: Vec<usize> = vec![0; spans.len()];
+    for (i, span) in spans.iter().enumerate().filter(|(_, span)| maker_of(span).is_none()) {
         let wait = span.kind.is_wait().then_some(span.kind);
         // A wait stands before the task it waits for, so it is a stop of its own.
         let task = if wait.is_some() { None } else { c.above(i, |s| s.kind == SpanKind::Task) };
@@ -88,13 +91,18 @@ fn drafts(c: &Context<'_>, grain: Grain) -> Vec<Draft> {
         let stage = if grain == Grain::Tasks && owner.is_some() { Stage::Worker } else { span.kind.stage() };
         let known = by_key.get(&(stage, owner, wait)).copied();
         by_key.entry((stage, owner, wait)).or_insert(drafts.len());
-        draft_of.push(known.unwrap_or(drafts.len()));
+        draft_of[i] = known.unwrap_or(drafts.len());
         match known.map(|at| &mut drafts[at]) {
             Some(d) => {
                 d.first = d.first.min(span.start.0);
                 d.spans.push(i);
             }
             None => drafts.push(Draft { stage, wait, first: span.start.0, ns: 0, spans: vec![i] }),
+        }
+    }
+    for (i, span) in spans.iter().enumerate() {
+        if let Some(maker) = maker_of(span) {
+            draft_of[i] = draft_of[maker];
         }
     }
     for segment in c.trace.completion.segments.iter().filter(|s| s.kind != SegmentKind::Unaccounted) {
