@@ -59,6 +59,9 @@ pub struct IdRef {
     pub listed: bool,
 }
 
+/// What a process counts is known by its number from so many digits on; a shorter one may be which of its request it is.
+pub const MIN_COUNTED: usize = 4;
+
 impl IdRef {
     /// Its index term: the canonical value, with the scope behind `\u{1f}` when the value is weak and has one. `None` for nil values.
     pub fn term(&self) -> Option<String> {
@@ -74,11 +77,11 @@ impl IdRef {
 
     /// A short number under a bare name (`call: 3`): the third call of its request as well as the third of the process.
     pub fn may_be_an_ordinal(&self) -> bool {
-        let last = self.label.rsplit(['.', '_', '-']).next().unwrap_or_default();
-        let says_id = ["id", "no", "num", "number", "nr", "seq"]
-            .iter()
-            .any(|word| last.len() >= word.len() && last.get(last.len() - word.len()..).is_some_and(|end| end.eq_ignore_ascii_case(word)));
-        self.kind == IdKind::Call && self.scope.is_some() && self.value.len() < 4 && self.value.bytes().all(|b| b.is_ascii_digit()) && !says_id
+        if self.kind != IdKind::Call || self.scope.is_none() || self.value.len() >= MIN_COUNTED || !self.value.bytes().all(|b| b.is_ascii_digit()) {
+            return false;
+        }
+        let ends_with = |word: &str| self.label.len().checked_sub(word.len()).and_then(|at| self.label.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(word));
+        !["id", "no", "num", "number", "nr", "seq"].into_iter().any(ends_with)
     }
 
     /// How an id of work is made; see [`make_of`].

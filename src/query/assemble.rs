@@ -236,8 +236,8 @@ impl<'a, S: LineSource> Assembler<'a, S> {
             }
         }
         self.note_above(root, &mut tree)?;
-        if self.is_run_by_two(root)? {
-            let text = format!("{} was run by two services: it is a number of two things, whose lines stand here side by side", display(&tree, root));
+        if let Some(why) = self.is_of_many(root)? {
+            let text = format!("{} {why}: it is a number of two things, whose lines stand here side by side", display(&tree, root));
             tree.anomalies.push(Anomaly { kind: AnomalyKind::ReusedId, text, lines: Vec::new() });
         }
         if left_out > 0 {
@@ -280,7 +280,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         neighbours: &mut BTreeMap<(String, String), Neighbour>,
     ) -> Result<(), S::Error> {
         let parentage = self.parentage(&candidate)?;
-        queue.extend(self.asked(key, &parentage)?.into_iter().map(|link| (link.0, Some(link.1), depth + 1)));
+        queue.extend(self.asked(key, &parentage)?.into_iter().map(|(server, link)| (server, Some(link), depth + 1)));
         let shared = self.is_shared(&parentage)?;
         if shared {
             listed_only.insert(candidate.clone());

@@ -10,7 +10,7 @@ use super::assemble::{Assembler, Fetched, LineSource};
 use crate::{
     model::{
         id::{IdKind, IdRelation},
-        trace::LinkRule,
+        trace::{LineRef, LinkRule},
     },
     reconstruct::{
         item::{Item, WorkRef},
@@ -66,44 +66,51 @@ impl<S: LineSource> Assembler<'_, S> {
         if fetched.kind != IdKind::Request || fetched.items.len() > MAX_LINES {
             return Ok(None);
         }
-        let own = || fetched.items.iter().filter(|item| item.reference(key).is_some_and(is_own));
-        let (Some(server), Some((begin, end))) = (own().next().map(|item| item.service().to_owned()), interval(own())) else { return Ok(None) };
-        if own().any(|item| item.service() != server) {
-            return Ok(None);
-        }
+        let own: Vec<&Rc<Item>> = fetched.items.iter().filter(|item| item.reference(key).is_some_and(is_own)).collect();
+        let (Some(server), Some(span)) = (own.first().map(|item| item.service()), interval(own.iter().copied())) else { return Ok(None) };
         // It is the model's server, and no receipt of the answer.
-        if !own().any(|item| item.entry.model.as_ref().is_some_and(|model| model.requested.is_some() || model.served.is_some() || model.output_tokens.is_some())) {
+        let asks_model = |item: &&&Rc<Item>| item.entry.model.as_ref().is_some_and(|model| model.requested.is_some() || model.served.is_some() || model.output_tokens.is_some());
+        if own.iter().any(|item| item.service() != server) || !own.iter().any(|item| asks_model(&item)) {
             return Ok(None);
         }
         let is_answer = |r: &&WorkRef| r.kind == IdKind::Call && is_own(r) && r.scope.is_none();
-        let mut answers: Vec<Arc<str>> = own().flat_map(|item| item.refs.iter().filter(is_answer).map(|r| r.key.clone())).collect();
-        answers.sort_unstable();
-        answers.dedup();
+        let answers: BTreeSet<&Arc<str>> = own.iter().flat_map(|item| item.refs.iter().filter(is_answer).map(|r| &r.key)).collect();
         let mut callers: BTreeMap<Arc<str>, ParentLink> = BTreeMap::new();
         for answer in answers.into_iter().take(MAX_ANSWERS) {
-            let named = self.fetch(&answer)?;
-            let first = named.items.iter().filter(|item| item.service() == server).min_by_key(|item| (item.time_ns, item.line.clone()));
-            // Who gives it again gives it out of a cache.
-            if named.items.len() > MAX_LINES || first.is_none_or(|item| item.reference(key).is_none()) {
-                continue;
-            }
-            let took = end.saturating_sub(begin);
-            let reach = took.max(NAMED_WITHIN_NS);
-            let in_time =
-                |item: &&Rc<Item>| item.time_ns.is_some_and(|at| (end.saturating_sub(NAMED_WITHIN_NS)..=end.saturating_add(reach)).contains(&at) || (begin..=end).contains(&at));
-            for item in named.items.iter().filter(|item| item.service() != server && item.reference(key).is_none()).filter(in_time) {
-                let Some(unit) = unit_of(item) else { continue };
-                let began = interval(self.fetch(&unit.key)?.items.iter().filter(|item| item.reference(&unit.key).is_some_and(is_own))).map(|(begin, _)| begin);
-                // By its own clock, too, it had waited as long as the answer took: who speaks of the last answer as it begins has not.
-                let has_waited = |began: i64| item.time_ns.is_some_and(|at| at.saturating_sub(began) >= took);
-                if began.is_some_and(|began| began < begin && has_waited(began)) {
-                    let given = own().filter(|item| item.reference(&answer).is_some()).map(|item| item.line.clone()).min();
-                    let lines = given.into_iter().chain([item.line.clone()]).collect();
-                    callers.entry(unit.key.clone()).or_insert_with(|| ParentLink { parent: unit.key.clone(), kind: unit.kind, rule: LinkRule::Answer, lines });
-                }
+            let given = own.iter().filter(|item| item.reference(answer).is_some()).map(|item| item.line.clone()).min();
+            for (unit, line) in self.waited_for(answer, (key, server), span)? {
+                let lines = given.iter().cloned().chain([line]).collect();
+                callers.entry(unit.key.clone()).or_insert_with(|| ParentLink { parent: unit.key, kind: unit.kind, rule: LinkRule::Answer, lines });
             }
         }
         let only = callers.pop_first().map(|(_, link)| link);
         Ok(only.filter(|_| callers.is_empty()))
+    }
+
+    /// The units of other services that name an answer as the request of its server ends, began before that, and had waited as long as it took; each with
+    /// the line that names it.
+    fn waited_for(&mut self, answer: &Arc<str>, (request, server): (&Arc<str>, &str), (begin, end): (i64, i64)) -> Result<Vec<(WorkRef, LineRef)>, S::Error> {
+        let mut out = Vec::new();
+        if self.count(answer) > MAX_LINES as u64 {
+            return Ok(out);
+        }
+        let named = self.fetch(answer)?;
+        let first = named.items.iter().filter(|item| item.service() == server).min_by_key(|item| (item.time_ns, item.line.clone()));
+        // Who gives it again gives it out of a cache.
+        if first.is_none_or(|item| item.reference(request).is_none()) {
+            return Ok(out);
+        }
+        let took = end.saturating_sub(begin);
+        let in_time = begin.min(end.saturating_sub(NAMED_WITHIN_NS))..=end.saturating_add(took.max(NAMED_WITHIN_NS));
+        for item in named.items.iter().filter(|item| item.service() != server && item.reference(request).is_none()) {
+            let (Some(at), Some(unit)) = (item.time_ns.filter(|at| in_time.contains(at)), unit_of(item)) else { continue };
+            let asker = self.fetch(&unit.key)?;
+            let began = interval(asker.items.iter().filter(|item| item.reference(&unit.key).is_some_and(is_own))).map(|(begin, _)| begin);
+            // By its own clock, too: who speaks of the last answer as it begins has not waited.
+            if began.is_some_and(|began| began < begin && at.saturating_sub(began) >= took) {
+                out.push((unit.clone(), item.line.clone()));
+            }
+        }
+        Ok(out)
     }
 }

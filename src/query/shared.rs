@@ -142,11 +142,15 @@ impl<S: LineSource> Assembler<'_, S> {
         Ok(self.passed(from, |_, _| true)?.contains(above))
     }
 
-    /// The unit is a number that two services ran: it stands for two things.
-    pub fn is_run_by_two(&mut self, key: &Arc<str>) -> Result<bool, S::Error> {
+    /// Why the unit is a number that stands for several things, and no request of any, in words.
+    pub fn is_of_many(&mut self, key: &Arc<str>) -> Result<Option<&'static str>, S::Error> {
         let parentage = self.parentage(key)?;
-        // So is one of calls that a process counted, was started again, and counted anew.
-        Ok(parentage.run_by_two || (parentage.is_call && key.contains('\u{1f}') && self.is_shared(&parentage)?))
+        if parentage.run_by_two {
+            return Ok(Some("was run by two services"));
+        }
+        // A process counted its calls, was started again, and counted anew.
+        let is_counted_anew = parentage.is_call && key.contains('\u{1f}') && self.is_shared(&parentage)?;
+        Ok(is_counted_anew.then_some("is named by several requests"))
     }
 
     /// Units that the lines of one name beside it.

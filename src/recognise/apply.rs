@@ -89,8 +89,8 @@ fn answered(entry: &mut Entry, body: &str) {
     {
         entry.http = Some(Box::new(http));
     } else if entry.http.is_none()
-        && entry.logger.as_deref().is_some_and(is_of_a_server)
         && let Some((http, rest)) = mine::answered(body)
+        && entry.logger.as_deref().is_some_and(is_of_a_server)
         && let Some(length) = length::only(rest)
     {
         entry.http = Some(Box::new(http));

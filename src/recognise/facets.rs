@@ -320,10 +320,11 @@ fn is_versioned(tag: &str) -> bool {
 
 /// `falling back to …`, `fallback after 3 attempts`.
 fn says_fallback(body: &str) -> bool {
-    let mut words = mine::head(body).split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_ascii_lowercase).take(12).peekable();
+    let is = |word: &str, list: &[&str]| list.iter().any(|w| word.eq_ignore_ascii_case(w));
+    let mut words = mine::head(body).split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).take(12).peekable();
     while let Some(word) = words.next() {
-        let falls = matches!(&*word, "fall" | "falls" | "falling" | "fell") && words.peek().is_some_and(|next| next == "back");
-        if falls || matches!(&*word, "fallback" | "failover") {
+        let falls = is(word, &["fall", "falls", "falling", "fell"]) && words.peek().is_some_and(|next| is(next, &["back"]));
+        if falls || is(word, &["fallback", "failover"]) {
             return true;
         }
     }
@@ -333,8 +334,11 @@ fn says_fallback(body: &str) -> bool {
 fn fallback(line: &Line<'_, '_>, entry: &mut Entry) {
     let mut out = Fallback { from: line.name(Role::FallbackFrom), to: line.name(Role::FallbackTo), used: line.flag(Role::FallbackUsed), in_words: false };
     // `from` and `to` are of anything; of models where the text says so.
-    if out.from.is_none() && out.to.is_none() && entry.body.as_deref().is_some_and(says_fallback) {
-        (out.from, out.to, out.in_words) = (line.word(Role::Left), line.word(Role::Taken), true);
+    if out.from.is_none() && out.to.is_none() {
+        let (left, taken) = (line.word(Role::Left), line.word(Role::Taken));
+        if (left.is_some() || taken.is_some()) && entry.body.as_deref().is_some_and(says_fallback) {
+            (out.from, out.to, out.in_words) = (left, taken, true);
+        }
     }
     if out.from.is_some() || out.to.is_some() || out.used.is_some() {
         entry.fallback = Some(Box::new(out));

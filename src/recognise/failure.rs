@@ -96,9 +96,7 @@ fn repr(line: &str) -> Option<&str> {
 
 /// `InvalidAnswer`: words in capitals, put together.
 fn has_two_humps(name: &str) -> bool {
-    is_path(name)
-        && name.starts_with(|c: char| c.is_ascii_uppercase())
-        && name.as_bytes().windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count() >= 1
+    is_path(name) && name.starts_with(|c: char| c.is_ascii_uppercase()) && name.as_bytes().windows(2).any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase())
 }
 
 fn is_path(text: &str) -> bool {

@@ -4,7 +4,7 @@
 //! with a scope. It never decides a link.
 
 use crate::{
-    model::id::{IdKind, IdRef, IdRelation, is_strong},
+    model::id::{IdKind, IdRef, IdRelation, MIN_COUNTED, is_strong},
     recognise::{
         escapes,
         meaning::KindRule,
@@ -295,9 +295,6 @@ pub fn clean(value: &str) -> &str {
     }
     v
 }
-
-/// A call that a process counts is called by its number; a shorter one may be which call of its request it is.
-const MIN_COUNTED: usize = 4;
 
 fn acceptable(value: &str, says_id: bool) -> bool {
     if absent(value) || value.len() > MAX_ID_BYTES || value.contains(char::is_control) {

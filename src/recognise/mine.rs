@@ -257,7 +257,7 @@ pub fn access(text: &str) -> Option<Http> {
 }
 
 /// Words that a middleware puts before a request or between it and its status.
-const AROUND_ANSWER: [&str; 14] = ["http", "request", "response", "completed", "finished", "handled", "served", "responded", "returned", "answered", "with", "status", "code", ""];
+const AROUND_ANSWER: [&str; 13] = ["http", "request", "response", "completed", "finished", "handled", "served", "responded", "returned", "answered", "with", "status", "code"];
 
 /// What a middleware writes behind a status: numbers, a length, the words of the status; what is counted there (`512 bytes`, `250 rows`) was no status.
 fn is_end_of_answer(rest: &str) -> bool {

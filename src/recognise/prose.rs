@@ -37,11 +37,8 @@ fn operation_of(verb: &str) -> Option<&'static str> {
 /// `db select`, `UPDATE done`, `loaded recipe`: what the text says a store was asked to do. What was written was written (`read model updated`); else the
 /// first of the first three words that says it. That a store was asked is for the caller to know.
 pub fn operation(body: &str) -> Option<&'static str> {
-    let is_done = |word: &&str| {
-        let word = word.trim_end_matches([':', '.', ',']);
-        is_of(word, &["inserted", "updated", "upserted", "deleted", "removed", "written", "saved", "stored", "persisted"])
-    };
-    let mut done = body.split_whitespace().take(8).filter(is_done).filter_map(operation_of);
+    let is_past = |word: &&str| word.trim_end_matches([':', '.', ',']).to_ascii_lowercase().ends_with(['d', 'n']);
+    let mut done = body.split_whitespace().take(8).filter(is_past).filter_map(operation_of).filter(|operation| *operation != "select");
     if let Some(first) = done.next() {
         return done.all(|other| other == first).then_some(first);
     }

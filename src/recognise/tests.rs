@@ -28,6 +28,22 @@ fn read(raw: &str) -> Entry {
 }
 
 #[test]
+fn a_prompt_of_one_word_is_its_name_and_version_or_itself() {
+    for (prompt, version) in [
+        ("cv-parse@7", Some("cv-parse@7")),
+        ("triage:v3", Some("triage:v3")),
+        ("mail/reply/v1.2", Some("mail/reply/v1.2")),
+        ("cats/2", None),
+        ("user@1x.com", None),
+        ("score:10", None),
+        ("hello", None),
+    ] {
+        let e = read(&format!(r#"{{"time":"2026-11-23T08:25:00.351Z","level":"info","msg":"completion started","model":"gpt-4.1","prompt":"{prompt}"}}"#));
+        assert_eq!(e.model.and_then(|m| m.prompt_version).as_deref(), version, "{prompt}");
+    }
+}
+
+#[test]
 fn samples_of_all_tables_are_read_as_they_say() {
     let tables = Tables::builtin();
     let mut reader = Reader::new(tables.clone());

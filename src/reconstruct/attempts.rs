@@ -13,7 +13,7 @@ use crate::{
         calls::AT_ONCE_NS,
         classify,
         item::Item,
-        spans::{self, Builder},
+        spans::{self, Builder, Draft},
     },
 };
 
@@ -126,9 +126,9 @@ fn follows(b: &Builder<'_>, last: usize, next: usize) -> bool {
 /// The answer came, did not fit what was asked for, and the same was asked again: of the same model with the same prompt, as far as they are told.
 fn is_asked_again(b: &Builder<'_>, last: usize, next: usize, (li, ni): (&Item, &Item)) -> bool {
     let (l, n) = (&b.spans[last], &b.spans[next]);
-    let around = |d: &super::spans::Draft| d.parent.and_then(|p| if b.spans[p].kind == SpanKind::App && b.spans[p].service == d.service { b.spans[p].parent } else { Some(p) });
+    let around = |d: &Draft| d.parent.and_then(|p| if b.spans[p].kind == SpanKind::App && b.spans[p].service == d.service { b.spans[p].parent } else { Some(p) });
     let same = |a: Option<String>, c: Option<String>| a.zip(c).is_none_or(|(a, c)| a == c);
-    let prompt = |span: &super::spans::Draft| span.items.iter().find_map(|i| b.tree.items[*i].entry.model.as_ref()?.prompt_version.as_deref().map(str::to_owned));
+    let prompt = |span: &Draft| span.items.iter().find_map(|i| b.tree.items[*i].entry.model.as_ref()?.prompt_version.as_deref().map(str::to_owned));
     let model = |item: &Item| requested(item.entry.model.as_deref());
     let is_told = |i: &usize| {
         let item = &b.tree.items[*i];
@@ -214,8 +214,10 @@ fn name_by_fallbacks(b: &mut Builder<'_>, group: &[usize]) {
 
 /// What was left or taken is a model or a provider that the call's lines name.
 fn is_of_models(b: &Builder<'_>, span: usize, told: &Fallback) -> bool {
-    let Some(unit) = b.tree.units.get(&b.spans[span].unit).filter(|_| told.in_words) else { return !told.in_words };
-    let models = b.naming(&unit.key).iter().filter_map(|i| b.tree.items[*i].entry.model.as_deref());
+    if !told.in_words {
+        return true;
+    }
+    let models = b.naming(&b.spans[span].unit).iter().filter_map(|i| b.tree.items[*i].entry.model.as_deref());
     let known: Vec<&str> = models.flat_map(|m| [m.requested.as_deref(), m.served.as_deref(), m.provider.as_deref()]).flatten().collect();
     let is_known = |name: &str| known.iter().any(|k| k.eq_ignore_ascii_case(name) || same_model(&spans::bare_model(k), &spans::bare_model(name)));
     told.from.iter().chain(&told.to).any(|name| is_known(name))

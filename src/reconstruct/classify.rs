@@ -42,8 +42,8 @@ pub fn classify(entry: &Entry) -> (FailureClass, String) {
         return (class, format!("the message says \u{201c}{word}\u{201d}"));
     }
     // The error may name a part (`score must be a number`), the line says of what.
-    let body: String = entry.body.as_deref().unwrap_or("").chars().take(200).collect::<String>().to_lowercase();
-    if let Some((word, class)) = by_message(&body) {
+    let body = entry.body.as_deref().filter(|body| *body != message).map(|body| body.chars().take(200).collect::<String>().to_lowercase());
+    if let Some((word, class)) = body.as_deref().and_then(by_message) {
         return (class, format!("the line says \u{201c}{word}\u{201d}"));
     }
     (FailureClass::Unknown, "no rule decides".into())
@@ -51,10 +51,12 @@ pub fn classify(entry: &Entry) -> (FailureClass, String) {
 
 /// Who got an answer says that it does not fit what was asked for.
 pub fn finds_answer_useless(entry: &Entry) -> bool {
+    if entry.severity.is_none_or(|s| s < Severity::Warn) {
+        return false;
+    }
     let text: String = entry.body.as_deref().unwrap_or("").chars().take(200).collect::<String>().to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    entry.severity.is_some_and(|s| s >= Severity::Warn)
-        && has(&["schema", "json", "answer", "output", "response", "completion", "reply"])
+    has(&["schema", "json", "answer", "output", "response", "completion", "reply"])
         && has(&[
             "not match",
             "n't match",

@@ -149,10 +149,8 @@ impl<'i> Path<'i> {
             let is_by_its_parent = r.relation == IdRelation::Child || (subject.is_some() && subject == parent);
             // What a unit at work queues is another.
             let began = |other: &&Item| other.verb.is_start() && is_own(other) && other.time_ns < item.time_ns && self.names.clock(other) == self.names.clock(item);
-            item.verb == verb
-                && !(verb == Verb::Queue && subject == Some(&unit.key) && lines.iter().copied().any(|other| began(&other)))
-                && (is_by_its_parent || (verb == Verb::Queue && subject == Some(&unit.key)))
-                && (verb == Verb::Queue || !r.listed)
+            let queues_itself = || verb == Verb::Queue && subject == Some(&unit.key) && !lines.iter().any(began);
+            item.verb == verb && (is_by_its_parent || queues_itself()) && (verb == Verb::Queue || !r.listed)
         };
         for (verb, slack) in [(Verb::Queue, LATE_NS), (Verb::Begin, 0)] {
             let handed = earliest(lines.iter().filter(|i| hands(i, verb)).map(|i| self.written(i)));

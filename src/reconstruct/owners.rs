@@ -33,7 +33,10 @@ pub(super) fn owners(tree: &Tree) -> Vec<Option<Arc<str>>> {
     let wholes = whole_calls(tree);
     let of = |item: &Item| {
         let owner = whole_call(item, tree, owner_of(item, tree)?);
-        let owner = wholes.get(&owner).map_or(owner.clone(), |whole| (*whole).clone());
+        let owner = match wholes.get(&owner) {
+            Some(whole) => (*whole).clone(),
+            None => owner,
+        };
         let among = || item.refs.iter().filter(is_upper).map(|r| &r.key);
         if among().nth(1).is_none() || !among().any(|key| *key == owner) {
             return Some(owner);
@@ -44,7 +47,7 @@ pub(super) fn owners(tree: &Tree) -> Vec<Option<Arc<str>>> {
     tree.items.iter().map(of).collect()
 }
 
-/// A line that names a call twice is of the call, not of what another calls its attempt.
+/// A line that names a call twice is of the call, not of what another calls its attempt, which stands below it.
 fn whole_call(item: &Item, tree: &Tree, owner: Arc<str>) -> Arc<str> {
     let own_call = |key: &str| item.reference(key).is_some_and(|r| r.kind == IdKind::Call && r.relation == IdRelation::Own);
     let parent = tree.units.get(&owner).and_then(|unit| unit.parent.as_ref()).filter(|link| link.rule == LinkRule::HandOver);
@@ -70,11 +73,15 @@ fn owner_of(item: &Item, tree: &Tree) -> Option<Arc<str>> {
 /// name of the whole. Where two answers bear other names each, they are attempts and stay apart.
 fn whole_calls(tree: &Tree) -> FxHashMap<&Arc<str>, &Arc<str>> {
     let is_call = |r: &&WorkRef| r.kind == IdKind::Call && r.relation == IdRelation::Own && !r.listed && tree.units.contains_key(&r.key);
-    let mut lines: BTreeMap<(&str, &Arc<str>), Vec<BTreeSet<&Arc<str>>>> = BTreeMap::new();
-    for item in &tree.items {
-        let calls: BTreeSet<&Arc<str>> = item.refs.iter().filter(is_call).map(|r| &r.key).collect();
-        for call in &calls {
-            lines.entry((item.service(), call)).or_default().push(calls.clone());
+    // Most paths name each call once a line.
+    if !tree.items.iter().any(|item| item.refs.iter().filter(is_call).nth(1).is_some()) {
+        return FxHashMap::default();
+    }
+    let named_by: Vec<BTreeSet<&Arc<str>>> = tree.items.iter().map(|item| item.refs.iter().filter(is_call).map(|r| &r.key).collect()).collect();
+    let mut lines: BTreeMap<(&str, &Arc<str>), Vec<&BTreeSet<&Arc<str>>>> = BTreeMap::new();
+    for (item, calls) in tree.items.iter().zip(&named_by) {
+        for call in calls {
+            lines.entry((item.service(), call)).or_default().push(calls);
         }
     }
     let mut out: FxHashMap<&Arc<str>, &Arc<str>> = FxHashMap::default();

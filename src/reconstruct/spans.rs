@@ -228,7 +228,7 @@ pub fn stated(item: &Item, profile: &Profile) -> Option<Stated> {
             if item.stamped_at_begin {
                 Some(Stated { start: t, end: t.saturating_add(d), evidence: Evidence::Stated })
             } else if matches!(item.verb, Verb::Begin | Verb::Queue | Verb::Take) && item.entry.http.as_ref().is_none_or(|http| http.status.is_none()) {
-                // `request` beside a status tells of its answer.
+                // Beside a status it tells of the answer, whatever was begun or queued.
                 Some(Stated { start: t, end: t.saturating_add(d), evidence: Evidence::Assumed })
             } else {
                 Some(Stated { start: t.saturating_sub(d), end: t, evidence: Evidence::Stated })

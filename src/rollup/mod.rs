@@ -219,7 +219,7 @@ impl Rollup {
                     continue;
                 }
                 // A number of two products is no request of either. It may have been one's until now: then what stood below it stands by itself.
-                if assembler.is_run_by_two(&root)? {
+                if assembler.is_of_many(&root)?.is_some() {
                     self.rows.replace(&[root.to_string()], &[]).map_err(lines::store)?;
                     keys.extend(assembler.named_with(&root)?.iter().map(std::string::ToString::to_string));
                     continue;

@@ -2,7 +2,7 @@
 # ./run.sh OUT [SECONDS]: plays the traffic and writes OUT/logs and OUT/truth. Run as root; needs Python 3.11 with venv, Node 20, Rust, Apache httpd 2.4,
 # RabbitMQ 3.10 and PostgreSQL 15.
 set -e
-mkdir -p "$1"; cp -r "$(dirname "$0")"/{clauselight,edge,lab,modelgate,notifier,requirements.txt,schema.sql} "$1"/; cp "$(dirname "$0")"/../lab/*.py "$1"/lab/; cd "$1"; S=${2:-110}
+mkdir -p "$1"; cp -r "$(dirname "$0")"/{clauselight,edge,lab,modelgate,notifier,requirements.txt,schema.sql} "$1"/; cp "$(dirname "$0")"/../lab/* "$1"/lab/; cd "$1"; S=${2:-110}
 sed -i "s#@OUT@#$PWD#" edge/httpd.conf
 [ -d venv ] || { python3 -m venv venv; venv/bin/pip install -q -r requirements.txt; }
 [ -d notifier/node_modules ] || (cd notifier; npm install --silent)

@@ -3,7 +3,7 @@
 # Server 9.2 (all of Debian 12) and Go 1.21 or newer (requirements.txt brings one). Uses ports 9000-9103. To be run as root.
 set -e
 mkdir -p "$1"; O=$(cd "$1"; pwd); H=$(cd "$(dirname "$0")"; pwd); S=${2:-120}
-[ "$O" = "$H" ] || cp -r "$H"/{api,edge,gateway,lab,worker,schema.sql,requirements.txt} "$O"/; cp "$H"/../lab/*.py "$O"/lab/
+[ "$O" = "$H" ] || cp -r "$H"/{api,edge,gateway,lab,worker,schema.sql,requirements.txt} "$O"/; cp "$H"/../lab/* "$O"/lab/
 cd "$O"
 [ -d venv ] || { python3 -m venv venv; venv/bin/pip install -q -r requirements.txt; }
 [ -d api/node_modules ] || (cd api; npm install --silent --no-audit --no-fund)

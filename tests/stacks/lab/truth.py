@@ -1,5 +1,5 @@
 """What the truth of several stacks is summed up by: time of each kind as logged, without overlaps, and each instant given to one kind."""
-import collections
+import collections, gzip, json, os
 PRI = ["model_call", "db_write", "retry_wait", "tool", "task", "queue_wait", "app", "edge"]
 
 
@@ -23,3 +23,24 @@ def breakdown(ops):
     return {"sum": {k: ms(sum(o["end"] - o["start"] for o in ops if o["kind"] == k)) for k in kinds},
             "union": {k: ms(union([(o["start"], o["end"]) for o in ops if o["kind"] == k])) for k in kinds},
             "exclusive": {k: ms(excl[k]) for k in PRI if excl[k]}}
+
+
+def write(truth, out):
+    """Writes the truth in order of time, if it agrees with itself: each key, operation and line once, parents that exist, times that add up."""
+    truth.sort(key=lambda t: t["start"])
+    assert len({t["key"] for t in truth}) == len(truth)
+    seen = {}
+    for t in truth:
+        mine = {o["id"] for o in t["ops"]}
+        assert len(mine) == len(t["ops"]) and all(o["parent"] is None or o["parent"] in mine for o in t["ops"]), t["key"]
+        assert t["noise"] or t["lines"], t["key"]
+        assert abs(sum(t["breakdown_ms"]["exclusive"].values()) - union([(o["start"], o["end"]) for o in t["ops"]]) / 1e6) < .05, t["key"]
+        assert t["retry_count"] == t["model_retries"] + t["task_retries"], t["key"]
+        for k, v in t["breakdown_ms"]["union"].items(): assert v <= t["breakdown_ms"]["sum"][k] + .01, t["key"]
+        for f, ns in t["lines"].items():
+            for n in ns:
+                assert (f, n) not in seen, (f, n)
+                seen[(f, n)] = t["key"]
+    os.makedirs(out, exist_ok=True)
+    with gzip.open(out + "/truth.jsonl.gz", "wt") as z:
+        for t in truth: z.write(json.dumps(t) + "\n")

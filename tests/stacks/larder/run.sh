@@ -2,7 +2,7 @@
 # ./run.sh OUT [SECONDS]: plays the traffic and writes OUT/logs and OUT/truth. Needs Python 3.11 with venv, Node 20, Redis 7, and Debian's ruby-rails,
 # ruby-lograge, puma, ruby-sidekiq, ruby-gitlab-sidekiq-fetcher, ruby-faraday and ruby-sqlite3.
 set -e
-mkdir -p "$1"; cp -r "$(dirname "$0")"/{brain,edge,lab,pantry,table,requirements.txt} "$1"/; cp "$(dirname "$0")"/../lab/*.py "$1"/lab/; cd "$1"; S=${2:-125}
+mkdir -p "$1"; cp -r "$(dirname "$0")"/{brain,edge,lab,pantry,table,requirements.txt} "$1"/; cp "$(dirname "$0")"/../lab/* "$1"/lab/; cd "$1"; S=${2:-125}
 sed -i "s#@OUT@#$PWD#" edge/envoy.yaml lab/worker_boot.rb table/config/application.rb
 [ -d venv ] || { python3 -m venv venv; venv/bin/pip install -q -r requirements.txt; }
 [ -d pantry/node_modules ] || (cd pantry; npm install --silent)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # ./run.sh OUT [SECONDS]: plays the traffic and writes OUT/logs and OUT/truth. Needs Python 3.11 with venv, Node 20, HAProxy and redis-server.
 set -e
-mkdir -p "$1"; cp -r "$(dirname "$0")"/{lab,ledgerly,gateway,haproxy.cfg,requirements.txt} "$1"/; cp "$(dirname "$0")"/../lab/*.py "$1"/lab/; cd "$1"; S=${2:-90}
+mkdir -p "$1"; cp -r "$(dirname "$0")"/{lab,ledgerly,gateway,haproxy.cfg,requirements.txt} "$1"/; cp "$(dirname "$0")"/../lab/* "$1"/lab/; cd "$1"; S=${2:-90}
 [ -d venv ] || { python3 -m venv venv; venv/bin/pip install -q -r requirements.txt; }
 [ -d gateway/node_modules ] || (cd gateway; npm install --silent)
 set +e

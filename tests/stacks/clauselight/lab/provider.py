@@ -1,17 +1,13 @@
 """Two stand-in providers and the customers' webhook; the script of faults comes in a hidden header: 'A=429,ok;B=ok;W=ok'."""
-import asyncio, collections, json, random, secrets
+import asyncio, json, random, secrets
 from aiohttp import web
-seen = collections.Counter()
+from .faults import step_of
 
 
 async def handle(request):
     which = request.app["which"]
     body = await request.json()
-    key, script = request.headers.get("x-lab-key", ""), dict(p.split("=") for p in (request.headers.get("x-lab-fault") or "").split(";") if "=" in p)
-    steps = script.get(which, "ok").split(",")
-    k = seen[(key, which)]
-    seen[(key, which)] += 1
-    step = steps[min(k, len(steps) - 1)]
+    _, _, step = step_of(request, which)
     if which == "W":
         await asyncio.sleep(random.uniform(.02, .15))
         return web.json_response({}, status=200 if step == "ok" else int(step))

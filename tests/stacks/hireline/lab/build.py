@@ -1,49 +1,13 @@
 """Joins the side channel and the logs into truth/. Fails if a line has no owner entry or two, or an operation no end."""
-import bisect, collections, glob, gzip, json, os, re
-from .truth import breakdown, union
-LOGS, LAB, OUT = "logs", "lab_out", "truth"
+import bisect, collections, json, re
+from .record import LAB, R, end_of, ended_by, ends, ev, kills, op, req, word
+from .truth import breakdown, union, write
+LOGS, OUT = "logs", "truth"
 TAPPED = ["api.log", "gateway.log", "worker-1.log", "worker-2.log"]
 FILES = ["edge-access.log"] + TAPPED + ["beat.log"]
-ev = collections.defaultdict(list)
-for e in sorted((json.loads(l) for f in glob.glob(LAB + "/side-*.jsonl") for l in open(f)), key=lambda e: e["t"]):
-    ev[e["ev"]].append(e)
-kills = {int(f.rsplit(".", 1)[1]): int(open(f).read()) for f in glob.glob(LAB + "/kill.*")}
-ends = {}
-for k in ("model_end", "db_end", "task_end", "app_end", "gw_end", "tool_end"):
-    for e in ev[k]:
-        assert e["op"] not in ends, e
-        ends[e["op"]] = e
+ended_by("model_end", "db_end", "task_end", "app_end", "gw_end", "tool_end")
 left = {e["op"] for e in ev["app_close"] if not e["whole"]}
 for e in ev["app_close"]: ends.setdefault(e["op"], e)                # a client that left before the handler had anything to say
-
-
-class Rq:
-    def __init__(s, key):
-        s.key, s.rid, s.noise, s.scenario, s.client, s.ops, s.ids, s.rec = key, None, True, "health_internal", [], [], set(), set()
-        s.lines, s.texts = collections.defaultdict(list), {}
-        s.aborted = s.dup = s.dead = s.sem = s.tra = False
-        s.prompts, s.mr, s.tr, s.fb, s.status = set(), 0, 0, [], None
-
-
-R = {}
-req = lambda k: R.setdefault(k, Rq(k))
-
-
-def end_of(e):
-    x = ends.get(e["op"])
-    if x: return x["t"], x
-    assert e["pid"] in kills, ("no end", e)
-    return kills[e["pid"]], None
-
-
-def op(r, i, parent, kind, name, s, e, outcome, ids=(), **a):
-    assert e >= s, (kind, name, s, e)
-    o = {"id": i, "parent": parent, "kind": kind, "name": name, "start": s, "end": e, "ids": list(ids), "outcome": outcome, "attrs": a}
-    r.ops.append(o)
-    return o
-
-
-word = lambda s: "error" if s is None else "ok" if s < 400 else "rejected" if s < 500 else "timeout" if s == 504 else "error"
 # ---- the edge
 edge, diffs = {}, []
 for l in open(LAB + "/edge.tsv"):
@@ -236,22 +200,7 @@ for r in R.values():
         "dead_lettered": r.dead, "duplicate_delivery": r.dup, "models": sorted({o["name"] for o in r.ops if o["kind"] == "model_call"}), "prompt_versions": sorted(r.prompts),
         "ids": sorted(logged), "ids_unlogged": sorted(r.ids - logged) + sorted("record:" + v for v in r.rec), "ops": r.ops, "client": r.client, "breakdown_ms": breakdown(r.ops),
         "lines": {f: v for f, v in sorted(r.lines.items())}, "cont": {}, "linkability": dict(link)})
-truth.sort(key=lambda t: t["start"])
-assert len({t["key"] for t in truth}) == len(truth)
-seen = {}
-for t in truth:
-    mine = {o["id"] for o in t["ops"]}
-    assert len(mine) == len(t["ops"]) and all(o["parent"] is None or o["parent"] in mine for o in t["ops"]), t["key"]
-    assert t["noise"] or t["lines"], t["key"]
-    assert abs(sum(t["breakdown_ms"]["exclusive"].values()) - union([(o["start"], o["end"]) for o in t["ops"]]) / 1e6) < .05 and t["retry_count"] == t["model_retries"] + t["task_retries"]
-    for k, v in t["breakdown_ms"]["union"].items(): assert v <= t["breakdown_ms"]["sum"][k] + .01
-    for f, ns in t["lines"].items():
-        for n in ns:
-            assert (f, n) not in seen, (f, n)
-            seen[(f, n)] = t["key"]
-os.makedirs(OUT, exist_ok=True)
-with gzip.open(OUT + "/truth.jsonl.gz", "wt") as z:
-    for t in truth: z.write(json.dumps(t) + "\n")
+write(truth, OUT)
 c = lambda it: dict(collections.Counter(it).most_common())
 d = sorted(diffs)
 S = [t for t in truth if not t["noise"]]

@@ -1,8 +1,8 @@
 """Stand-ins: A and B speak OpenAI (9101, 9102), W the CRM (9103). Script of faults in a hidden header: 'A=429,ok;B=ok;E=..;W=..;L=1;X=1'."""
-import asyncio, collections, json, random, secrets
+import asyncio, json, random, secrets
 from aiohttp import web
+from .faults import step_of
 from .side import emit
-seen = collections.Counter()
 tok = lambda n: secrets.token_urlsafe(n).replace("-", "A").replace("_", "b")
 SKILLS = "python java sales nursing welding excel sql figma spanish logistics".split()
 
@@ -12,11 +12,7 @@ async def handle(request):
     body = await request.json()
     if request.path.endswith("embeddings"):
         which = "E"
-    key, script = request.headers.get("x-lab-key", ""), dict(p.split("=") for p in (request.headers.get("x-lab-fault") or "").split(";") if "=" in p)
-    steps = script.get(which, "ok").split(",")
-    k = seen[(key, which)]
-    seen[(key, which)] += 1
-    step = steps[min(k, len(steps) - 1)]
+    key, script, step = step_of(request, which)
     if which == "W":
         await asyncio.sleep(random.uniform(.02, .15))
         return web.json_response({}, status=200 if step == "ok" else int(step))

@@ -1,7 +1,7 @@
 """Stand-ins: A speaks OpenAI (8841), B Anthropic (8842), W the push service (8843). Script of faults in a hidden header: 'A=429,ok;B=ok;E=..;W=..;I=bad'."""
-import asyncio, collections, json, random, secrets
+import asyncio, json, random, secrets
 from aiohttp import web
-seen = collections.Counter()
+from .faults import step_of
 tok = lambda n: secrets.token_urlsafe(n).replace("-", "A").replace("_", "b")
 FOODS = "flour butter milk egg sugar rice lentils tomato onion basil yeast salt olive_oil chickpeas tahini saffron".split()
 
@@ -11,11 +11,7 @@ async def handle(request):
     body = await request.json()
     if request.path.endswith("embeddings"):
         which = "E"
-    key, script = request.headers.get("x-lab-key", ""), dict(p.split("=") for p in (request.headers.get("x-lab-fault") or "").split(";") if "=" in p)
-    steps = script.get(which, "ok").split(",")
-    k = seen[(key, which)]
-    seen[(key, which)] += 1
-    step = steps[min(k, len(steps) - 1)]
+    _, script, step = step_of(request, which)
     if which == "W":
         await asyncio.sleep(random.uniform(.02, .15))
         return web.json_response({}, status=200 if step == "ok" else int(step))

@@ -1,12 +1,6 @@
 'use strict'
 const fs = require('fs'), path = require('path'), Module = require('module'), http = require('http')
-const { AsyncLocalStorage } = require('async_hooks')
-const als = new AsyncLocalStorage()
-const sideFd = fs.openSync(path.join(process.env.LAB_DIR, `side-${process.pid}.jsonl`), 'a')
-const off = BigInt(Date.now()) * 1000000n - process.hrtime.bigint()
-const now = () => off + process.hrtime.bigint()
-const realWrite = fs.writeSync
-const emit = (ev, o, t = now()) => realWrite(sideFd, `{"t":${t},` + JSON.stringify({ ev, pid: process.pid, ...o }).slice(1) + '\n')
+const { als, emit } = require('./side.js')
 let n = 0
 let pos = fs.fstatSync(1).size
 const load = Module._load

@@ -1,32 +1,9 @@
-import bisect, collections, glob, gzip, json, os
-from .truth import breakdown
-LOGS, LAB, OUT = "logs", "lab_out", "truth"
+import bisect, collections, json
+from .record import LAB, R, end_of, ended_by, ends, ev, kills, op, req, word
+from .truth import breakdown, write
+LOGS, OUT = "logs", "truth"
 FILES = ["haproxy.log", "app.log", "gateway.log", "worker.log", "redis.log"]
-ev = collections.defaultdict(list)
-for e in sorted((json.loads(l) for f in glob.glob(LAB + "/side-*.jsonl") for l in open(f)), key=lambda e: e["t"]):
-    ev[e["ev"]].append(e)
-kills = {int(f.rsplit(".", 1)[1]): int(open(f).read().split()[-1]) for f in glob.glob(LAB + "/kill.*")}
-ends = {e["op"]: e for k in ("model_end", "db_end", "task_end", "app_end", "gw_end") for e in ev[k]}
-
-
-class Rq:
-    def __init__(s, key):
-        s.key, s.rid, s.noise, s.scenario, s.client, s.ops, s.ids, s.rec = key, None, True, "health_internal", [], [], set(), set()
-        s.lines, s.texts = collections.defaultdict(list), {}
-        s.aborted = s.dup = s.dead = s.sem = s.tra = False
-        s.prompts, s.mr, s.tr, s.fb, s.status = set(), 0, 0, [], None
-R = {}
-req = lambda k: R.setdefault(k, Rq(k))
-def end_of(e):
-    x = ends.get(e["op"])
-    if x: return x["t"], x
-    assert e["pid"] in kills, e
-    return kills[e["pid"]], None
-def op(r, i, parent, kind, name, s, e, outcome, ids=(), **a):
-    assert e >= s, (kind, name, s, e)
-    o = {"id": i, "parent": parent, "kind": kind, "name": name, "start": s, "end": e, "outcome": outcome, "ids": list(ids), "attrs": a}
-    r.ops.append(o); return o
-word = lambda s: "error" if s is None else "ok" if s < 400 else "rejected" if s < 500 else "timeout" if s == 504 else "error"
+ended_by("model_end", "db_end", "task_end", "app_end", "gw_end")
 
 diffs, edge_line = [], {}
 for e in ev["edge"]:
@@ -158,14 +135,7 @@ for r in R.values():
         "dead_lettered": r.dead, "duplicate_delivery": r.dup, "models": sorted({o["name"] for o in r.ops if o["kind"] == "model_call"}), "prompt_versions": sorted(r.prompts),
         "ids": sorted(logged), "ids_unlogged": sorted(r.ids - logged) + sorted("record:" + v for v in r.rec), "ops": r.ops, "client": r.client, "breakdown_ms": breakdown(r.ops),
         "lines": {f: v for f, v in sorted(r.lines.items())}, "cont": {}, "linkability": dict(link)})
-truth.sort(key=lambda t: t["start"])
-assert len({t["key"] for t in truth}) == len(truth)
-for t in truth:
-    mine = {o["id"] for o in t["ops"]}
-    assert all(o["parent"] is None or o["parent"] in mine for o in t["ops"]), t["key"]
-os.makedirs(OUT, exist_ok=True)
-with gzip.open(OUT + "/truth.jsonl.gz", "wt") as z:
-    for t in truth: z.write(json.dumps(t) + "\n")
+write(truth, OUT)
 c = lambda it: dict(collections.Counter(it).most_common())
 d = sorted(diffs)
 meta = {"name": "ledgerly", "files": {f: {"lines": len(starts[f]), "owned": len(owned[f])} for f in FILES}, "requests": len(truth), "scored": sum(not t["noise"] for t in truth),

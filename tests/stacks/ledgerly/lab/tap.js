@@ -1,11 +1,6 @@
 'use strict'
-const fs = require('fs'), path = require('path'), http = require('http')
-const { AsyncLocalStorage } = require('async_hooks')
-const als = new AsyncLocalStorage()
-const fd = fs.openSync(path.join(process.env.LAB_DIR, `side-${process.pid}.jsonl`), 'a')
-const off = BigInt(Date.now()) * 1000000n - process.hrtime.bigint()
-const now = () => off + process.hrtime.bigint()
-const emit = (ev, o) => { const t = String(now()); fs.writeSync(fd, `{"t":${t},` + JSON.stringify({ ev, pid: process.pid, ...o }).slice(1) + '\n') }
+const fs = require('fs'), http = require('http')
+const { als, emit, now } = require('./side.js')
 let n = 0
 const newOp = () => `gw-${process.pid}-${++n}`
 const write = process.stdout.write.bind(process.stdout)
