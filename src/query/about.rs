@@ -157,9 +157,10 @@ pub fn mentioned<'i>(items: impl Iterator<Item = &'i Rc<Item>>, key: &str) -> Ve
 pub fn note_batch(item: &Item, neighbours: &mut BTreeMap<(String, String), Neighbour>) {
     let to = item.subject().map_or_else(|| item.service().to_owned(), |s| format!("{}:{}", roles::kind_word(s.kind, &s.label), s.value));
     let known = neighbours.entry((to.clone(), "batch".into())).or_insert_with(|| Neighbour { to, rule: "batch".into(), lines: Vec::new() });
-    if known.lines.len() < 3 && !known.lines.contains(&item.line) {
+    if !known.lines.contains(&item.line) {
         known.lines.push(item.line.clone());
         known.lines.sort_unstable();
+        known.lines.truncate(3);
     }
 }
 

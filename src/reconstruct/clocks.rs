@@ -27,7 +27,7 @@ use std::{
 };
 
 /// A line that tells of a hand-over, or of the end of a call, may be written after what it tells of.
-const LATE_NS: i64 = 5_000_000;
+pub(super) const LATE_NS: i64 = 5_000_000;
 /// Most bounds kept of one path.
 const MAX_BOUNDS: usize = 32;
 /// Most clocks compared with each other.
@@ -142,6 +142,8 @@ impl<'i> Path<'i> {
         // What a line tells of cannot be later than the line; where it states an instant, that is it. A length may be anybody's rounding.
         let told = |item: &'i Item| item.entry.started.map_or_else(|| self.written(item), |t| self.at(item, t));
         let first = earliest(lines.iter().filter(|i| is_own(i)).map(|i| told(i)));
+        // A visit was let in by nobody's queue: what was queued under its id was queued during it.
+        let taken = earliest(lines.iter().filter(|i| is_own(i) && !is_visit(i)).map(|i| told(i)));
         let parent = unit.parent.as_ref().map(|p| &p.parent);
         let hands = |item: &Item, verb: Verb| {
             let Some(r) = item.reference(&unit.key).filter(|r| r.relation != IdRelation::Parent && !link::asks_about(item, r)) else { return false };
@@ -154,7 +156,8 @@ impl<'i> Path<'i> {
         };
         for (verb, slack) in [(Verb::Queue, LATE_NS), (Verb::Begin, 0)] {
             let handed = earliest(lines.iter().filter(|i| hands(i, verb)).map(|i| self.written(i)));
-            handed.values().for_each(|earlier| first.values().for_each(|later| out.after(*later, *earlier, slack)));
+            let later = if verb == Verb::Queue { &taken } else { &first };
+            handed.values().for_each(|earlier| later.values().for_each(|later| out.after(*later, *earlier, slack)));
         }
         if let Some(parent) = parent.filter(|_| is_call(unit)) {
             self.of_call(&lines, &first, &is_own, parent, out);
@@ -163,10 +166,7 @@ impl<'i> Path<'i> {
 
     /// Where a task says that it begins. A line with a length or a status tells of the end of a visit.
     fn begun(&self, maker: &Arc<str>) -> BTreeMap<&'i str, Moment<'i>> {
-        let begins = |i: &&Item| {
-            let is_visit = i.duration_ns().is_some() || i.entry.http.as_ref().is_some_and(|h| h.status.is_some());
-            i.verb.is_start() && !is_visit && i.subject().is_some_and(|s| s.key == *maker && level(s.kind) > 0)
-        };
+        let begins = |i: &&Item| i.verb.is_start() && i.duration_ns().is_none() && !is_visit(i) && i.subject().is_some_and(|s| s.key == *maker && level(s.kind) > 0);
         earliest(self.of(maker).filter(begins).map(|i| self.written(i)))
     }
 
@@ -200,6 +200,10 @@ impl<'i> Path<'i> {
             earliest(lines.map(|i| self.written(i))).values().for_each(|later| out.after(*later, came, 0));
         }
     }
+}
+
+fn is_visit(item: &Item) -> bool {
+    item.entry.http.as_ref().is_some_and(|http| http.status.is_some())
 }
 
 fn is_call(unit: &Unit) -> bool {

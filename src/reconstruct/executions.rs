@@ -5,18 +5,20 @@
 
 use crate::{
     model::{
+        format,
         id::{ARGUMENT, IdKind, IdRelation},
         trace::{Anomaly, AnomalyKind, Evidence, LineRef, LinkRule, Outcome, PlacedBy, SpanKind},
     },
     reconstruct::{
+        clocks,
         item::Item,
-        link,
+        link, roles,
         spans::{self, Builder},
         tree::Unit,
         words::Verb,
     },
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// One run of a task.
 #[derive(Debug, Clone)]
@@ -62,7 +64,18 @@ pub fn is_enqueue(b: &Builder<'_>, unit: &Unit, item: &Item) -> bool {
 /// Spans of a task: queue wait, runs, waits between runs.
 pub fn task_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
     let tree = b.tree;
-    let (enqueues, mut work): (Vec<usize>, Vec<usize>) = indexes.iter().partition(|i| is_enqueue(b, unit, &tree.items[**i]));
+    let (mut enqueues, mut work): (Vec<usize>, Vec<usize>) = indexes.iter().partition(|i| is_enqueue(b, unit, &tree.items[**i]));
+    // What a task at work queues or pushes is another's. Whoever hands it over names what it is done for, which its own first line may not.
+    let begun: Vec<&Item> = work.iter().map(|i| &tree.items[*i]).filter(|item| item.verb == Verb::Begin).collect();
+    let names = |item: &Item, key: &Arc<str>| item.reference(key).is_some();
+    let is_same_worker = |begin: &Item, item: &Item| {
+        begin.service() == item.service()
+            && (&begin.entry.source, &begin.entry.host, &begin.entry.context) == (&item.entry.source, &item.entry.host, &item.entry.context)
+            && item.refs.iter().all(|r| r.relation != IdRelation::Own || roles::level(r.kind) > 1 || names(begin, &r.key))
+    };
+    let is_at_work = |item: &Item| begun.iter().any(|begin| begin.time_ns < item.time_ns && is_same_worker(begin, item));
+    let (own, queued): (Vec<usize>, Vec<usize>) = enqueues.iter().partition(|i| is_at_work(&tree.items[**i]));
+    enqueues = queued;
     // Lines owned by another unit that hand this one over (`fanned out`, `mail handed over`).
     let mut handed: Vec<usize> = b
         .naming(&unit.key)
@@ -82,6 +95,12 @@ pub fn task_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
     work.retain(|i| !crate::reconstruct::item::Item::subject(&tree.items[*i]).is_some_and(|s| s.key != unit.key && tree.units.contains_key(&s.key)));
     let runs = split(b, &work);
     let drawn = draw_runs(b, unit, &runs, &handed);
+    for index in own {
+        let at = tree.items[index].time_ns;
+        if let Some(run) = drawn.iter().rev().find(|run| Some(b.spans[**run].start) <= at) {
+            b.spans[*run].items.push(index);
+        }
+    }
     for index in steps {
         spans::line_span(b, unit, index);
     }
@@ -303,22 +322,23 @@ fn queue_wait(b: &mut Builder<'_>, unit: &Unit, run: &spans::Draft, enqueued: &[
         let wait = job.queue_wait.and_then(|w| w.ns).map(|ns| run.start.saturating_sub(ns));
         at.or(wait)
     });
-    let before = enqueued.iter().rev().find(|(t, _)| *t <= run.start).or_else(|| enqueued.last());
+    // Said late, or by another clock; by that of the run itself nobody handed it over after it ended.
+    let clock = |i: usize| (&tree.items[i].entry.source, &tree.items[i].entry.host);
+    let may_be_late = |(at, i): &&(i64, usize)| *at <= run.end || clock(*i) != clock(main);
+    let before = enqueued.iter().rev().find(|(t, _)| *t <= run.start).or_else(|| enqueued.iter().find(may_be_late));
     let paired = before.map(|(t, i)| (*t, *i, Evidence::Paired));
     let known = paired.or_else(|| Some((states_wait?, main, Evidence::Stated))).or_else(|| handed_over_by(b, unit, run).map(|(t, i)| (t, i, Evidence::Observed)));
     let Some((start, index, evidence)) = known else { return };
     let item = &tree.items[index];
-    if start > run.start + 2 * item.quantum_ns.max(run.quantum_ns) {
-        b.anomalies.push(Anomaly {
-            kind: AnomalyKind::ClockSkew,
-            text: format!(
-                "{} took the task {:.3} s before {} handed it over: the clocks disagree, the wait is shown as zero",
-                run.service,
-                start.saturating_sub(run.start) as f64 / 1e9,
-                item.service()
-            ),
-            lines: vec![item.line.clone(), tree.items[main].line.clone()],
-        });
+    let late = start.saturating_sub(run.start);
+    if late > clocks::LATE_NS + 2 * item.quantum_ns.max(run.quantum_ns) {
+        let text = format!(
+            "{} took the task {} before {} says that it was handed over: the clocks disagree, or it was said late; the wait is shown as zero",
+            run.service,
+            format::length(late),
+            item.service()
+        );
+        b.anomalies.push(Anomaly { kind: AnomalyKind::ClockSkew, text, lines: vec![item.line.clone(), tree.items[main].line.clone()] });
     }
     let delay = item.entry.job.as_ref().and_then(|j| j.delay).and_then(|d| d.ns).filter(|d| *d > 0);
     let mut start = start.min(run.start);

@@ -6,7 +6,7 @@
 use crate::{
     model::{
         entry::NEVER_ANSWERED,
-        id::IdKind,
+        id::{IdKind, IdRelation},
         profile::Profile,
         trace::{Anomaly, AnomalyKind, Evidence, LineRef, Outcome, SpanKind},
     },
@@ -14,7 +14,7 @@ use crate::{
         calls, classify,
         executions::{self, Execution},
         holders::Holders,
-        item::Item,
+        item::{Item, WorkRef},
         owners, roles,
         tree::{Tree, Unit},
         visits,
@@ -363,10 +363,19 @@ pub fn outcome(item: &Item) -> Outcome {
         return Outcome::Cancelled;
     }
     let is_bad = item.failed || matches!(item.verb, Verb::Fail | Verb::Dead | Verb::Retry | Verb::Stall);
+    if is_called_off(item) {
+        return Outcome::Cancelled;
+    }
     if is_bad {
         return if classify::is_timeout(&item.entry) { Outcome::Timeout } else { Outcome::Error };
     }
     Outcome::Ok
+}
+
+/// A call that was no longer wanted, as the slower of two that were sent at once.
+pub fn is_called_off(item: &Item) -> bool {
+    let is_call = |r: &WorkRef| matches!(r.kind, IdKind::Call | IdKind::Tool) && r.relation == IdRelation::Own;
+    item.verb == Verb::Fail && item.refs.iter().any(is_call) && words::called_off(&item.entry)
 }
 
 /// The span of a unit, or of its nearest ancestor that has one, that best covers an interval.

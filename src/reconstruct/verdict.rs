@@ -13,7 +13,7 @@ use crate::{
         attempts::Attempts,
         breakdown::Part,
         item::Item,
-        spans::{self, Builder},
+        spans::{self, Builder, Draft},
         words::Verb,
     },
 };
@@ -35,7 +35,8 @@ pub fn state(b: &Builder<'_>, root: Option<usize>) -> State {
         Some(s) if s >= 400 => return State::Rejected,
         _ => {}
     }
-    if b.spans.iter().any(|s| s.kind == SpanKind::App && s.blocking && s.outcome == Outcome::Cancelled) {
+    let is_called_off = |s: &Draft| s.main.is_some_and(|i| spans::is_called_off(&b.tree.items[i]));
+    if b.spans.iter().any(|s| s.kind == SpanKind::App && s.blocking && s.outcome == Outcome::Cancelled && !is_called_off(s)) {
         return State::ClientDisconnect;
     }
     if let Some(task) = failed_task(b) {

@@ -293,6 +293,21 @@ pub fn client_left(entry: &Entry) -> bool {
     by_class || entry.body.as_deref().is_some_and(|body| says_client_left(head(body)))
 }
 
+/// `completion cancelled`: nobody wanted it any more, which is no failure of what was at work. It is where the line says so, or why.
+pub fn called_off(entry: &Entry) -> bool {
+    if entry.severity.is_some_and(|severity| severity >= Severity::Error) {
+        return false;
+    }
+    let error = entry.failure.as_ref().and_then(|failure| failure.message.as_deref().or(failure.kind.as_deref()));
+    entry.body.as_deref().is_some_and(says_cancelled) && error.is_none_or(says_cancelled)
+}
+
+/// Cancelled, and nothing else that failed.
+fn says_cancelled(text: &str) -> bool {
+    let mut failed = head(text).split(|c: char| !c.is_alphanumeric()).take(24).map(str::to_ascii_lowercase).filter(|word| strong_verb(word) == Some(Verb::Fail)).peekable();
+    failed.peek().is_some() && failed.all(|word| matches!(&*word, "cancelled" | "canceled"))
+}
+
 fn says_client_left(text: &str) -> bool {
     const CALLERS: [&str; 4] = ["client", "reader", "caller", "browser"];
     // Most texts name none of them.

@@ -291,3 +291,27 @@ fn a_read_of_a_store_is_no_write_and_holds_nothing_that_comes_behind_it() {
     assert_eq!(steps.iter().map(|of| of.iter().map(|s| s["name"].clone()).collect::<Vec<_>>()).collect::<Vec<_>>(), [[json!("documents")], [json!("gpt-4.1")], [json!("answers")]]);
     assert!(steps.iter().flatten().all(|step| step["parent"] == app[0]["id"]));
 }
+
+#[test]
+fn the_slower_of_two_calls_that_is_called_off_fails_nothing() {
+    let (request, call) = (id(1, 1), "call_5f0a3c2d71b94e88");
+    let hedged = |last: &str, more: Value| {
+        let mut told = json!({"request_id": request, "call_id": call, "model": "gpt-4o"});
+        told.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let lines = [
+            said(0, "api", "request received", &json!({"request_id": request, "method": "POST", "path": "/ask"})),
+            said(50, "gateway", "completion started", &json!({"request_id": request, "call_id": call, "model": "gpt-4o"})),
+            said(350, "gateway", "hedging, second request sent", &json!({"request_id": request, "call_id": call})),
+            said(800, "gateway", "completion finished", &json!({"request_id": request, "call_id": call, "model": "gpt-4o", "completion_id": ANSWER, "dur_ms": 450})),
+            said(900, "gateway", last, &told),
+            said(1_000, "api", "request completed", &json!({"request_id": request, "method": "POST", "path": "/ask", "status": 200, "duration_ms": 1_000})),
+        ];
+        let path = document(&indexed(&lines), &request);
+        (path["state"].as_str().unwrap().to_owned(), spans(&path, "app")[1]["outcome"].as_str().unwrap().to_owned())
+    };
+    let outcome = |state: &str, outcome: &str| (state.to_owned(), outcome.to_owned());
+    assert_eq!(hedged("completion cancelled", json!({})), outcome("ok", "cancelled"));
+    assert_eq!(hedged("completion canceled", json!({"error": "context canceled"})), outcome("ok", "cancelled"));
+    assert_eq!(hedged("completion failed", json!({})), outcome("failed", "error"));
+    assert_eq!(hedged("completion cancelled after timeout", json!({"error": "deadline exceeded"})).1, "timeout");
+}

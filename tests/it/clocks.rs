@@ -164,3 +164,52 @@ fn what_all_lines_taught_of_clocks_and_ids_is_there_as_data() {
     printed.sort_by_key(by_label);
     assert_eq!(listed, printed);
 }
+
+#[test]
+fn what_is_queued_during_a_visit_or_a_run_bounds_no_clock_and_hands_nothing_over_that_was_at_work() {
+    let one = |n: i64| {
+        let at = n * 1_000;
+        let (request, job, next) = (id(1, n), id(2, n), id(5, n));
+        [
+            said(
+                at,
+                "edge-1",
+                "handled",
+                &json!({"request_id": request, "method": "POST", "path": "/reply", "status": 202, "duration_ms": 40, "start_time": (BASE_MS + at) as f64 / 1e3}),
+            ),
+            said(at + 20, "api-1", "job enqueued", &json!({"request_id": request, "job_id": job})),
+            said(at + 26, "worker-1", "job started", &json!({"job_id": job, "request_id": request})),
+            said(at + 70, "worker-1", "mail queued", &json!({"job_id": job})),
+            said(at + 71, "worker-1", "job finished", &json!({"job_id": job, "request_id": request, "next_job": next})),
+            said(at + 39, "api-1", "request finished", &json!({"request_id": request, "status": 202, "duration_ms": 38})),
+        ]
+    };
+    let bench = indexed(&((0..60).flat_map(one).collect::<Vec<_>>().join("\n") + "\n"));
+    let path = shown(&bench, 4, &[]);
+    assert_eq!(path["anomalies"], json!([]));
+    assert!(
+        path["skew"].as_array().unwrap().iter().all(|skew| skew["min_ns"].as_i64().is_none_or(|ns| ns <= 0) && skew["max_ns"].as_i64().is_none_or(|ns| ns >= 0)),
+        "{}",
+        path["skew"]
+    );
+    assert_eq!(span(&path, "queue_wait"), (4_020 * MS, 4_026 * MS));
+    let run = path["spans"].as_array().unwrap().iter().find(|span| span["kind"] == "task").unwrap();
+    assert!(run["lines"].as_array().unwrap().contains(&json!("all.log:28")), "{run}");
+}
+
+#[test]
+fn a_hand_over_that_is_said_late_in_the_same_log_is_a_wait_of_nothing() {
+    let one = |n: i64| {
+        let (at, request, job) = (n * 1_000, id(1, n), id(2, n));
+        let own = json!({"job_id": job});
+        [
+            said(at, "host-1", "request started", &json!({"request_id": request, "method": "POST", "path": "/reply"})),
+            said(at + 10, "host-1", "job started", &own),
+            said(at + 13, "host-1", "job enqueued", &json!({"request_id": request, "job_id": job})),
+            said(at + 14, "host-1", "request finished", &json!({"request_id": request, "status": 202, "duration_ms": 14})),
+            said(at + 60, "host-1", "job finished", &own),
+        ]
+    };
+    let path = shown(&indexed(&((0..60).flat_map(one).collect::<Vec<_>>().join("\n") + "\n")), 4, &[]);
+    assert_eq!((span(&path, "queue_wait"), path["anomalies"].clone()), ((4_010 * MS, 4_010 * MS), json!([])));
+}
