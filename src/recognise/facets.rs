@@ -19,7 +19,7 @@ use crate::{
         scan::{self, Kind, Leaf},
         spelling,
         table::Common,
-        twins,
+        turning, twins,
         values::{Line, scalar},
     },
 };
@@ -318,26 +318,17 @@ fn is_versioned(tag: &str) -> bool {
     is_name && number.map_or(tag.as_bytes()[at] == b'@' && is_number(version), is_number)
 }
 
-/// `falling back to …`, `fallback after 3 attempts`.
-fn says_fallback(body: &str) -> bool {
-    let is = |word: &str, list: &[&str]| list.iter().any(|w| word.eq_ignore_ascii_case(w));
-    let mut words = mine::head(body).split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).take(12).peekable();
-    while let Some(word) = words.next() {
-        let falls = is(word, &["fall", "falls", "falling", "fell"]) && words.peek().is_some_and(|next| is(next, &["back"]));
-        if falls || is(word, &["fallback", "failover"]) {
-            return true;
-        }
-    }
-    false
-}
-
 fn fallback(line: &Line<'_, '_>, entry: &mut Entry) {
     let mut out = Fallback { from: line.name(Role::FallbackFrom), to: line.name(Role::FallbackTo), used: line.flag(Role::FallbackUsed), in_words: false };
     // `from` and `to` are of anything; of models where the text says so.
     if out.from.is_none() && out.to.is_none() {
         let (left, taken) = (line.word(Role::Left), line.word(Role::Taken));
-        if (left.is_some() || taken.is_some()) && entry.body.as_deref().is_some_and(says_fallback) {
+        if (left.is_some() || taken.is_some()) && entry.body.as_deref().is_some_and(turning::says_fallback) {
             (out.from, out.to, out.in_words) = (left, taken, true);
+        } else if entry.severity.is_none_or(|severity| severity >= Severity::Warn)
+            && let Some((left, taken)) = entry.body.as_deref().and_then(turning::from_to)
+        {
+            (out.from, out.to, out.in_words) = (Some(left.into()), Some(taken.into()), true);
         }
     }
     if out.from.is_some() || out.to.is_some() || out.used.is_some() {

@@ -34,6 +34,7 @@ pub mod stack;
 mod table;
 pub mod text;
 pub mod thrown;
+mod turning;
 mod twins;
 mod two_parts;
 mod values;

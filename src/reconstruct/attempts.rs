@@ -11,11 +11,15 @@ use crate::{
     },
     reconstruct::{
         calls::AT_ONCE_NS,
-        classify,
+        classify, client_calls,
         item::Item,
+        roles,
         spans::{self, Builder, Draft},
     },
 };
+
+/// What is told as a call ends or begins may be written so much before or after.
+const BESIDE_NS: i64 = 10_000_000;
 
 /// What the attempts of a path show together.
 #[derive(Debug, Clone, Default)]
@@ -120,7 +124,16 @@ fn follows(b: &Builder<'_>, last: usize, next: usize) -> bool {
     if has_group_ids {
         return same_prompt;
     }
-    same_model || same_prompt || numbered || ni.entry.fallback.is_some()
+    same_model || same_prompt || numbered || ni.entry.fallback.is_some() || is_asked_there_again(b, last, next) || told_between(b, last, next).is_some()
+}
+
+/// Of a call that only the HTTP client tells of, the address says what was asked.
+fn is_asked_there_again(b: &Builder<'_>, last: usize, next: usize) -> bool {
+    model_name(b, last).is_none() && asked(b, last).zip(asked(b, next)).map_or_else(|| model_name(b, next).is_none(), |(l, n)| l == n)
+}
+
+fn asked<'b>(b: &'b Builder<'_>, span: usize) -> Option<(&'static str, Option<&'b str>)> {
+    b.spans[span].items.iter().map(|i| &b.tree.items[*i].entry).find_map(|entry| Some((client_calls::answered(entry)?.path, client_calls::asked_host(entry))))
 }
 
 /// The answer came, did not fit what was asked for, and the same was asked again: of the same model with the same prompt, as far as they are told.
@@ -134,14 +147,30 @@ fn is_asked_again(b: &Builder<'_>, last: usize, next: usize, (li, ni): (&Item, &
         let item = &b.tree.items[*i];
         item.service() != l.service && item.time_ns.is_some_and(|at| l.start <= at && at <= n.end) && classify::finds_answer_useless(&item.entry)
     };
-    (l.parent == n.parent || around(l) == around(n)) && model(li).is_some() && same(model(li), model(ni)) && same(prompt(l), prompt(n)) && l.items.iter().any(is_told)
+    if !(l.parent == n.parent || around(l) == around(n)) || model(li).is_none() || !same(model(li), model(ni)) || !same(prompt(l), prompt(n)) {
+        return false;
+    }
+    l.items.iter().any(is_told) || complaint_between(b, last, next).is_some()
+}
+
+/// What whoever made two calls says of the answer of the first before the second: of an answer, or by the logger that told of it as it came.
+fn complaint_between(b: &Builder<'_>, last: usize, next: usize) -> Option<usize> {
+    let (ended, begins) = (b.spans[last].end, b.spans[next].start);
+    let logger = model_item(b, last).and_then(|item| item.entry.logger.as_deref());
+    let is_at_once = |item: &Item| item.time_ns.is_some_and(|at| at.abs_diff(ended) <= AT_ONCE_NS.unsigned_abs());
+    let is_complaint = |i: &usize| {
+        let item = &b.tree.items[*i];
+        let is_its_own = logger.is_some() && item.entry.logger.as_deref() == logger && is_at_once(item);
+        classify::finds_answer_useless(&item.entry) || (is_its_own && classify::finds_last_answer_useless(&item.entry))
+    };
+    said_between(b, last, (ended.saturating_sub(AT_ONCE_NS), begins.saturating_add(AT_ONCE_NS))).find(is_complaint)
 }
 
 fn requested(m: Option<&crate::model::entry::ModelCall>) -> Option<String> {
     m.and_then(|m| m.requested.as_deref().or(m.served.as_deref())).map(spans::bare_model)
 }
 
-fn model_name(b: &Builder<'_>, span: usize) -> Option<String> {
+pub(super) fn model_name(b: &Builder<'_>, span: usize) -> Option<String> {
     requested(model_item(b, span)?.entry.model.as_deref())
 }
 
@@ -158,9 +187,12 @@ fn step(b: &mut Builder<'_>, last: usize, next: usize, out: &mut Attempts) {
     let had_answer = b.spans[last].outcome == Outcome::Ok;
     if had_answer {
         b.spans[last].outcome = Outcome::Error;
+        let complaint = complaint_between(b, last, next).filter(|i| !b.spans[last].items.contains(i));
+        b.spans[last].items.extend(complaint);
     }
     let class = failure_class(b, last);
-    if from.as_deref().zip(to.as_deref()).is_none_or(|(a, b)| same_model(a, b)) {
+    let is_same = from.as_deref().zip(to.as_deref()).is_none_or(|(a, b)| same_model(a, b));
+    if is_same {
         out.model_retries += 1;
         out.classes.push(class);
     } else {
@@ -168,7 +200,10 @@ fn step(b: &mut Builder<'_>, last: usize, next: usize, out: &mut Attempts) {
         out.fallback_span = Some(next);
     }
     let (start, end) = (b.spans[last].end, b.spans[next].start);
-    if end <= start || had_answer {
+    // Whoever turns to another at once has not waited: what lies between is the program's own time. (Where the truth is known, waits before another model were
+    // a tenth of what followed and more, other pauses mostly less than a twentieth.)
+    let is_turned_at_once = !is_same && end.saturating_sub(start).saturating_mul(16) < b.spans[next].ns();
+    if end <= start || had_answer || is_turned_at_once {
         return;
     }
     let Some(unit) = b.tree.units.get(&b.spans[last].unit) else { return };
@@ -191,10 +226,35 @@ fn told_between(b: &Builder<'_>, last: usize, next: usize) -> Option<(Option<Str
     let (from_ns, to_ns) = (ended.saturating_sub(AT_ONCE_NS), b.spans[next].start.saturating_add(AT_ONCE_NS));
     // What is told as an attempt begins was told behind the one before.
     let is_behind = |at: i64| (from_ns..=to_ns).contains(&at) && at.abs_diff(ended) <= at.abs_diff(begun);
-    let lines = b.spans[last].items.iter().chain(&b.spans[next].items).map(|i| &b.tree.items[*i]);
-    let between = lines.filter(|item| item.time_ns.is_some_and(is_behind));
-    let told = between.filter_map(|item| item.entry.fallback.as_deref()).find(|f| f.used != Some(false) && f.from.is_some() && f.to.is_some() && is_of_models(b, next, f))?;
+    let of_models = |f: &&Fallback| f.used != Some(false) && f.from.is_some() && f.to.is_some();
+    let own = b.spans[last].items.iter().chain(&b.spans[next].items).map(|i| &b.tree.items[*i]).filter(|item| item.time_ns.is_some_and(is_behind));
+    let told = own.filter_map(|item| item.entry.fallback.as_deref()).filter(of_models).find(|f| is_of_models(b, next, f));
+    // Beside the calls much may be told: of these two only what stands between them.
+    let between = (ended.saturating_sub(BESIDE_NS), b.spans[next].start.saturating_add(BESIDE_NS));
+    let around = || said_between(b, last, between).filter_map(|i| b.tree.items[i].entry.fallback.as_deref()).filter(of_models).find(|f| is_from_one_to_the_other(b, last, next, f));
+    let told = told.or_else(around)?;
     Some((told.from.as_deref().map(spans::bare_model), told.to.as_deref().map(spans::bare_model)))
+}
+
+/// What whoever made a call says of its request in its log between two instants.
+fn said_between<'b>(b: &'b Builder<'_>, call: usize, (from, to): (i64, i64)) -> impl Iterator<Item = usize> + 'b {
+    let d = &b.spans[call];
+    let log = d.main.or(d.items.first().copied()).map(|i| b.tree.items[i].entry.at.file);
+    let mut unit = b.tree.units.get(&d.unit);
+    // At most as many steps as the tree is deep: parents stand above what they hold.
+    while let Some(at) = unit.filter(|at| roles::level(at.kind) > 0) {
+        unit = at.parent.as_ref().and_then(|link| b.tree.units.get(&link.parent));
+    }
+    let lines = unit.map_or(&[][..], |unit| b.within(&unit.key, (from, to)));
+    let is_of_maker = move |i: &usize| Some(b.tree.items[*i].entry.at.file) == log && b.tree.items[*i].service() == d.service;
+    lines.iter().copied().filter(is_of_maker)
+}
+
+/// What a line beside the calls says was left is what the first asked, or what it says was taken the next did.
+fn is_from_one_to_the_other(b: &Builder<'_>, last: usize, next: usize, told: &Fallback) -> bool {
+    let says = |told: Option<&str>, span: usize| told.zip(model_name(b, span)).map(|(told, model)| same_model(&spans::bare_model(told), &model));
+    let (left, taken) = (says(told.from.as_deref(), last), says(told.to.as_deref(), next));
+    left != Some(false) && taken != Some(false) && (left == Some(true) || taken == Some(true))
 }
 
 /// Attempts whose lines name no model are of the one that was left behind them, or taken before them, where a line tells.

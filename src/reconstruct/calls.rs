@@ -19,7 +19,8 @@ pub(super) const AT_ONCE_NS: i64 = 50_000_000;
 
 /// Spans of a call or tool call: a line that states its interval, else begin and end lines, else nothing but lines.
 pub(super) fn call_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize], kind: SpanKind) {
-    let parent_unit = unit.parent.as_ref().map_or_else(|| unit.key.clone(), |p| p.parent.clone());
+    let stated = unit.parent.as_ref().map_or(&unit.key, |p| &p.parent);
+    let parent_unit = b.made_in.get(&unit.key).unwrap_or(stated).clone();
     let Some(mut whole) = whole(b, unit, indexes, kind) else { return };
     let main = whole.main.unwrap_or(indexes[0]);
     whole.name = step_title(&b.tree.items[main], whole.kind);

@@ -49,6 +49,9 @@ pub fn classify(entry: &Entry) -> (FailureClass, String) {
     (FailureClass::Unknown, "no rule decides".into())
 }
 
+/// What is spoken of is no answer, or nothing was asked again for it.
+const NO_ANSWER: [&str; 8] = ["skip", "dropp", "ignor", "discard", "header", "request body", "input", "attachment"];
+
 /// Who got an answer says that it does not fit what was asked for.
 pub fn finds_answer_useless(entry: &Entry) -> bool {
     if entry.severity.is_none_or(|s| s < Severity::Warn) {
@@ -73,7 +76,17 @@ pub fn finds_answer_useless(entry: &Entry) -> bool {
             "violat",
             "mismatch",
         ])
-        && !has(&["skipped", "header", "request body", "input"])
+        && !has(&NO_ANSWER)
+}
+
+/// The same of what the program that logged an answer says of it at once, where it need not be said of what.
+pub fn finds_last_answer_useless(entry: &Entry) -> bool {
+    if entry.severity.is_none_or(|s| s < Severity::Warn) {
+        return false;
+    }
+    let text = entry.body.as_deref().unwrap_or("").chars().take(200).collect::<String>().to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    has(&["not validate", "n't validate", "failed validation", "validation failed", "unpars", "not parse", "n't parse"]) && !has(&NO_ANSWER)
 }
 
 /// The failure is about time that ran out.
@@ -234,6 +247,8 @@ fn by_message(head: &str) -> Option<(&'static str, FailureClass)> {
         ("does not match schema", FailureClass::Semantic),
         ("schema", FailureClass::Semantic),
         ("validation", FailureClass::Semantic),
+        ("not validate", FailureClass::Semantic),
+        ("n't validate", FailureClass::Semantic),
         ("jsondecodeerror", FailureClass::Semantic),
         ("invalid request", FailureClass::Semantic),
         ("badrequest", FailureClass::Semantic),

@@ -16,6 +16,7 @@ use crate::{
         calls::{AT_ONCE_NS, stand_with},
         classify,
         item::Item,
+        roles,
         spans::{Builder, Draft, bounds, line_kind, outcome, outcome_of, step_title},
         tree::Unit,
         words::Verb,
@@ -44,13 +45,15 @@ const MAX_CALLS: usize = 64;
 
 /// What a model answered the program that wrote the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Answer {
-    status: u16,
+pub(super) struct Answer {
+    pub status: u16,
     /// It was asked for a text.
-    is_text: bool,
+    pub is_text: bool,
+    /// How the address ends that was asked.
+    pub path: &'static str,
 }
 
-fn answered(entry: &Entry) -> Option<Answer> {
+pub(super) fn answered(entry: &Entry) -> Option<Answer> {
     let body = entry.body.as_deref()?;
     let (before, after) = body.split_once("://")?;
     // A server writes the path it was asked for, a client the whole address.
@@ -59,13 +62,37 @@ fn answered(entry: &Entry) -> Option<Answer> {
     let path = address.split(['?', '#']).next()?.to_ascii_lowercase();
     let (_, status) = after.split_once("\"HTTP/")?;
     let status = status.split_whitespace().nth(1)?.trim_end_matches('"').parse().ok()?;
-    let asks = |ends: &[&str]| ends.iter().any(|end| path.ends_with(end));
-    let is_text = asks(&TEXT_PATHS);
-    (is_asked && (is_text || asks(&OTHER_PATHS))).then_some(Answer { status, is_text })
+    let asks = |ends: &[&'static str]| ends.iter().copied().find(|end| path.strip_suffix(end).is_some_and(|before| !is_anybodys(end) || is_versioned(before)));
+    let (text, other) = (asks(&TEXT_PATHS), asks(&OTHER_PATHS));
+    Some(Answer { status, is_text: text.is_some(), path: text.or(other).filter(|_| is_asked)? })
+}
+
+/// The host that a client says it asked.
+pub(super) fn asked_host(entry: &Entry) -> Option<&str> {
+    entry.body.as_deref()?.split_once("://")?.1.split(|c: char| c == '/' || c == '"' || c.is_whitespace()).next()
+}
+
+/// Others, too, have messages and responses: those of models stand right below the version.
+fn is_anybodys(end: &str) -> bool {
+    matches!(end, "/messages" | "/responses" | "/completions")
+}
+
+/// `api.example.com/v1`, `…/openai`, `/v1/chat`.
+fn is_versioned(before: &str) -> bool {
+    let last = before.rsplit('/').next().unwrap_or_default();
+    let is_version = last.strip_prefix('v').is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()));
+    is_version || matches!(last, "openai" | "chat" | "anthropic") || before.contains("/deployments/")
+}
+
+/// The notice is of a call of a model: it names what is asked, or it is the words of those who make clients for models.
+pub(super) fn is_of_a_model(item: &Item) -> bool {
+    let body = item.entry.body.as_deref().unwrap_or_default();
+    let names = |ends: &[&str]| body.split_whitespace().any(|word| ends.iter().any(|end| word.to_ascii_lowercase().ends_with(end)));
+    names(&TEXT_PATHS) || names(&OTHER_PATHS) || body.starts_with("Retrying request ")
 }
 
 /// The wait that a line announces before another attempt: `Retrying request to /v1/messages in 0.4 seconds`.
-fn announced_ns(item: &Item) -> Option<i64> {
+pub(super) fn announced_ns(item: &Item) -> Option<i64> {
     let (_, after) = item.entry.body.as_deref().filter(|_| item.verb == Verb::Retry)?.split_once(" in ")?;
     let mut words = after.split_whitespace();
     let (number, unit) = (words.next()?, words.next()?);
@@ -89,9 +116,9 @@ pub(super) fn attempts(b: &Builder<'_>, unit: &Unit, whole: &Draft, own: &[usize
         return None;
     }
     let (from, to) = (whole.start.saturating_sub(slack), whole.end.saturating_add(slack));
-    let meanwhile = within(b, request, (from, to));
+    let meanwhile = b.within(request, (from, to));
     let is_near = |i: &usize| items[*i].entry.at.file == log.entry.at.file && items[*i].service() == whole.service && items[*i].time_ns.is_some_and(|t| (from..=to).contains(&t));
-    let of_request = meanwhile.iter().copied().filter(|i| b.owner[*i].as_ref() == Some(request));
+    let of_request = meanwhile.iter().copied().filter(|i| items[*i].subject().is_some_and(|subject| roles::level(subject.kind) == 0));
     let mut lines: Vec<usize> = of_request.chain(own.iter().copied()).filter(is_near).collect();
     let answers: Vec<Answer> = lines.iter().filter_map(|i| answered(&items[*i].entry)).collect();
     // What the call says itself of its attempts is read from its own lines.
@@ -103,14 +130,6 @@ pub(super) fn attempts(b: &Builder<'_>, unit: &Unit, whole: &Draft, own: &[usize
     let mut walk = Walk { b, whole, own, cursor: whole.start, is_open: true, out: Vec::new() };
     lines.iter().for_each(|i| walk.take(*i));
     walk.finish()
-}
-
-/// Lines that name a unit between two instants: they stand in the order of their times, those without one behind.
-fn within<'b>(b: &'b Builder<'_>, unit: &str, (from, to): (i64, i64)) -> &'b [usize] {
-    let naming = b.naming(unit);
-    let up_to = |is_before: &dyn Fn(i64) -> bool| naming.partition_point(|i| b.tree.items[*i].time_ns.is_some_and(is_before));
-    let (begin, end) = (up_to(&|t| t < from), up_to(&|t| t <= to));
-    &naming[begin.min(end)..end]
 }
 
 /// No other call of the path was open in the program meanwhile, nor was a model asked under no name.

@@ -142,8 +142,9 @@ impl<'i> Path<'i> {
         // What a line tells of cannot be later than the line; where it states an instant, that is it. A length may be anybody's rounding.
         let told = |item: &'i Item| item.entry.started.map_or_else(|| self.written(item), |t| self.at(item, t));
         let first = earliest(lines.iter().filter(|i| is_own(i)).map(|i| told(i)));
-        // A visit was let in by nobody's queue: what was queued under its id was queued during it.
-        let taken = earliest(lines.iter().filter(|i| is_own(i) && !is_visit(i)).map(|i| told(i)));
+        // Whoever serves a request took it from no queue: what was queued under its id was queued meanwhile.
+        let serving: BTreeSet<&str> = lines.iter().filter(|i| level(unit.kind) == 0 && is_served(i)).map(|i| self.names.clock(i)).collect();
+        let taken: BTreeMap<&str, Moment<'i>> = first.iter().filter(|(clock, _)| !serving.contains(*clock)).map(|(clock, at)| (*clock, *at)).collect();
         let parent = unit.parent.as_ref().map(|p| &p.parent);
         let hands = |item: &Item, verb: Verb| {
             let Some(r) = item.reference(&unit.key).filter(|r| r.relation != IdRelation::Parent && !link::asks_about(item, r)) else { return false };
@@ -204,6 +205,10 @@ impl<'i> Path<'i> {
 
 fn is_visit(item: &Item) -> bool {
     item.entry.http.as_ref().is_some_and(|http| http.status.is_some())
+}
+
+fn is_served(item: &Item) -> bool {
+    is_visit(item) || item.entry.http.as_ref().is_some_and(|http| http.method.is_some())
 }
 
 fn is_call(unit: &Unit) -> bool {

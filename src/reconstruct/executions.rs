@@ -5,12 +5,13 @@
 
 use crate::{
     model::{
+        entry::Severity,
         format,
         id::{ARGUMENT, IdKind, IdRelation},
         trace::{Anomaly, AnomalyKind, Evidence, LineRef, LinkRule, Outcome, PlacedBy, SpanKind},
     },
     reconstruct::{
-        clocks,
+        client_calls, clocks,
         item::Item,
         link, roles,
         spans::{self, Builder},
@@ -73,7 +74,8 @@ pub fn task_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
             && (&begin.entry.source, &begin.entry.host, &begin.entry.context) == (&item.entry.source, &item.entry.host, &item.entry.context)
             && item.refs.iter().all(|r| r.relation != IdRelation::Own || roles::level(r.kind) > 1 || names(begin, &r.key))
     };
-    let is_at_work = |item: &Item| begun.iter().any(|begin| begin.time_ns < item.time_ns && is_same_worker(begin, item));
+    let is_over = |begin: &Item, item: &Item| work.iter().map(|i| &tree.items[*i]).any(|end| end.verb.is_terminal() && begin.time_ns <= end.time_ns && end.time_ns < item.time_ns);
+    let is_at_work = |item: &Item| begun.iter().any(|begin| begin.time_ns < item.time_ns && is_same_worker(begin, item) && !is_over(begin, item));
     let (own, queued): (Vec<usize>, Vec<usize>) = enqueues.iter().partition(|i| is_at_work(&tree.items[**i]));
     enqueues = queued;
     // Lines owned by another unit that hand this one over (`fanned out`, `mail handed over`).
@@ -92,10 +94,11 @@ pub fn task_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
     // Single-line steps (model calls, writes) under the task are its children, not its frame.
     let steps: Vec<usize> = work.iter().copied().filter(|i| spans::line_kind(&tree.items[*i]).is_some() && spans::stated(&tree.items[*i], b.profile).is_some()).collect();
     work.retain(|i| !steps.contains(i) && tree.items[*i].time_ns.is_some());
-    work.retain(|i| !crate::reconstruct::item::Item::subject(&tree.items[*i]).is_some_and(|s| s.key != unit.key && tree.units.contains_key(&s.key)));
+    let is_of_another = |i: &usize| tree.items[*i].subject().is_some_and(|s| s.key != unit.key && tree.units.contains_key(&s.key));
+    let (beside, work): (Vec<usize>, Vec<usize>) = work.into_iter().partition(is_of_another);
     let runs = split(b, &work);
     let drawn = draw_runs(b, unit, &runs, &handed);
-    for index in own {
+    for index in own.into_iter().chain(beside) {
         let at = tree.items[index].time_ns;
         if let Some(run) = drawn.iter().rev().find(|run| Some(b.spans[**run].start) <= at) {
             b.spans[*run].items.push(index);
@@ -289,6 +292,17 @@ fn queue_of(b: &Builder<'_>, unit: &Unit, items: &[usize], handed: &[usize]) -> 
         .or_else(|| unit.scope.as_deref().and_then(|s| s.strip_prefix("queue=")).map(str::to_owned))
 }
 
+/// A line of the worker's log says that anything failed between the begin of a run and that of the next.
+fn went_wrong(b: &Builder<'_>, before: &Execution, next: &spans::Draft) -> bool {
+    let Some(first) = before.items.first().map(|i| &b.tree.items[*i]) else { return false };
+    let is_meanwhile = |item: &Item| item.time_ns.is_some_and(|at| (before.start..=next.start).contains(&at)) && item.entry.at.file == first.entry.at.file;
+    let is_bad = |item: &Item| {
+        let status = item.entry.http.as_ref().and_then(|http| http.status).or_else(|| client_calls::answered(&item.entry).map(|answer| answer.status));
+        item.failed || item.entry.severity.is_some_and(|severity| severity >= Severity::Warn) || status.is_some_and(|status| spans::outcome_of(status).is_some())
+    };
+    b.tree.items.iter().any(|item| is_meanwhile(item) && is_bad(item))
+}
+
 /// A run whose worker never ended it was at work as long as what it called was seen at work.
 pub(super) fn outlive(b: &mut Builder<'_>) {
     let mut ends: BTreeMap<usize, i64> = BTreeMap::new();
@@ -398,7 +412,9 @@ fn between(b: &mut Builder<'_>, unit: &Unit, run: &spans::Draft, before: &Execut
         }
         Verb::End => b.anomalies.push(Anomaly { kind: AnomalyKind::DuplicateDelivery, text: format!("{} ran again after it had ended well", run.name), lines }),
         ended => {
-            let lost = matches!(ended, Verb::None | Verb::Stall) && run.attempt.zip(before.attempt).is_none_or(|(a, p)| a <= p);
+            // Some queues count deliveries: where nothing went wrong in its log meanwhile, it was not tried again for a failure.
+            let is_counted_up = run.attempt.zip(before.attempt).is_some_and(|(a, p)| a > p);
+            let lost = matches!(ended, Verb::None | Verb::Stall) && (!is_counted_up || !went_wrong(b, before, run));
             let kind = if lost { SpanKind::QueueWait } else { SpanKind::RetryWait };
             let from = before.items.iter().rev().copied().find(|i| verb_of_run(&tree.items[*i]).is_terminal()).unwrap_or(main);
             let mut d = spans::wait_draft(kind, unit, &tree.items[from], from, previous_end.min(run.start), run.start, Evidence::Paired);

@@ -9,6 +9,7 @@ use crate::{
         trace::LinkRule,
     },
     reconstruct::{
+        in_runs,
         item::{Item, WorkRef},
         roles,
         tree::Tree,
@@ -20,8 +21,16 @@ use std::{
     sync::Arc,
 };
 
+/// Whose lines and calls are.
+pub(super) struct Owners {
+    /// The unit of each line.
+    pub of_lines: Vec<Option<Arc<str>>>,
+    /// Calls that a task's worker made whose lines name its request alone: for each the task.
+    pub made_in: FxHashMap<Arc<str>, Arc<str>>,
+}
+
 /// The unit of each line. One that names two of the uppermost (a request and the trace it opens) is of the one its service speaks of elsewhere.
-pub(super) fn owners(tree: &Tree) -> Vec<Option<Arc<str>>> {
+pub(super) fn owners(tree: &Tree) -> Owners {
     let is_upper = |r: &&WorkRef| roles::level(r.kind) == 0 && r.relation == IdRelation::Own && !r.listed && tree.units.get(&r.key).is_some_and(|u| roles::level(u.kind) == 0);
     let mut spoken_of: FxHashMap<(&str, &Arc<str>), u32> = FxHashMap::default();
     for item in &tree.items {
@@ -44,7 +53,9 @@ pub(super) fn owners(tree: &Tree) -> Vec<Option<Arc<str>>> {
         let count = |key: &Arc<str>| spoken_of.get(&(item.service(), key)).copied().unwrap_or(0);
         among().max_by_key(|key| (count(key), **key == owner)).cloned()
     };
-    tree.items.iter().map(of).collect()
+    let mut of_lines: Vec<Option<Arc<str>>> = tree.items.iter().map(of).collect();
+    let made_in = in_runs::claim(tree, &mut of_lines);
+    Owners { of_lines, made_in }
 }
 
 /// A line that names a call twice is of the call, not of what another calls its attempt, which stands below it.

@@ -11,13 +11,13 @@ use crate::{
         trace::{Anomaly, AnomalyKind, Evidence, LineRef, Outcome, SpanKind},
     },
     reconstruct::{
-        calls, classify,
+        calls, classify, enclosing,
         executions::{self, Execution},
         holders::Holders,
         item::{Item, WorkRef},
         owners, roles,
         tree::{Tree, Unit},
-        visits,
+        unclaimed, visits,
         words::{self, Verb},
     },
 };
@@ -125,6 +125,8 @@ pub struct Builder<'a> {
     pub anomalies: Vec<Anomaly>,
     /// For each item, the unit it belongs to.
     pub owner: Vec<Option<Arc<str>>>,
+    /// Calls that a task's worker made whose lines name its request alone: for each the task.
+    pub made_in: FxHashMap<Arc<str>, Arc<str>>,
     /// Stages handed over and never seen: unit key.
     pub missing: Vec<Arc<str>>,
     /// For each unit of the tree, by its place: its spans.
@@ -149,12 +151,14 @@ impl<'a> Builder<'a> {
         }
         let tasks = tree.units.values().zip(&naming).filter(|(u, _)| u.kind == IdKind::Task);
         let main_sources = tasks.filter_map(|(u, naming)| Some((u.key.clone(), tree.main_source(&u.key, naming)?.clone()))).collect();
+        let owners = owners::owners(tree);
         let mut out = Self {
             tree,
             profile,
             spans: Vec::new(),
             anomalies: Vec::new(),
-            owner: owners::owners(tree),
+            owner: owners.of_lines,
+            made_in: owners.made_in,
             missing: Vec::new(),
             by_unit: Vec::new(),
             holders: Vec::new(),
@@ -195,6 +199,14 @@ impl<'a> Builder<'a> {
     /// Items that name a unit, in their order.
     pub fn naming(&self, unit: &str) -> &[usize] {
         self.tree.units.place(unit).map_or(&[], |unit| &self.naming[unit])
+    }
+
+    /// Those of them between two instants: they stand in the order of their times, those without one behind.
+    pub fn within(&self, unit: &str, (from, to): (i64, i64)) -> &[usize] {
+        let naming = self.naming(unit);
+        let up_to = |is_before: &dyn Fn(i64) -> bool| naming.partition_point(|i| self.tree.items[*i].time_ns.is_some_and(is_before));
+        let (begin, end) = (up_to(&|t| t < from), up_to(&|t| t <= to));
+        &naming[begin.min(end)..end]
     }
 
     /// The source in which a task's worker writes.
@@ -245,7 +257,9 @@ pub fn build<'a>(tree: &'a Tree, profile: &'a Profile) -> Builder<'a> {
     let owned = owned(&b);
     let mut order: Vec<(&Unit, &[usize])> = tree.units.values().zip(owned.iter().map(Vec::as_slice)).collect();
     // Of one depth they stay in the order of their keys.
-    order.sort_by_key(|(unit, _)| unit.depth);
+    // What a run made is looked for after the run.
+    let below = |unit: &Unit| b.made_in.get(&unit.key).and_then(|task| tree.units.get(task)).map_or(unit.depth, |task| unit.depth.max(task.depth + 1));
+    order.sort_by_cached_key(|(unit, _)| below(unit));
     for (unit, indexes) in order.iter().filter(|(u, _)| roles::level(u.kind) == 0) {
         visits::root_spans(&mut b, unit, indexes);
     }
@@ -264,6 +278,8 @@ pub fn build<'a>(tree: &'a Tree, profile: &'a Profile) -> Builder<'a> {
     }
     visits::hang_called(&mut b, order.iter().map(|(unit, _)| *unit));
     executions::outlive(&mut b);
+    enclosing::take_apart(&mut b);
+    unclaimed::draw(&mut b);
     b
 }
 

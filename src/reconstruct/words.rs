@@ -204,8 +204,11 @@ fn is_giving(word: &str) -> bool {
     matches!(word, "giving" | "gave" | "gives" | "given")
 }
 
-/// "will try again", "trying again", "to be tried again". Whoever is told to try again is somebody else.
+/// "will try again", "trying again", "to be tried again", "next attempt in". Whoever is told to try again is somebody else.
 fn is_again(before: &str, previous: &str, word: &str) -> bool {
+    if matches!(word, "in" | "at") {
+        return matches!(previous, "attempt" | "try") && matches!(before, "next" | "another");
+    }
     word == "again"
         && (previous == "trying" || (previous == "tried" && matches!(before, "be" | "get" | "gets")) || (previous == "try" && matches!(before, "will" | "ll" | "shall")))
 }
@@ -233,6 +236,11 @@ pub fn verb(entry: &Entry) -> Verb {
     }
     // `request`, beside a status and how long it took, was answered.
     if verb == Verb::Begin && entry.duration.is_some() && entry.http.as_ref().is_some_and(|http| http.status.is_some()) {
+        verb = Verb::End;
+    }
+    // Who counts the tokens of an answer has it: `answer received` takes nothing off a queue.
+    let is_answered = || entry.model.as_ref().is_some_and(|m| m.output_tokens.is_some() || m.finish_reason.is_some());
+    if matches!(verb, Verb::Begin | Verb::Take) && entry.duration.is_some() && is_answered() {
         verb = Verb::End;
     }
     if verb == Verb::End && failed(entry) {

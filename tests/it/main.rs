@@ -29,6 +29,7 @@ mod relations;
 mod request_page;
 mod said;
 mod samples;
+mod sdk;
 mod search;
 mod search_box;
 mod stacks;

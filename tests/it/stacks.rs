@@ -1,4 +1,4 @@
-//! Eight products that ran for real under faults (`tests/stacks`), with who owns each line: what their paths hold, and that none holds another's.
+//! Nine products that ran for real under faults (`tests/stacks`), with who owns each line: what their paths hold, and that none holds another's.
 //!
 //! The generators stand beside the logs and are run by hand. How many own lines are found is a figure of today, kept from falling.
 
@@ -148,4 +148,9 @@ fn a_rails_app_with_sidekiq_workers_and_a_fastapi_model_service_behind_envoy() {
 #[test]
 fn a_nest_app_with_celery_workers_and_a_go_gateway_behind_traffic_server() {
     assert_eq!(found("hireline"), (4772, 5004));
+}
+
+#[test]
+fn an_h3_app_with_faststream_and_procrastinate_workers_beside_another_product_behind_varnish() {
+    assert_eq!(found("clausecheck"), (4736, 4856));
 }

@@ -1,0 +1,342 @@
+//! Workers that name the request alone on most lines, and call models by an SDK whose HTTP client writes what it was answered.
+
+use crate::handover::{document, id, indexed, said};
+use serde_json::{Value, json};
+
+const REQUEST: &str = "req_4a946f9cec8c42d384c006d98cb6f6a7";
+
+/// What a model's server answered, as the HTTP client tells.
+fn answered(at_ms: u64, path: &str, status: &str) -> String {
+    said(at_ms, "worker", &format!("HTTP Request: POST https://models.example.com/v1/{path} \"HTTP/1.1 {status}\""), &json!({"request_id": REQUEST, "logger": "httpx"}))
+}
+
+fn noted(at_ms: u64, level: &str, message: &str) -> String {
+    said(at_ms, "worker", message, &json!({"request_id": REQUEST, "level": level}))
+}
+
+/// A request that queues a task at 10 ms, which runs from 20 ms; `work` is what its worker says meanwhile.
+fn path(work: &[String], ends_ms: u64) -> Value {
+    let task = id(2, 1);
+    let both = json!({"request_id": REQUEST, "job_id": task});
+    let mut lines = vec![
+        said(0, "api", "request started", &json!({"request_id": REQUEST, "method": "POST", "path": "/contracts"})),
+        said(10, "api", "job enqueued", &both),
+        said(12, "api", "request finished", &json!({"request_id": REQUEST, "method": "POST", "path": "/contracts", "status": 202, "duration_ms": 12})),
+        said(20, "worker", "job started", &both),
+    ];
+    lines.extend_from_slice(work);
+    lines.push(said(ends_ms, "worker", "job finished", &both));
+    document(&indexed(&lines), REQUEST)
+}
+
+fn ms(span: &Value, end: &str) -> u64 {
+    let text = span[end].as_str().unwrap();
+    let (seconds, part) = text[17..].trim_end_matches('Z').split_once('.').unwrap();
+    seconds.parse::<u64>().unwrap() * 1_000 + part[..3].parse::<u64>().unwrap()
+}
+
+/// Kind, name, begin, end and outcome of the steps below the task.
+fn steps(path: &Value) -> Vec<(String, String, u64, u64, String)> {
+    let spans = path["spans"].as_array().unwrap();
+    let word = |span: &Value, key: &str| span[key].as_str().unwrap_or_default().to_owned();
+    let inner = |kind: &str| matches!(kind, "model_call" | "retry_wait" | "tool" | "db_write");
+    let of = |span: &Value| (word(span, "kind"), word(span, "name"), ms(span, "start"), ms(span, "end"), word(span, "outcome"));
+    spans.iter().filter(|span| inner(span["kind"].as_str().unwrap())).map(of).collect()
+}
+
+fn step(kind: &str, name: &str, start: u64, end: u64, outcome: &str) -> (String, String, u64, u64, String) {
+    (kind.into(), name.into(), start, end, outcome.into())
+}
+
+/// A span of a kind, of which there is one.
+fn only<'p>(path: &'p Value, kind: &str) -> &'p Value {
+    let mut found = path["spans"].as_array().unwrap().iter().filter(|span| span["kind"] == kind);
+    let span = found.next().unwrap();
+    assert_eq!(found.next(), None);
+    span
+}
+
+#[test]
+fn what_a_worker_says_of_the_request_while_it_runs_its_task_is_of_the_run() {
+    let work = [
+        noted(30, "info", "contract loaded"),
+        said(
+            530,
+            "worker",
+            "extraction received",
+            &json!({"request_id": REQUEST, "completion_id": "chatcmpl-AQ22IkVe5MR0gMp4kJeYyImBIi", "model": "gpt-4.1", "input_tokens": 1500, "output_tokens": 464, "duration_ms": 480}),
+        ),
+        said(545, "worker", "obligations stored", &json!({"request_id": REQUEST, "table": "obligations", "operation": "insert", "duration_ms": 9})),
+    ];
+    let path = path(&work, 550);
+    // The one visit is the request's own.
+    assert_eq!(only(&path, "app")["service"], "api");
+    let run = only(&path, "task");
+    assert!(run["lines"].as_array().unwrap().contains(&json!("all.log:5")), "{run}");
+    // "received" takes nothing off a queue: the length that is told ends there.
+    assert_eq!(steps(&path), [step("model_call", "gpt-4.1", 50, 530, "ok"), step("db_write", "obligations", 536, 545, "ok")]);
+    assert_eq!([&only(&path, "model_call")["parent"], &only(&path, "db_write")["parent"]], [&run["id"], &run["id"]]);
+}
+
+#[test]
+fn a_service_that_serves_the_request_too_keeps_its_lines() {
+    // The same service answers the request and runs the task: what it says is of either.
+    let task = id(2, 1);
+    let lines = [
+        said(0, "app", "request started", &json!({"request_id": REQUEST, "method": "POST", "path": "/contracts"})),
+        said(4, "app", "job started", &json!({"request_id": REQUEST, "job_id": task})),
+        said(8, "app", "contract loaded", &json!({"request_id": REQUEST})),
+        said(12, "app", "request finished", &json!({"request_id": REQUEST, "method": "POST", "path": "/contracts", "status": 202, "duration_ms": 12})),
+        said(50, "app", "job finished", &json!({"request_id": REQUEST, "job_id": task})),
+    ];
+    let path = document(&indexed(&lines), REQUEST);
+    assert!(only(&path, "app")["lines"].as_array().unwrap().contains(&json!("all.log:3")), "{path}");
+}
+
+#[test]
+fn attempts_that_only_the_http_client_tells_of_are_drawn_with_the_waits_between_them_and_the_fallback() {
+    let work = [
+        answered(60, "chat/completions", "503 Service Unavailable"),
+        noted(61, "info", "Retrying request in 0.400000 seconds"),
+        answered(520, "chat/completions", "503 Service Unavailable"),
+        noted(522, "warning", "gpt-4.1 failed with InternalServerError, trying claude-sonnet-4-5"),
+        answered(600, "messages", "200 OK"),
+        said(602, "worker", "extraction done", &json!({"request_id": REQUEST, "model": "claude-sonnet-4-5", "output_tokens": 64})),
+    ];
+    let path = path(&work, 640);
+    assert_eq!(
+        steps(&path),
+        [
+            step("model_call", "gpt-4.1", 20, 60, "error"),
+            step("retry_wait", "retry wait before gpt-4.1", 60, 461, "ok"),
+            step("model_call", "gpt-4.1", 461, 520, "error"),
+            step("model_call", "claude-sonnet-4-5", 522, 600, "ok"),
+        ]
+    );
+    let verdict = &path["verdict"];
+    assert_eq!((&verdict["serving"], &verdict["fallback_from"], &verdict["fallback_to"]), (&json!("fallback"), &json!("gpt-4.1"), &json!("claude-sonnet-4-5")));
+    assert_eq!((&verdict["retries"], &verdict["retry_class"]), (&json!(1), &json!("transient")));
+}
+
+#[test]
+fn a_time_limit_is_told_by_the_notice_alone_and_two_that_may_have_been_asked_at_once_are_not_chained() {
+    let limit = path(&[noted(3_020, "info", "Retrying request to /chat/completions in 0.500000 seconds"), answered(3_900, "chat/completions", "200 OK")], 4_000);
+    assert_eq!(
+        steps(&limit),
+        [
+            step("model_call", "model call", 20, 3_020, "timeout"),
+            step("retry_wait", "retry wait before chat/completions", 3_020, 3_520, "ok"),
+            step("model_call", "chat/completions", 3_520, 3_900, "ok"),
+        ]
+    );
+    let two = path(&[answered(400, "chat/completions", "200 OK"), answered(450, "chat/completions", "200 OK")], 500);
+    assert_eq!(steps(&two), [step("model_call", "chat/completions", 20, 400, "ok")]);
+}
+
+#[test]
+fn a_call_of_a_gateway_is_not_told_again_by_the_client_that_asked_it() {
+    let asked = json!({"request_id": REQUEST, "call_id": "call-5f0a3c2d71b94e88", "model": "gpt-4.1", "input_tokens": 10, "output_tokens": 4, "duration_ms": 340});
+    let path = path(&[said(395, "gateway", "completion finished", &asked), answered(400, "chat/completions", "200 OK")], 500);
+    assert_eq!(steps(&path), [step("model_call", "gpt-4.1", 55, 395, "ok")]);
+}
+
+#[test]
+fn the_calls_of_an_agent_are_drawn_and_not_the_loop_that_one_line_counts() {
+    let work = [
+        answered(400, "chat/completions", "200 OK"),
+        said(
+            460,
+            "worker",
+            "tool lookup_clause done",
+            &json!({"request_id": REQUEST, "tool_call_id": "call_hHw7zF4xptteBOiBYL55e38R", "tool": "lookup_clause", "duration_ms": 40}),
+        ),
+        answered(900, "chat/completions", "200 OK"),
+        said(
+            905,
+            "worker",
+            "agent finished",
+            &json!({"request_id": REQUEST, "completion_id": "chatcmpl-fCq4IH2avM9RNursDkkJUMgl9A", "model": "gpt-4.1", "input_tokens": 7732, "output_tokens": 1012, "duration_ms": 880}),
+        ),
+    ];
+    let path = path(&work, 950);
+    assert_eq!(steps(&path), [step("model_call", "gpt-4.1", 20, 400, "ok"), step("tool", "lookup_clause", 420, 460, "ok"), step("model_call", "gpt-4.1", 460, 900, "ok")]);
+    assert_eq!(path["tokens"], json!({"input": 7732, "output": 1012}), "counted once");
+    assert_eq!(path["unplaced"], json!([]));
+}
+
+/// A request whose model calls are told answer by answer, and as a whole.
+fn twice(lines: &[(u64, &str, &str, Value)], whole_ms: u64, more: Value) -> Value {
+    let line = |at_ms: u64, level: &str, message: &str, more: &Value| {
+        let mut told = json!({"request_id": REQUEST, "level": level});
+        told.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        said(at_ms, "api", message, &told)
+    };
+    let ends = lines.last().unwrap().0 + 2;
+    let mut out = vec![said(0, "api", "request started", &json!({"request_id": REQUEST, "method": "POST", "path": "/ask"}))];
+    out.extend(lines.iter().map(|(at, level, message, more)| line(*at, level, message, more)));
+    let mut whole = json!({"model": "gpt-4.1-mini", "response_id": "chatcmpl-IzraUX8f07kN3KGgWlUEJDxj7r", "input_tokens": 3732, "output_tokens": 603, "finish_reason": "stop", "duration_ms": whole_ms});
+    whole.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    out.push(line(ends, "info", "model call finished", &whole));
+    out.push(said(ends + 10, "api", "request finished", &json!({"request_id": REQUEST, "method": "POST", "path": "/ask", "status": 200, "duration_ms": ends + 10})));
+    document(&indexed(&out), REQUEST)
+}
+
+fn answer(status: u16, duration_ms: u64) -> Value {
+    json!({"provider": "openai", "model": "gpt-4.1-mini", "status": status, "duration_ms": duration_ms, "upstream_request_id": format!("req_cf775f44b12cbaa62f6379082d{status:06x}{duration_ms:04x}")})
+}
+
+#[test]
+fn a_call_that_is_told_by_its_answers_and_as_a_whole_is_drawn_once() {
+    let plain = twice(&[(500, "info", "provider answered", answer(200, 480))], 484, json!({}));
+    assert_eq!(steps(&plain), [step("model_call", "gpt-4.1-mini", 20, 500, "ok")]);
+    assert_eq!(only(&plain, "model_call")["lines"], json!(["all.log:2", "all.log:3"]));
+    assert_eq!(only(&plain, "model_call")["model"]["output_tokens"], 603);
+    let retried = twice(&[(120, "warning", "provider answered", answer(429, 100)), (1_500, "info", "provider answered", answer(200, 400))], 1_482, json!({}));
+    assert_eq!(
+        steps(&retried),
+        [
+            step("model_call", "gpt-4.1-mini", 20, 120, "error"),
+            step("retry_wait", "retry wait before gpt-4.1-mini", 120, 1_100, "ok"),
+            step("model_call", "gpt-4.1-mini", 1_100, 1_500, "ok"),
+        ]
+    );
+    // The status of a stream comes first.
+    let streamed = twice(&[(500, "info", "provider answered", answer(200, 480)), (1_998, "info", "still streaming", json!({}))], 1_985, json!({"ttft_ms": 520}));
+    assert_eq!(steps(&streamed), [step("model_call", "gpt-4.1-mini", 20, 2_000, "ok")]);
+}
+
+#[test]
+fn an_answer_that_its_program_finds_not_to_fit_is_a_semantic_retry() {
+    let asked_again = [
+        (500, "info", "provider answered", answer(200, 480)),
+        (502, "warning", "answer does not match the schema, asking again", json!({})),
+        (900, "info", "provider answered", answer(200, 390)),
+    ];
+    let path = twice(&asked_again, 884, json!({}));
+    assert_eq!(steps(&path), [step("model_call", "gpt-4.1-mini", 20, 500, "error"), step("model_call", "gpt-4.1-mini", 510, 900, "ok")]);
+    assert_eq!((&path["verdict"]["retries"], &path["verdict"]["retry_class"]), (&json!(1), &json!("semantic")));
+    // Without a complaint they are two calls.
+    let two = twice(&[asked_again[0].clone(), asked_again[2].clone()], 884, json!({}));
+    assert_eq!(two["verdict"]["retries"], 0);
+}
+
+#[test]
+fn a_delivery_that_is_counted_is_no_retry_where_nothing_failed() {
+    let (task, both) = (id(2, 1), |attempt: u64| json!({"request_id": REQUEST, "job": {"id": id(2, 1), "attempt": attempt}}));
+    let lines = |failed: bool| {
+        let mut lines = vec![
+            said(0, "api", "job enqueued", &json!({"request_id": REQUEST, "job_id": task})),
+            said(10, "worker", "job started", &both(1)),
+            said(20_000, "worker", "job started", &both(2)),
+            said(20_100, "worker", "job finished", &both(2)),
+        ];
+        if failed {
+            lines.insert(
+                2,
+                said(50, "worker", "job failed (Overloaded), next attempt in 20 s", &json!({"request_id": REQUEST, "job": {"id": task, "attempt": 1}, "level": "warning"})),
+            );
+        }
+        document(&indexed(&lines), REQUEST)
+    };
+    let (lost, failed) = (lines(false), lines(true));
+    assert_eq!((&lost["verdict"]["retries"], &lost["verdict"]["duplicate_delivery"]), (&json!(0), &json!(true)));
+    assert_eq!((&failed["verdict"]["retries"], &failed["verdict"]["duplicate_delivery"]), (&json!(1), &json!(false)));
+}
+
+#[test]
+fn what_is_tried_again_is_a_call_of_a_model_only_where_that_is_said() {
+    let work = [
+        noted(100, "warning", "connection to redis lost, retrying in 2 seconds"),
+        noted(300, "warning", "webhook answered 503, retrying in 1.5 s"),
+        said(400, "worker", "HTTP Request: POST http://conversations.internal/v1/conversations/42/messages \"HTTP/1.1 201 Created\"", &json!({"request_id": REQUEST})),
+        noted(450, "warning", "job failed: ECONNRESET, next attempt in 4 s"),
+    ];
+    let path = path(&work, 500);
+    assert_eq!(steps(&path), []);
+    assert_eq!((&path["verdict"]["retries"], &path["verdict"]["serving"]), (&json!(0), &json!("unknown")));
+}
+
+#[test]
+fn names_that_are_no_models_of_the_path_are_no_fallback() {
+    let work =
+        [answered(300, "embeddings", "503 Service Unavailable"), noted(301, "warning", "vector-store failed, using bm25-search"), answered(900, "chat/completions", "200 OK")];
+    let first = path(&work, 950);
+    assert_eq!((&first["verdict"]["fallback_from"], &first["verdict"]["degraded"]), (&Value::Null, &json!(false)), "{}", first["verdict"]);
+    // Another host may be another's model: neither a retry.
+    let other = answered(900, "chat/completions", "200 OK").replace("models.example.com", "spare.example.org");
+    let second = path(&[answered(300, "chat/completions", "503 Service Unavailable"), noted(301, "warning", "azure-east failed, trying openai-direct"), other], 950);
+    assert_eq!(second["verdict"]["retries"], 0);
+}
+
+#[test]
+fn of_two_that_were_asked_at_once_the_one_that_failed_is_not_tried_again_by_the_other() {
+    let path = path(&[answered(900, "chat/completions", "400 Bad Request"), answered(1_000, "chat/completions", "200 OK")], 1_100);
+    assert_eq!(steps(&path), [step("model_call", "chat/completions", 20, 900, "error")]);
+    assert_eq!(path["verdict"]["retries"], 0);
+}
+
+#[test]
+fn a_warning_between_two_calls_is_no_complaint_about_the_first() {
+    let call = |at_ms: u64, n: u64| {
+        said(
+            at_ms,
+            "worker",
+            "model answered",
+            &json!({"request_id": REQUEST, "logger": "models", "completion_id": format!("chatcmpl-IzraUX8f07kN3KGgWlUEJDx{n:03}"), "model": "gpt-4.1", "output_tokens": 8, "duration_ms": 200}),
+        )
+    };
+    for warning in ["couldn't parse Accept-Language", "user's attachment could not parse as PDF, skipping", "chunk 0: answer failed validation, dropped"] {
+        let path = path(&[call(300, 1), noted(301, "warning", warning), call(600, 2)], 700);
+        assert_eq!((steps(&path)[0].4.as_str(), &path["verdict"]["retries"]), ("ok", &json!(0)), "{warning}");
+    }
+}
+
+#[test]
+fn a_loop_whose_last_answer_cannot_be_drawn_stays_as_it_is_told() {
+    let tool = said(460, "worker", "tool lookup done", &json!({"request_id": REQUEST, "tool_call_id": "call_hHw7zF4xptteBOiBYL55e38R", "tool": "lookup", "duration_ms": 40}));
+    let whole =
+        json!({"request_id": REQUEST, "completion_id": "chatcmpl-fCq4IH2avM9RNursDkkJUMgl9A", "model": "gpt-4.1", "input_tokens": 900, "output_tokens": 200, "duration_ms": 1_280});
+    let work = [
+        answered(400, "chat/completions", "200 OK"),
+        tool,
+        answered(900, "chat/completions", "200 OK"),
+        answered(1_300, "chat/completions", "200 OK"),
+        said(1_305, "worker", "agent finished", &whole),
+    ];
+    let path = path(&work, 1_350);
+    assert_eq!(steps(&path), [step("model_call", "gpt-4.1", 25, 1_305, "ok"), step("tool", "lookup", 420, 460, "ok")]);
+    assert_eq!(path["tokens"], json!({"input": 900, "output": 200}));
+}
+
+#[test]
+fn a_run_in_which_a_model_failed_was_tried_again_and_not_delivered_again() {
+    let both = |attempt: u64| json!({"request_id": REQUEST, "job": {"id": id(2, 1), "attempt": attempt}});
+    let lines = [
+        said(0, "api", "job enqueued", &json!({"request_id": REQUEST, "job_id": id(2, 1)})),
+        said(10, "worker", "job started", &both(1)),
+        answered(200, "chat/completions", "429 Too Many Requests"),
+        said(4_000, "worker", "job started", &both(2)),
+        said(4_100, "worker", "job finished", &both(2)),
+    ];
+    let path = document(&indexed(&lines), REQUEST);
+    assert_eq!((&path["verdict"]["retries"], &path["verdict"]["duplicate_delivery"]), (&json!(1), &json!(false)));
+}
+
+#[test]
+fn pods_of_one_name_in_one_log_keep_their_lines() {
+    let (task, pod) = (id(2, 1), |host: &str, more: Value| {
+        let mut told = json!({"request_id": REQUEST, "host": host});
+        told.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        told
+    });
+    let lines = [
+        said(0, "app", "request started", &pod("web-1", json!({"method": "POST", "path": "/ask"}))),
+        said(10, "app", "task queued", &pod("web-1", json!({"job_id": task}))),
+        said(20, "app", "task started", &pod("work-1", json!({"job_id": task}))),
+        said(30, "app", "composing answer", &pod("web-1", json!({}))),
+        said(1_300, "app", "answer sent", &pod("web-1", json!({}))),
+        said(2_000, "app", "task finished", &pod("work-1", json!({"job_id": task}))),
+    ];
+    let path = document(&indexed(&lines), REQUEST);
+    assert!(only(&path, "app")["lines"].as_array().unwrap().contains(&json!("all.log:5")), "{path}");
+}
