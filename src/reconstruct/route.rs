@@ -68,10 +68,8 @@ fn is_random_word(part: &str) -> bool {
     let (upper, lower) = (count(u8::is_ascii_uppercase), count(u8::is_ascii_lowercase));
     (2..=12).contains(&prefix.len())
         && prefix.bytes().all(|b| b.is_ascii_alphabetic())
-        && rest.len() >= 16
         && rest.bytes().all(|b| b.is_ascii_alphanumeric())
-        && upper * 4 >= rest.len()
-        && lower * 7 >= rest.len()
+        && ((rest.len() >= 16 && upper * 4 >= rest.len() && lower * 7 >= rest.len()) || (rest.len() >= 12 && upper * 3 >= rest.len() && lower * 4 >= rest.len()))
 }
 
 fn is_version(part: &str) -> bool {
@@ -93,6 +91,8 @@ mod tests {
             ("/oauth2/token", "/oauth2/token"),
             ("/wrk2-api/review/compose", "/wrk2-api/review/compose"),
             ("/v1/documents/doc_QWKzCfmZYPGWTMokUDKA/summary", "/v1/documents/{id}/summary"),
+            ("/v1/jobs/job_HxiCqNeOpHxS", "/v1/jobs/{id}"),
+            ("/pages/user_AccountPage", "/pages/user_AccountPage"),
             ("/pages/user_AccountSettingsPage", "/pages/user_AccountSettingsPage"),
             ("/hook/sk-proj-AbCdEf0123456789GhIj/run", "/hook/{id}/run"),
             ("/hook/account-settings-page", "/hook/account-settings-page"),

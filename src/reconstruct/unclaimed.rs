@@ -22,6 +22,7 @@ use std::collections::BTreeSet;
 
 /// More answers of one path are left undrawn.
 const MAX_ANSWERS: usize = 10_000;
+/// So are those of a path in which each answer would be held against so many calls.
 const MAX_PAIRS: usize = 4_000_000;
 
 /// Draws them.

@@ -7,7 +7,7 @@ use crate::{
     model::{
         entry::NEVER_ANSWERED,
         id::IdKind,
-        trace::{AnomalyKind, FailureClass, Outcome, PlacedBy, RetryClass, SegmentKind, Serving, SpanKind, State, Verdict, VerdictPart},
+        trace::{AnomalyKind, Evidence, FailureClass, Outcome, PlacedBy, RetryClass, SegmentKind, Serving, SpanKind, State, Verdict, VerdictPart},
     },
     reconstruct::{
         attempts::Attempts,
@@ -315,7 +315,9 @@ fn biggest(b: &Builder<'_>, root: usize, response: &[Part], s: &mut Sentence<'_>
         (SegmentKind::Unaccounted, _) => s.say(format!("No line accounts for {share} % of it. ")),
         (_, Some(span)) if span != root => {
             let word = if b.spans[span].kind.is_wait() { "waiting: " } else { "" };
-            s.say(format!("{share} % of it was {word}"));
+            // Of what states no length only the end may be known.
+            let is_bound = b.spans[span].evidence == Evidence::Assumed && b.spans[span].main.is_none_or(|i| b.tree.items[i].duration_ns().is_none());
+            s.say(format!("{}{share} % of it was {word}", if is_bound { "At most " } else { "" }));
             s.link(b.spans[span].name.clone(), span);
             s.say(". ");
         }

@@ -340,3 +340,15 @@ fn pods_of_one_name_in_one_log_keep_their_lines() {
     let path = document(&indexed(&lines), REQUEST);
     assert!(only(&path, "app")["lines"].as_array().unwrap().contains(&json!("all.log:5")), "{path}");
 }
+
+#[test]
+fn what_is_not_known_to_have_begun_is_at_most_so_much_of_the_whole() {
+    let lines = [
+        said(0, "api", "request started", &json!({"request_id": REQUEST, "method": "POST", "path": "/ask"})),
+        said(8_500, "api", "HTTP Request: POST https://models.example.com/v1/chat/completions \"HTTP/1.1 200 OK\"", &json!({"request_id": REQUEST})),
+        said(8_600, "api", "request finished", &json!({"request_id": REQUEST, "method": "POST", "path": "/ask", "status": 200, "duration_ms": 8_600})),
+    ];
+    let path = document(&indexed(&lines), REQUEST);
+    assert_eq!(path["verdict"]["sentence"], "Answered in 8.60 s. At most 98 % of it was chat/completions. ");
+    assert_eq!(only(&path, "model_call")["evidence"], "assumed");
+}
