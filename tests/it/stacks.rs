@@ -1,4 +1,4 @@
-//! Nine products that ran for real under faults (`tests/stacks`), with who owns each line: what their paths hold, and that none holds another's.
+//! Ten products that ran for real under faults (`tests/stacks`), with who owns each line: what their paths hold, and that none holds another's.
 //!
 //! The generators stand beside the logs and are run by hand. How many own lines are found is a figure of today, kept from falling.
 
@@ -153,4 +153,9 @@ fn a_nest_app_with_celery_workers_and_a_go_gateway_behind_traffic_server() {
 #[test]
 fn an_h3_app_with_faststream_and_procrastinate_workers_beside_another_product_behind_varnish() {
     assert_eq!(found("clausecheck"), (4736, 4856));
+}
+
+#[test]
+fn a_sanic_app_with_taskiq_workers_beside_another_product_behind_lighttpd() {
+    assert_eq!(found("guestnote"), (3640, 4156));
 }
