@@ -1,6 +1,6 @@
-import asyncio, json, os, random, secrets, socket, struct, sys, time, uuid
-import aiohttp
+import asyncio, json, random, secrets, sys, time, uuid
 from .side import emit
+from .traffic import play, probe
 SECONDS = float(sys.argv[1])
 random.seed(23)
 #          name            n  route      fault
@@ -110,46 +110,21 @@ async def one(s, leaver, name, route, fault):
     emit("client", key=key, scenario="poll" if name == "poll_export" else "con_ok" if name == "odd" else name, name=f"{method} {path}", start=t, end=time.time_ns(), status=got.get("status"), aborted=aborted)
 
 
-def resets(info):
-    sock = socket.socket(info[0], info[1], info[2])
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    return sock
-
-
 async def probes(s):
     while True:
-        try:
-            async with s.get("http://127.0.0.1:8710/healthz", headers={"User-Agent": "lb-check"}) as r:
-                await r.read()
-        except Exception:
-            pass
+        await probe(s, "http://127.0.0.1:8710/healthz", "lb-check")
         await asyncio.sleep(8)
 
 
 async def main():
-    tmo = aiohttp.ClientTimeout(total=40)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=200), timeout=tmo) as s, \
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=50, force_close=True, socket_factory=resets), timeout=tmo) as leaver:
-        plan = [(0.2, ("odd", "contracts", "A=ok"))]
-        for name, n, *rest in PLAN:
-            for _ in range(int(n)):
-                at = random.uniform(.02, .97) * SECONDS
-                if name == "con_crash":
-                    at = .45 * SECONDS + random.uniform(0, .25)
-                elif rest[0] in ("contracts", "ask", "compare", "stream", "exports") and random.random() < .35:
-                    at = random.choice([.18, .44, .72]) * SECONDS + random.uniform(0, 1.5)
-                plan.append((at, (name, *rest)))
-        plan.sort()
-        last = max(at for at, a in plan if a[0] == "con_crash")
-        probe = asyncio.create_task(probes(s))
-        t0, ts, killed = time.monotonic(), [], False
-        for at, args in plan:
-            await asyncio.sleep(max(0, t0 + at - time.monotonic()))
-            ts.append(asyncio.create_task(one(s, leaver, *args)))
-            if not killed and at >= last:
-                killed = True
-                asyncio.get_running_loop().call_later(.5, lambda: open(os.path.join(os.environ["LAB_DIR"], "kill-now"), "w").close())
-        await asyncio.gather(*ts)
-        probe.cancel()
-        print(len(plan), "requests")
+    plan = [(0.2, ("odd", "contracts", "A=ok"))]
+    for name, n, *rest in PLAN:
+        for _ in range(int(n)):
+            at = random.uniform(.02, .97) * SECONDS
+            if name == "con_crash":
+                at = .45 * SECONDS + random.uniform(0, .25)
+            elif rest[0] in ("contracts", "ask", "compare", "stream", "exports") and random.random() < .35:
+                at = random.choice([.18, .44, .72]) * SECONDS + random.uniform(0, 1.5)
+            plan.append((at, (name, *rest)))
+    await play(plan, one, probes, "con_crash", .5, patience=40)
 asyncio.run(main())

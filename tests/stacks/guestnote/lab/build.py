@@ -1,7 +1,7 @@
 """Joins the side channel and the logs into truth/. Fails if a line has no owner entry or two, an operation no end, a parent is missing, times do not add up."""
-import bisect, collections, datetime as dt, json, os, re
-from .record import LAB, R, end_of, ended_by, ev, kills, op, req, word
-from .truth import breakdown, write
+import collections, datetime as dt, json
+from .joined import Written, documents, finish, model_calls, stores_and_tools
+from .record import R, end_of, ended_by, ev, op, req, word
 LOGS, OUT = "logs", "truth"
 TAPPED = ["api.log", "worker-1.log", "worker-2.log", "board.log"]
 FILES = ["edge-access.log"] + TAPPED
@@ -53,53 +53,8 @@ for e in ev["app_start"]:
     assert r.client, e
     if e["trace"]: r.ids.add("trace:" + e["trace"].split("-")[1])
     op(r, e["op"], "edge-" + e["key"] if R[e["key"]].rid else None, "app", e["name"], e["t"], t, "error" if r.broken else word(x["status"]) if x["whole"] else "client_disconnect" if r.aborted else "error", ["request:" + r.rid] if r.rid else [], status=x["status"])
-for e in ev["db_start"]:
-    t, x = end_of(e)
-    op(req(e["key"]), e["op"], e["parent"], "db_write", e.get("table") or e["name"], e["t"], t, "crashed" if not x else "ok" if x["ok"] else "error")
-for e in ev["tool_start"]:
-    r, (t, x) = req(e["key"]), end_of(e)
-    r.ids.add("tool:" + e["id"])
-    op(r, e["op"], e["parent"], "tool", e["name"], e["t"], t, "crashed" if not x else "ok" if x["ok"] else "error", ["tool:" + e["id"]])
-# ---- model calls: one an attempt; below one parent they run one after another
-bad = collections.defaultdict(list)
-for e in ev["bad_schema"]: bad[e["parent"]].append(e["t"])
-seqs = collections.defaultdict(list)
-for e in ev["model_start"]: seqs[e["parent"]].append(e)
-misses = 0
-for parent, seq in seqs.items():
-    r, prev, n, missed = req(seq[0]["key"]), None, 1, False
-    for e in seq:
-        t, x = end_of(e)
-        x = x or {"error": "crashed"}
-        st = x.get("status")
-        out = x.get("error") or ("ok" if st < 400 else "rate_limited" if st == 429 else "rejected" if st < 500 else "server_error")
-        ids = ["call:" + v for v in (x.get("id"), x.get("rid")) if v]
-        r.ids.update(ids)
-        assert not prev or e["t"] >= prev["end"], (prev, e)
-        if prev and prev["outcome"] == "ok":
-            if missed: r.sem = True; r.mr += 1
-            n = 1
-        elif prev and prev["name"] == e["model"]:
-            n += 1
-            op(r, e["op"] + "w", parent, "retry_wait", f"backoff before attempt {n}", prev["end"], e["t"], prev["outcome"])
-            r.mr += 1; r.tra = True
-        elif prev:
-            n = 1
-        o = op(r, e["op"], parent, "model_call", e["model"], e["t"], t, out, ids, status=st, attempt=n)
-        if prev and prev["outcome"] != "ok" and prev["name"] != e["model"]:
-            r.fb.append({"from": prev["name"], "to": e["model"], "ok": None, "op": o})
-        here = [b for b in bad[parent] if e["t"] <= b <= t]
-        missed = bool(here); misses += len(here)
-        prev = o
-    for f in r.fb:                                            # the last attempt at the other model tells
-        if "op" in f and f["op"]["parent"] == parent:
-            i = next(i for i, e in enumerate(seq) if e["op"] == f["op"]["id"])
-            run = [o for e in seq[i:] for o in r.ops if o["id"] == e["op"]]
-            k = 0
-            while k + 1 < len(run) and run[k]["outcome"] != "ok" and run[k + 1]["name"] == f["to"]: k += 1
-            f["ok"] = run[k]["outcome"] == "ok"; f.pop("op")
-late = sum(b > kills[pid] for parent, pid in {(e["parent"], e["pid"]) for e in ev["model_start"] if e["pid"] in kills} for b in bad[parent])          # answers to a killed worker
-assert misses + late == len(ev["bad_schema"]), (misses, late, len(ev["bad_schema"]))
+stores_and_tools()
+model_calls()
 # ---- tasks
 runs, pub = collections.defaultdict(list), {}
 doubled = {e["task"] for e in ev["doubled"]}
@@ -146,34 +101,10 @@ for task, p in pub.items():
         overlapped += x["ran"]
     if extra: assert prev["outcome"] in ("ok", "skipped")
 # ---- lines
-texts = {f: open(f"{LOGS}/{f}", "rb").read() for f in FILES}
-starts = {f: ([0] + [i + 1 for i, c in enumerate(b) if c == 10][:-1]) if b else [] for f, b in texts.items()}
-owned, last, unwritten = collections.defaultdict(dict), {}, 0
-cont = collections.defaultdict(dict)                          # lines after the first of a record: h3 prints an unhandled error over several
-for e in ev["line"]:
-    assert e["lines"] == 1, e
-    if (e["file"], e["off"]) in last:
-        assert last[(e["file"], e["off"])]["pid"] in kills, ("two owners", last[(e["file"], e["off"])], e)
-        unwritten += 1
-    last[(e["file"], e["off"])] = e
-for (f, off), e in list(last.items()):
-    if off >= len(texts[f]):
-        unwritten += 1; assert e["pid"] in kills; continue
-    n = bisect.bisect_left(starts[f], off)
-    assert starts[f][n] == off, e
-    if e["key"]: owned[f][n + 1] = e["key"]
-    for k in range(n + 1, n + e["lines"]): cont[f][k + 1] = e["key"]
-text_of = lambda f, n: texts[f][starts[f][n - 1]:].split(b"\n", 1)[0].decode()
-for f in TAPPED:
-    for n, s in enumerate(starts[f], 1):
-        assert ((f, s) in last) != (n in cont[f]), (f, n, text_of(f, n))
-        assert text_of(f, n).startswith("{") or n in cont[f] or n + 1 in cont[f], (f, n)
-assert len(starts["edge-access.log"]) == len(edge) == len(edge_owner), (len(starts["edge-access.log"]), len(edge))
-for rid, key in edge_owner.items(): owned["edge-access.log"][edge[rid]["n"]] = key
-for f, ns in owned.items():
-    for n in sorted(ns):
-        assert ns[n] in R, (f, n, ns[n])
-        r = R[ns[n]]; r.lines[f].append(n); r.texts[(f, n)] = text_of(f, n)
+W = Written(LOGS, FILES, TAPPED)
+assert len(W.starts["edge-access.log"]) == len(edge) == len(edge_owner), (len(W.starts["edge-access.log"]), len(edge))
+for rid, key in edge_owner.items(): W.owned["edge-access.log"][edge[rid]["n"]] = key
+W.to_requests()
 
 
 def numbers(f, t):
@@ -183,44 +114,5 @@ def numbers(f, t):
 
 
 short = lambda i: i.startswith("job:")
-truth, lc = [], collections.Counter()
-for r in R.values():
-    assert r.ops, r.key
-    r.ops.sort(key=lambda o: o["start"])
-    for (f, n), t in r.texts.items():
-        r.rec.update(re.findall(r'api/reviews/(\d+)', t))
-    every, held = "\n".join(r.texts.values()), {x: numbers(x[0], t) for x, t in r.texts.items()}
-    nums = set().union(*held.values()) if held else set()
-    value = lambda i: i.split(":", 1)[1]
-    logged = {i for i in r.ids if (i in nums if short(i) else value(i) in every)}
-    fb = {}
-    for x in r.fb:
-        o = fb.setdefault((x["from"], x["to"]), dict(x)); o["ok"] = o["ok"] or x["ok"]
-    link = collections.defaultdict(list)
-    for (f, n), t in sorted(r.texts.items()):
-        k = "direct" if r.rid and r.rid in t else "indirect" if any(i in held[(f, n)] if short(i) else value(i) in t for i in logged) else "noid"
-        lc[k] += 1
-        if k != "direct": link[k].append([f, n])
-    outcome = "client_disconnect" if r.aborted else "error" if r.broken else word(r.status) if r.status >= 400 else "dead_letter" if r.dead else "ok"
-    n = r.mr + r.tr
-    assert len([o for o in r.ops if o["kind"] == "retry_wait"]) <= n and (n == 0) == (not r.sem and not r.tra), r.key
-    truth.append({"request_id": r.rid, "key": r.rid or r.key, "scenario": r.scenario, "noise": r.noise, "client_supplied_id": False, "start": r.ops[0]["start"], "end": max(o["end"] for o in r.ops),
-        "outcome": outcome, "edge_status": r.status, "aborted": r.aborted, "retried": n > 0, "model_retries": r.mr, "task_retries": r.tr, "retry_count": n,
-        "retry_class": "semantic" if r.sem else "transient" if r.tra else "none", "fallback": bool(fb), "fallbacks": list(fb.values()), "degraded": any(x["ok"] for x in fb.values()),
-        "dead_lettered": r.dead, "duplicate_delivery": r.dup, "models": sorted({o["name"] for o in r.ops if o["kind"] == "model_call"}),
-        "prompt_versions": sorted(set(re.findall(r'"prompt_version": "([^"]+)', every))),
-        "ids": sorted(logged), "ids_unlogged": sorted(r.ids - logged) + sorted("record:" + v for v in r.rec), "ops": r.ops, "client": r.client, "breakdown_ms": breakdown(r.ops),
-        "lines": {f: v for f, v in sorted(r.lines.items())}, "cont": {f: ns for f in FILES if (ns := [n for n in sorted(cont[f]) if cont[f][n] == r.key])}, "linkability": dict(link)})
-write(truth, OUT)
-c = lambda it: dict(collections.Counter(it).most_common())
-d = sorted(diffs)
-S = [t for t in truth if not t["noise"]]
-meta = {"name": "guestnote", "files": {f: {"lines": len(starts[f]), "owned_records": len(owned[f]), "continuation_lines": len(cont[f]), "unmatched_records": 0, "bytes": len(texts[f])} for f in FILES},
-        "clock_offsets": {}, "requests": len(truth), "scored": len(S), "scored_lines": sum(len(v) for t in S for v in t["lines"].values()), "scenarios": c(t["scenario"] for t in truth), "outcomes": c(t["outcome"] for t in S), "linkability": dict(lc), "unknown_lines": {},
-        "retry_class": c(t["retry_class"] for t in S), "fallback": sum(t["fallback"] for t in S), "degraded": sum(t["degraded"] for t in S), "dup": sum(t["duplicate_delivery"] for t in S), "dead": sum(t["dead_lettered"] for t in S),
-        "ids": c(i.split(":")[0] for t in S for i in t["ids"]), "ids_unlogged": c(i.split(":")[0] for t in S for i in t["ids_unlogged"]), "ops": c(o["kind"] for t in S for o in t["ops"]), "op_outcomes": c(o["kind"] + " " + o["outcome"] for t in S for o in t["ops"]),
-        "client_minus_edge_ms": {"min": d[0], "median": d[len(d) // 2], "p90": d[int(.9 * len(d))], "max": d[-1]}, "side_entries_never_written": unwritten, "duplicates_worked_twice": overlapped, "first_seen_on_second_delivery": unseen,
-        "left_without_edge_line": unlogged_at_edge, "killed_processes": len(kills), "most_at_once": max(sum(1 for t in S if t["start"] <= x["start"] < t["end"]) for x in S),
-        "most_open_at_the_edge": max(sum(1 for t in S if t["client"][0]["start"] <= x["start"] < t["client"][0]["end"]) for x in S)}
-json.dump(meta, open(OUT + "/meta.json", "w"), indent=1)
-print(json.dumps(meta, indent=1))
+truth, linked = documents(W, numbers, short, r'api/reviews/(\d+)', r'"prompt_version": "([^"]+)')
+finish("guestnote", OUT, W, truth, linked, diffs, duplicates_worked_twice=overlapped, first_seen_on_second_delivery=unseen, left_without_edge_line=unlogged_at_edge)

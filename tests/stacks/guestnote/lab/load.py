@@ -1,7 +1,8 @@
 """The traffic: scenarios with their faults, in a random order over the time, and bursts."""
-import asyncio, itertools, json, os, random, secrets, socket, struct, sys, time
+import asyncio, itertools, json, os, random, secrets, sys, time
 import aiohttp
 from .side import emit
+from .traffic import noted_probes, play
 SECONDS = float(sys.argv[1])
 random.seed(int(os.environ.get("SEED", 99)))
 #          name              n  route     fault
@@ -126,52 +127,21 @@ async def one(s, leaver, name, route, fault):
     emit("client", key=key, scenario="rev_ok" if name == "rev_odd" else name, name=f"{method} {path.split('?')[0]}", start=t, end=time.time_ns(), status=got.get("status"), rid=got.get("rid"), aborted=aborted, broken=broken, via="edge")
 
 
-def resets(info):
-    sock = socket.socket(info[0], info[1], info[2])
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    return sock
-
-
-async def probes(s):
-    while True:
-        for port, path, via in ((9310, "/healthz", "app"), (9315, "/ping", "app"), (9300, "/edge-health", "edge")):
-            key, t, st, rid = "k" + secrets.token_hex(8), time.time_ns(), None, None
-            try:
-                async with s.get(f"http://127.0.0.1:{port}{path}", headers={"User-Agent": "kube-probe/1.31", "x-lab-key": key, "X-Forwarded-For": "10.0.3.7"}) as r:
-                    await r.read(); st, rid = r.status, r.headers.get("X-Request-ID")
-            except Exception as e:
-                print("probe", e)
-            emit("client", key=key, scenario="health", name="GET " + path, start=t, end=time.time_ns(), status=st, rid=rid, aborted=False, broken=False, via=via)
-        await asyncio.sleep(10)
+TARGETS = ((9310, "/healthz", "app"), (9315, "/ping", "app"), (9300, "/edge-health", "edge"))
 
 
 async def main():
-    tmo = aiohttp.ClientTimeout(total=45)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=200, force_close=True), timeout=tmo) as s, \
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=50, force_close=True, socket_factory=resets), timeout=tmo) as leaver:
-        plan = [(0.2, ("rev_odd", "rev", "A=ok")), (0.3, ("rev_ok", "rev", "A=ok"))]
-        crash = .40 * SECONDS
-        for name, n, *rest in PLAN:
-            for _ in range(max(1, int(int(n) * float(os.environ.get("SHARE", 1))))):
-                at = random.uniform(.02, .97) * SECONDS
-                if name == "rev_crash":
-                    at = crash + random.uniform(0, .3)
-                elif "dead" in name or "retry" in name or name == "rev_filter":
-                    at = random.uniform(.02, .75) * SECONDS
-                elif rest[0] in ("rev", "ins", "sug", "str") and random.random() < .4:
-                    at = random.choice([.17, .52, .78]) * SECONDS + random.uniform(0, 1.2)
-                plan.append((max(at, 2.5 if rest[0] != "rev" else 0), (name, *rest)))
-        plan.sort()
-        last = max(at for at, a in plan if a[0] == "rev_crash")
-        probe = asyncio.create_task(probes(s))
-        t0, ts, killed = time.monotonic(), [], False
-        for at, args in plan:
-            await asyncio.sleep(max(0, t0 + at - time.monotonic()))
-            ts.append(asyncio.create_task(one(s, leaver, *args)))
-            if not killed and at >= last:
-                killed = True
-                asyncio.get_running_loop().call_later(1.1, lambda: open(os.path.join(os.environ["LAB_DIR"], "kill-now"), "w").close())
-        await asyncio.gather(*ts)
-        probe.cancel()
-        print(len(plan), "requests")
+    plan = [(0.2, ("rev_odd", "rev", "A=ok")), (0.3, ("rev_ok", "rev", "A=ok"))]
+    crash = .40 * SECONDS
+    for name, n, *rest in PLAN:
+        for _ in range(max(1, int(int(n) * float(os.environ.get("SHARE", 1))))):
+            at = random.uniform(.02, .97) * SECONDS
+            if name == "rev_crash":
+                at = crash + random.uniform(0, .3)
+            elif "dead" in name or "retry" in name or name == "rev_filter":
+                at = random.uniform(.02, .75) * SECONDS
+            elif rest[0] in ("rev", "ins", "sug", "str") and random.random() < .4:
+                at = random.choice([.17, .52, .78]) * SECONDS + random.uniform(0, 1.2)
+            plan.append((max(at, 2.5 if rest[0] != "rev" else 0), (name, *rest)))
+    await play(plan, one, lambda s: noted_probes(s, TARGETS), "rev_crash", 1.1, force_close=True)
 asyncio.run(main())

@@ -1,6 +1,7 @@
-import asyncio, json, os, random, secrets, socket, struct, sys, time
+import asyncio, json, os, random, secrets, sys, time
 import aiohttp
 from .side import emit
+from .traffic import play, probe
 SECONDS = float(sys.argv[1])
 random.seed(int(os.environ.get("SEED", 88)))
 #          name              n  route    fault
@@ -115,50 +116,25 @@ async def one(s, leaver, name, route, fault):
     emit("client", key=key, scenario="cand_ok" if name == "odd" else name, name=f"{method} {path}", start=t, end=time.time_ns(), status=got.get("status"), aborted=aborted, broken=broken)
 
 
-def resets(info):
-    sock = socket.socket(info[0], info[1], info[2])
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    return sock
-
-
 async def probes(s):
     while True:
         for port in (9010, 9020):
-            try:
-                async with s.get(f"http://127.0.0.1:{port}/healthz", headers={"User-Agent": "kube-probe/1.31"}) as r:
-                    await r.read()
-            except Exception:
-                pass
+            await probe(s, f"http://127.0.0.1:{port}/healthz", "kube-probe/1.31")
         await asyncio.sleep(10)
 
 
 async def main():
-    tmo = aiohttp.ClientTimeout(total=45)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=200), timeout=tmo) as s, \
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=50, force_close=True, socket_factory=resets), timeout=tmo) as leaver:
-        plan = [(0.2, ("odd", "cand", "A=ok")), (0.3, ("cand_ok", "cand", "A=ok"))]
-        crash = .36 * SECONDS
-        for name, n, *rest in PLAN:
-            for _ in range(max(1, int(int(n) * float(os.environ.get("SHARE", 1))))):
-                at = random.uniform(.02, .97) * SECONDS
-                if name == "cand_crash":
-                    at = crash + random.uniform(0, .3)
-                elif "dead" in name or name == "cand_filter":
-                    at = random.uniform(.02, .8) * SECONDS
-                elif rest[0] in ("cand", "screen", "sl", "letter") and random.random() < .33:
-                    at = random.choice([.16, .47, .74]) * SECONDS + random.uniform(0, 1.5)
-                plan.append((max(at, 2.5 if rest[0] in ("read", "screen", "note") else 0), (name, *rest)))
-        plan.sort()
-        last = max(at for at, a in plan if a[0] == "cand_crash")
-        probe = asyncio.create_task(probes(s))
-        t0, ts, killed = time.monotonic(), [], False
-        for at, args in plan:
-            await asyncio.sleep(max(0, t0 + at - time.monotonic()))
-            ts.append(asyncio.create_task(one(s, leaver, *args)))
-            if not killed and at >= last:
-                killed = True
-                asyncio.get_running_loop().call_later(1.2, lambda: open(os.path.join(os.environ["LAB_DIR"], "kill-now"), "w").close())
-        await asyncio.gather(*ts)
-        probe.cancel()
-        print(len(plan), "requests")
+    plan = [(0.2, ("odd", "cand", "A=ok")), (0.3, ("cand_ok", "cand", "A=ok"))]
+    crash = .36 * SECONDS
+    for name, n, *rest in PLAN:
+        for _ in range(max(1, int(int(n) * float(os.environ.get("SHARE", 1))))):
+            at = random.uniform(.02, .97) * SECONDS
+            if name == "cand_crash":
+                at = crash + random.uniform(0, .3)
+            elif "dead" in name or name == "cand_filter":
+                at = random.uniform(.02, .8) * SECONDS
+            elif rest[0] in ("cand", "screen", "sl", "letter") and random.random() < .33:
+                at = random.choice([.16, .47, .74]) * SECONDS + random.uniform(0, 1.5)
+            plan.append((max(at, 2.5 if rest[0] in ("read", "screen", "note") else 0), (name, *rest)))
+    await play(plan, one, probes, "cand_crash", 1.2)
 asyncio.run(main())

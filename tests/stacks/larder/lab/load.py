@@ -1,6 +1,7 @@
-import asyncio, json, os, random, secrets, socket, struct, sys, time, uuid
+import asyncio, json, os, random, secrets, sys, time
 import aiohttp
 from .side import emit
+from .traffic import play, probe
 SECONDS = float(sys.argv[1])
 random.seed(int(os.environ.get("SEED", 71)))
 #          name              n  route    fault
@@ -123,49 +124,24 @@ async def one(s, leaver, name, route, fault):
     emit("client", key=key, scenario="imp_ok" if name == "odd" else name, name=f"{method} {path}", start=t, end=time.time_ns(), status=got.get("status"), aborted=aborted, broken=broken)
 
 
-def resets(info):
-    sock = socket.socket(info[0], info[1], info[2])
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    return sock
-
-
 async def probes(s):
     while True:
-        try:
-            async with s.get("http://127.0.0.1:8810/healthz", headers={"User-Agent": "kube-probe/1.31"}) as r:
-                await r.read()
-        except Exception:
-            pass
+        await probe(s, "http://127.0.0.1:8810/healthz", "kube-probe/1.31")
         await asyncio.sleep(10)
 
 
 async def main():
-    tmo = aiohttp.ClientTimeout(total=45)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=200), timeout=tmo) as s, \
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=50, force_close=True, socket_factory=resets), timeout=tmo) as leaver:
-        plan = [(0.2, ("odd", "recipes", "A=ok"))]
-        crash = .36 * SECONDS
-        for name, n, *rest in PLAN:
-            for _ in range(max(1, int(int(n) * float(os.environ.get("SHARE", 1))))):
-                at = random.uniform(.02, .97) * SECONDS
-                if name == "imp_crash":
-                    at = crash + random.uniform(0, .3)
-                elif "dead" in name or name in ("imp_filter", "imp_pantry_bug"):
-                    at = random.uniform(.02, .8) * SECONDS
-                elif rest[0] in ("recipes", "subs", "plans", "cook") and random.random() < .33:
-                    at = random.choice([.16, .47, .74]) * SECONDS + random.uniform(0, 1.5)
-                plan.append((at, (name, *rest)))
-        plan.sort()
-        last = max(at for at, a in plan if a[0] == "imp_crash")
-        probe = asyncio.create_task(probes(s))
-        t0, ts, killed = time.monotonic(), [], False
-        for at, args in plan:
-            await asyncio.sleep(max(0, t0 + at - time.monotonic()))
-            ts.append(asyncio.create_task(one(s, leaver, *args)))
-            if not killed and at >= last:
-                killed = True
-                asyncio.get_running_loop().call_later(1.2, lambda: open(os.path.join(os.environ["LAB_DIR"], "kill-now"), "w").close())
-        await asyncio.gather(*ts)
-        probe.cancel()
-        print(len(plan), "requests")
+    plan = [(0.2, ("odd", "recipes", "A=ok"))]
+    crash = .36 * SECONDS
+    for name, n, *rest in PLAN:
+        for _ in range(max(1, int(int(n) * float(os.environ.get("SHARE", 1))))):
+            at = random.uniform(.02, .97) * SECONDS
+            if name == "imp_crash":
+                at = crash + random.uniform(0, .3)
+            elif "dead" in name or name in ("imp_filter", "imp_pantry_bug"):
+                at = random.uniform(.02, .8) * SECONDS
+            elif rest[0] in ("recipes", "subs", "plans", "cook") and random.random() < .33:
+                at = random.choice([.16, .47, .74]) * SECONDS + random.uniform(0, 1.5)
+            plan.append((at, (name, *rest)))
+    await play(plan, one, probes, "imp_crash", 1.2)
 asyncio.run(main())
