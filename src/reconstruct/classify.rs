@@ -49,44 +49,42 @@ pub fn classify(entry: &Entry) -> (FailureClass, String) {
     (FailureClass::Unknown, "no rule decides".into())
 }
 
-/// What is spoken of is no answer, or nothing was asked again for it.
-const NO_ANSWER: [&str; 8] = ["skip", "dropp", "ignor", "discard", "header", "request body", "input", "attachment"];
-
 /// Who got an answer says that it does not fit what was asked for.
 pub fn finds_answer_useless(entry: &Entry) -> bool {
-    if entry.severity.is_none_or(|s| s < Severity::Warn) {
-        return false;
-    }
-    let text: String = entry.body.as_deref().unwrap_or("").chars().take(200).collect::<String>().to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    has(&["schema", "json", "answer", "output", "response", "completion", "reply"])
-        && has(&[
-            "not match",
-            "n't match",
-            "not fit",
-            "n't fit",
-            "invalid",
-            "not valid",
-            "unpars",
-            "not parse",
-            "n't parse",
-            "malformed",
-            "failed validation",
-            "validation failed",
-            "violat",
-            "mismatch",
-        ])
-        && !has(&NO_ANSWER)
+    complains(entry, |has| {
+        has(&["schema", "json", "answer", "output", "response", "completion", "reply"])
+            && has(&[
+                "not match",
+                "n't match",
+                "not fit",
+                "n't fit",
+                "invalid",
+                "not valid",
+                "unpars",
+                "not parse",
+                "n't parse",
+                "malformed",
+                "failed validation",
+                "validation failed",
+                "violat",
+                "mismatch",
+            ])
+    })
 }
 
 /// The same of what the program that logged an answer says of it at once, where it need not be said of what.
 pub fn finds_last_answer_useless(entry: &Entry) -> bool {
+    complains(entry, |has| has(&["not validate", "n't validate", "failed validation", "validation failed", "unpars", "not parse", "n't parse"]))
+}
+
+/// The head of a warning says it, and speaks of nothing else, nor that all went on without.
+fn complains(entry: &Entry, says: impl Fn(&dyn Fn(&[&str]) -> bool) -> bool) -> bool {
     if entry.severity.is_none_or(|s| s < Severity::Warn) {
         return false;
     }
     let text = entry.body.as_deref().unwrap_or("").chars().take(200).collect::<String>().to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    has(&["not validate", "n't validate", "failed validation", "validation failed", "unpars", "not parse", "n't parse"]) && !has(&NO_ANSWER)
+    says(&has) && !has(&["skip", "dropp", "ignor", "discard", "header", "request body", "input", "attachment"])
 }
 
 /// The failure is about time that ran out.

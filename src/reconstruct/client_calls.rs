@@ -47,10 +47,15 @@ const MAX_CALLS: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Answer {
     pub status: u16,
-    /// It was asked for a text.
-    pub is_text: bool,
     /// How the address ends that was asked.
     pub path: &'static str,
+}
+
+impl Answer {
+    /// It was asked for a text.
+    fn is_text(self) -> bool {
+        TEXT_PATHS.contains(&self.path)
+    }
 }
 
 pub(super) fn answered(entry: &Entry) -> Option<Answer> {
@@ -62,9 +67,9 @@ pub(super) fn answered(entry: &Entry) -> Option<Answer> {
     let path = address.split(['?', '#']).next()?.to_ascii_lowercase();
     let (_, status) = after.split_once("\"HTTP/")?;
     let status = status.split_whitespace().nth(1)?.trim_end_matches('"').parse().ok()?;
-    let asks = |ends: &[&'static str]| ends.iter().copied().find(|end| path.strip_suffix(end).is_some_and(|before| !is_anybodys(end) || is_versioned(before)));
-    let (text, other) = (asks(&TEXT_PATHS), asks(&OTHER_PATHS));
-    Some(Answer { status, is_text: text.is_some(), path: text.or(other).filter(|_| is_asked)? })
+    let asks = |end: &&str| path.strip_suffix(*end).is_some_and(|before| !is_anybodys(end) || is_versioned(before));
+    let path = TEXT_PATHS.into_iter().chain(OTHER_PATHS).find(asks).filter(|_| is_asked)?;
+    Some(Answer { status, path })
 }
 
 /// The host that a client says it asked.
@@ -87,8 +92,8 @@ fn is_versioned(before: &str) -> bool {
 /// The notice is of a call of a model: it names what is asked, or it is the words of those who make clients for models.
 pub(super) fn is_of_a_model(item: &Item) -> bool {
     let body = item.entry.body.as_deref().unwrap_or_default();
-    let names = |ends: &[&str]| body.split_whitespace().any(|word| ends.iter().any(|end| word.to_ascii_lowercase().ends_with(end)));
-    names(&TEXT_PATHS) || names(&OTHER_PATHS) || body.starts_with("Retrying request ")
+    let names = |word: &str| TEXT_PATHS.iter().chain(&OTHER_PATHS).any(|end| word.ends_with(end));
+    body.starts_with("Retrying request ") || body.split_whitespace().any(|word| names(&word.to_ascii_lowercase()))
 }
 
 /// The wait that a line announces before another attempt: `Retrying request to /v1/messages in 0.4 seconds`.
@@ -123,7 +128,7 @@ pub(super) fn attempts(b: &Builder<'_>, unit: &Unit, whole: &Draft, own: &[usize
     let answers: Vec<Answer> = lines.iter().filter_map(|i| answered(&items[*i].entry)).collect();
     // What the call says itself of its attempts is read from its own lines.
     let waits = lines.iter().filter(|i| !own.contains(i) && announced_ns(&items[**i]).is_some()).count();
-    if answers.len() + waits < 2 || answers.iter().any(|a| a.is_text != answers[0].is_text) || !is_alone(b, unit, whole, meanwhile, (from, to)) {
+    if answers.len() + waits < 2 || answers.iter().any(|a| a.is_text() != answers[0].is_text()) || !is_alone(b, unit, whole, meanwhile, (from, to)) {
         return None;
     }
     lines.sort_by_key(|i| (items[*i].time_ns, items[*i].line.clone()));

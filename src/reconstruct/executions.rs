@@ -19,7 +19,7 @@ use crate::{
         words::Verb,
     },
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 /// One run of a task.
 #[derive(Debug, Clone)]
@@ -65,19 +65,9 @@ pub fn is_enqueue(b: &Builder<'_>, unit: &Unit, item: &Item) -> bool {
 /// Spans of a task: queue wait, runs, waits between runs.
 pub fn task_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
     let tree = b.tree;
-    let (mut enqueues, mut work): (Vec<usize>, Vec<usize>) = indexes.iter().partition(|i| is_enqueue(b, unit, &tree.items[**i]));
-    // What a task at work queues or pushes is another's. Whoever hands it over names what it is done for, which its own first line may not.
-    let begun: Vec<&Item> = work.iter().map(|i| &tree.items[*i]).filter(|item| item.verb == Verb::Begin).collect();
-    let names = |item: &Item, key: &Arc<str>| item.reference(key).is_some();
-    let is_same_worker = |begin: &Item, item: &Item| {
-        begin.service() == item.service()
-            && (&begin.entry.source, &begin.entry.host, &begin.entry.context) == (&item.entry.source, &item.entry.host, &item.entry.context)
-            && item.refs.iter().all(|r| r.relation != IdRelation::Own || roles::level(r.kind) > 1 || names(begin, &r.key))
-    };
-    let is_over = |begin: &Item, item: &Item| work.iter().map(|i| &tree.items[*i]).any(|end| end.verb.is_terminal() && begin.time_ns <= end.time_ns && end.time_ns < item.time_ns);
-    let is_at_work = |item: &Item| begun.iter().any(|begin| begin.time_ns < item.time_ns && is_same_worker(begin, item) && !is_over(begin, item));
-    let (own, queued): (Vec<usize>, Vec<usize>) = enqueues.iter().partition(|i| is_at_work(&tree.items[**i]));
-    enqueues = queued;
+    let (queueing, mut work): (Vec<usize>, Vec<usize>) = indexes.iter().partition(|i| is_enqueue(b, unit, &tree.items[**i]));
+    // What a task at work queues or pushes is another's.
+    let (own, enqueues): (Vec<usize>, Vec<usize>) = queueing.iter().partition(|i| is_at_work(b, &work, &tree.items[**i]));
     // Lines owned by another unit that hand this one over (`fanned out`, `mail handed over`).
     let mut handed: Vec<usize> = b
         .naming(&unit.key)
@@ -98,17 +88,34 @@ pub fn task_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
     let (beside, work): (Vec<usize>, Vec<usize>) = work.into_iter().partition(is_of_another);
     let runs = split(b, &work);
     let drawn = draw_runs(b, unit, &runs, &handed);
-    for index in own.into_iter().chain(beside) {
-        let at = tree.items[index].time_ns;
-        if let Some(run) = drawn.iter().rev().find(|run| Some(b.spans[**run].start) <= at) {
-            b.spans[*run].items.push(index);
-        }
-    }
+    stand_with(b, &drawn, own.into_iter().chain(beside));
     for index in steps {
         spans::line_span(b, unit, index);
     }
     if drawn.is_empty() && !handed.is_empty() {
         b.missing.push(unit.key.clone());
+    }
+}
+
+/// The worker that wrote the line runs the task: it has said that it began, and not that it ended. Whoever hands a task over names what that is done for, which
+/// the worker's first line may not.
+fn is_at_work(b: &Builder<'_>, work: &[usize], item: &Item) -> bool {
+    let names_no_more = |begin: &Item| item.refs.iter().all(|r| r.relation != IdRelation::Own || roles::level(r.kind) > 1 || begin.reference(&r.key).is_some());
+    let is_same_worker = |begin: &Item| {
+        begin.service() == item.service() && (&begin.entry.source, &begin.entry.host, &begin.entry.context) == (&item.entry.source, &item.entry.host, &item.entry.context)
+    };
+    let lines = || work.iter().map(|i| &b.tree.items[*i]).filter(|line| line.time_ns < item.time_ns);
+    let is_open = |begin: &Item| !lines().any(|end| end.verb.is_terminal() && begin.time_ns <= end.time_ns);
+    lines().any(|begin| begin.verb == Verb::Begin && is_same_worker(begin) && names_no_more(begin) && is_open(begin))
+}
+
+/// Lines that tell of nothing by themselves stand in the last run that had begun.
+fn stand_with(b: &mut Builder<'_>, runs: &[usize], lines: impl Iterator<Item = usize>) {
+    for index in lines {
+        let at = b.tree.items[index].time_ns;
+        if let Some(run) = runs.iter().rev().find(|run| Some(b.spans[**run].start) <= at) {
+            b.spans[*run].items.push(index);
+        }
     }
 }
 
@@ -294,13 +301,16 @@ fn queue_of(b: &Builder<'_>, unit: &Unit, items: &[usize], handed: &[usize]) -> 
 
 /// A line of the worker's log says that anything failed between the begin of a run and that of the next.
 fn went_wrong(b: &Builder<'_>, before: &Execution, next: &spans::Draft) -> bool {
-    let Some(first) = before.items.first().map(|i| &b.tree.items[*i]) else { return false };
-    let is_meanwhile = |item: &Item| item.time_ns.is_some_and(|at| (before.start..=next.start).contains(&at)) && item.entry.at.file == first.entry.at.file;
+    let items = &b.tree.items;
+    let Some(file) = before.items.first().map(|i| items[*i].entry.at.file) else { return false };
     let is_bad = |item: &Item| {
         let status = item.entry.http.as_ref().and_then(|http| http.status).or_else(|| client_calls::answered(&item.entry).map(|answer| answer.status));
         item.failed || item.entry.severity.is_some_and(|severity| severity >= Severity::Warn) || status.is_some_and(|status| spans::outcome_of(status).is_some())
     };
-    b.tree.items.iter().any(|item| is_meanwhile(item) && is_bad(item))
+    // Lines of a tree stand in the order of their times, those without one behind.
+    let from = items.partition_point(|item| item.time_ns.is_some_and(|at| at < before.start));
+    let meanwhile = items[from..].iter().take_while(|item| item.time_ns.is_some_and(|at| at <= next.start));
+    meanwhile.filter(|item| item.entry.at.file == file).any(is_bad)
 }
 
 /// A run whose worker never ended it was at work as long as what it called was seen at work.

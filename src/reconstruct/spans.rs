@@ -256,8 +256,7 @@ pub fn build<'a>(tree: &'a Tree, profile: &'a Profile) -> Builder<'a> {
     // Depth order: a parent's spans exist before its children look for them.
     let owned = owned(&b);
     let mut order: Vec<(&Unit, &[usize])> = tree.units.values().zip(owned.iter().map(Vec::as_slice)).collect();
-    // Of one depth they stay in the order of their keys.
-    // What a run made is looked for after the run.
+    // Of one depth they stay in the order of their keys; what a run made comes behind the run.
     let below = |unit: &Unit| b.made_in.get(&unit.key).and_then(|task| tree.units.get(task)).map_or(unit.depth, |task| unit.depth.max(task.depth + 1));
     order.sort_by_cached_key(|(unit, _)| below(unit));
     for (unit, indexes) in order.iter().filter(|(u, _)| roles::level(u.kind) == 0) {
@@ -378,10 +377,10 @@ pub fn outcome(item: &Item) -> Outcome {
     if words::client_left(&item.entry) {
         return Outcome::Cancelled;
     }
-    let is_bad = item.failed || matches!(item.verb, Verb::Fail | Verb::Dead | Verb::Retry | Verb::Stall);
     if is_called_off(item) {
         return Outcome::Cancelled;
     }
+    let is_bad = item.failed || matches!(item.verb, Verb::Fail | Verb::Dead | Verb::Retry | Verb::Stall);
     if is_bad {
         return if classify::is_timeout(&item.entry) { Outcome::Timeout } else { Outcome::Error };
     }
