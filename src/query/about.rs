@@ -176,3 +176,24 @@ pub fn take(lines: &mut BTreeMap<Place, Rc<Item>>, item: &Rc<Item>) {
         *known = Rc::new(Item { refs, ..Item::clone(known) });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        entry::{At, Entry},
+        profile::Profile,
+    };
+    use std::sync::Arc;
+
+    #[test]
+    fn a_batch_is_shown_by_its_first_three_lines_whatever_comes_first() {
+        let item = |line| Item::new(Arc::new(Entry { at: At { line, ..At::default() }, ..Entry::default() }), &"a.log".into(), &Profile::default());
+        let shown = |lines: [u64; 5]| {
+            let mut neighbours = BTreeMap::new();
+            lines.into_iter().for_each(|line| note_batch(&item(line), &mut neighbours));
+            neighbours.into_values().next().unwrap().lines.iter().map(|line| line.line).collect::<Vec<_>>()
+        };
+        assert_eq!((shown([1, 2, 3, 4, 5]), shown([5, 4, 3, 2, 1])), (vec![1, 2, 3], vec![1, 2, 3]));
+    }
+}
