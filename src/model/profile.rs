@@ -35,6 +35,8 @@ pub struct Profile {
     pub arguments: BTreeSet<String>,
     /// By service: templates (hashes) of the lines that end its tasks without a word for it.
     pub endings: BTreeMap<String, BTreeSet<u64>>,
+    /// Services whose lines say of no task that it ended.
+    pub open_ended: BTreeSet<String>,
     /// Makes of ids (hashes of prefix and length) whose every value is unique, whatever it looks like by itself.
     pub makes: BTreeSet<u64>,
     /// Numbers that are one counter's under several scopes.

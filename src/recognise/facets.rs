@@ -10,7 +10,7 @@ use crate::{
     },
     recognise::{
         escapes, failure,
-        ids::{Ids, clean, task_name},
+        ids::{Ids, clean, task_kind, task_name},
         length::{self, Unit},
         mine,
         names::fold,
@@ -190,7 +190,7 @@ fn model(line: &Line<'_, '_>, common: &Common, entry: &mut Entry) {
 fn job(line: &Line<'_, '_>, entry: &mut Entry) {
     let job = Job {
         queue: line.candidates(Role::Queue).filter(|(_, l)| l.kind == Kind::Str).find_map(|(_, l)| scalar(l)).or_else(|| line.text(Role::TargetQueue)).map(|q| q.trim().into()),
-        name: line.word(Role::JobName).or_else(|| task_name(line)),
+        name: line.word(Role::JobName).or_else(|| task_name(line)).or_else(|| task_kind(line)),
         state: None,
         queue_wait: line.length(Role::QueueWait),
         delay: line.length(Role::Delay),

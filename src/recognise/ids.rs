@@ -318,6 +318,19 @@ pub fn task_name(line: &Line<'_, '_>) -> Option<Box<str>> {
         .map(|v| (&*v).into())
 }
 
+/// Which of its queue's tasks it is, beside its id: `{"jobId": "348218", "kind": "extract"}`. Spans and events have kinds, too, under the same name.
+pub fn task_kind(line: &Line<'_, '_>) -> Option<Box<str>> {
+    let is_task = |i: &IdLeaf| i.id.kind == KindRule::Is(IdKind::Task) && i.id.relation != IdRelation::Parent && !line.plan.runs.contains(&i.leaf);
+    let beside: Vec<_> = line.plan.ids.iter().filter(|i| is_task(i)).map(|i| line.leaves[i.leaf as usize].object).collect();
+    let is_kind = |leaf: &&Leaf<'_>| leaf.kind == Kind::Str && beside.contains(&leaf.object) && line.names.key(leaf.path).eq_ignore_ascii_case("kind");
+    let value = line.leaves.iter().find(is_kind).and_then(crate::recognise::values::scalar)?;
+    let is_name = value.len() <= 64
+        && value.starts_with(|c: char| c.is_ascii_alphabetic())
+        && value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':' | b'/'));
+    let is_any = matches!(&*value.to_ascii_lowercase(), "job" | "task" | "message" | "event" | "log" | "worker" | "server" | "client" | "producer" | "consumer" | "internal");
+    (is_name && !is_any).then(|| (&*value).into())
+}
+
 /// A value's own prefix is a label: `req_…`, `chatcmpl-…`.
 pub fn kind_by_value(value: &str, common: &Common) -> Option<IdKind> {
     let cut = value.find(['_', '-'])?;

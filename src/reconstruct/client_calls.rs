@@ -1,5 +1,6 @@
 //! Attempts of a model call that only the HTTP client of its program tells of: `HTTP Request: POST https://…/v1/chat/completions "HTTP/1.1 429 …"`,
-//! then `Retrying request in 0.46 seconds`. The lines name the request, not the call.
+//! then `Retrying request in 0.46 seconds`; or `post https://…/v1/chat/completions failed with status 429 in 41ms - retrying, 2 attempts remaining`. The lines
+//! name the request, not the call.
 //!
 //! Guarantees: they are a call's where it is the only one of the path that is open in that program then, they stand in its log while it was open, and all
 //! ask for the same kind of thing at an address that models are asked at. An attempt ends with the answer that is told, or with the notice that it will be
@@ -16,9 +17,8 @@ use crate::{
         calls::{AT_ONCE_NS, stand_with},
         classify,
         item::Item,
-        roles,
-        spans::{Builder, Draft, bounds, line_kind, outcome, outcome_of, step_title},
-        tree::Unit,
+        spans::{Builder, Draft, bounds, line_kind, outcome, outcome_of, stated, step_title},
+        tree::{Tree, Unit},
         words::Verb,
     },
 };
@@ -49,6 +49,8 @@ pub(super) struct Answer {
     pub status: u16,
     /// How the address ends that was asked.
     pub path: &'static str,
+    /// From the question to the head of the answer, if that is said.
+    pub took_ns: Option<i64>,
 }
 
 impl Answer {
@@ -62,19 +64,49 @@ pub(super) fn answered(entry: &Entry) -> Option<Answer> {
     let body = entry.body.as_deref()?;
     let (before, after) = body.split_once("://")?;
     // A server writes the path it was asked for, a client the whole address.
-    let is_asked = before.split_whitespace().rev().nth(1).is_some_and(|word| word == "POST");
+    let is_asked = before.split_whitespace().rev().nth(1).is_some_and(|word| word.eq_ignore_ascii_case("POST"));
     let address = after.split(|c: char| c.is_whitespace() || c == '"').next()?;
     let path = address.split(['?', '#']).next()?.to_ascii_lowercase();
-    let (_, status) = after.split_once("\"HTTP/")?;
-    let status = status.split_whitespace().nth(1)?.trim_end_matches('"').parse().ok()?;
+    let (status, took_ns) = answer_in(after)?;
     let asks = |end: &&str| path.strip_suffix(*end).is_some_and(|before| !is_anybodys(end) || is_versioned(before));
     let path = TEXT_PATHS.into_iter().chain(OTHER_PATHS).find(asks).filter(|_| is_asked)?;
-    Some(Answer { status, path })
+    Some(Answer { status, path, took_ns })
+}
+
+/// `… "HTTP/1.1 429 Too Many Requests"`, `… failed with status 429 in 41ms - …`.
+fn answer_in(text: &str) -> Option<(u16, Option<i64>)> {
+    if let Some((_, line)) = text.split_once("\"HTTP/") {
+        return Some((line.split_whitespace().nth(1)?.trim_end_matches('"').parse().ok()?, None));
+    }
+    let (_, said) = text.split_once(" with status ")?;
+    let mut words = said.split_whitespace();
+    let status = words.next()?.parse().ok()?;
+    let ms = words.next().filter(|word| *word == "in").and_then(|_| words.next()?.strip_suffix("ms")?.parse::<u32>().ok());
+    Some((status, ms.map(|ms| i64::from(ms) * 1_000_000)))
+}
+
+/// An attempt that was answered by nothing: `[log_51e11c] connection timed out - retrying, 2 attempts remaining`.
+pub(super) fn is_unanswered(entry: &Entry) -> bool {
+    let said = entry.body.as_deref().and_then(|body| body.strip_prefix("[log_")?.split_once("] connection "));
+    said.is_some_and(|(_, what)| what.starts_with("timed out - ") || what.starts_with("failed - "))
 }
 
 /// The host that a client says it asked.
 pub(super) fn asked_host(entry: &Entry) -> Option<&str> {
     entry.body.as_deref()?.split_once("://")?.1.split(|c: char| c == '/' || c == '"' || c.is_whitespace()).next()
+}
+
+/// `chat/completions` of the address that was asked.
+pub(super) fn address(body: &str) -> &str {
+    let path = body.split_once("://").and_then(|(_, after)| after.split(|c: char| c.is_whitespace() || matches!(c, '"' | '?' | '#')).next()).unwrap_or_default();
+    let mut slashes = path.rmatch_indices('/').map(|(at, _)| at + 1);
+    let (last, before) = (slashes.next().unwrap_or(0), slashes.next());
+    let is_version = |part: &str| part.starts_with('v') && part[1..].bytes().all(|b| b.is_ascii_digit());
+    match before {
+        _ if path.is_empty() => "model call",
+        Some(before) if path.is_char_boundary(before) && !is_version(path[before..last].trim_end_matches('/')) => &path[before..],
+        _ => &path[last..],
+    }
 }
 
 /// Others, too, have messages and responses: those of models stand right below the version.
@@ -110,9 +142,20 @@ pub(super) fn announced_ns(item: &Item) -> Option<i64> {
     (0.0..=3.6e12).contains(&ns).then_some(ns.round() as i64)
 }
 
+/// It tells of an attempt or of what comes between two.
+fn is_clients(item: &Item) -> bool {
+    answered(&item.entry).is_some() || is_unanswered(&item.entry) || announced_ns(item).is_some()
+}
+
+/// Lines of a path that HTTP clients write, in the order of their times.
+pub(super) fn lines_of_clients(tree: &Tree) -> Vec<usize> {
+    (0..tree.items.len()).filter(|i| tree.items[*i].time_ns.is_some() && is_clients(&tree.items[*i])).collect()
+}
+
 /// The attempts of a call; `None` where its program tells of fewer than two.
 pub(super) fn attempts(b: &Builder<'_>, unit: &Unit, whole: &Draft, own: &[usize]) -> Option<Vec<Draft>> {
-    let request = unit.parent.as_ref().filter(|_| unit.kind == IdKind::Call).map(|link| &link.parent)?;
+    // What calls without a name is of made them.
+    let maker = if unit.kind == IdKind::Call { unit.parent.as_ref().map(|link| &link.parent)? } else { &unit.key };
     let items = &b.tree.items;
     let log = own.iter().map(|i| &items[*i]).find(|item| item.service() == whole.service)?;
     // What a coarse clock tells of moments is no order.
@@ -121,16 +164,27 @@ pub(super) fn attempts(b: &Builder<'_>, unit: &Unit, whole: &Draft, own: &[usize
         return None;
     }
     let (from, to) = (whole.start.saturating_sub(slack), whole.end.saturating_add(slack));
-    let meanwhile = b.within(request, (from, to));
+    let is_call = |i: usize| b.owner[i].as_ref().and_then(|o| b.tree.units.get(o)).is_some_and(|u| u.kind == IdKind::Call);
+    let is_makers = |i: &usize| b.owner[*i].as_ref() == Some(maker) || items[*i].reference(maker).is_some();
     let is_near = |i: &usize| items[*i].entry.at.file == log.entry.at.file && items[*i].service() == whole.service && items[*i].time_ns.is_some_and(|t| (from..=to).contains(&t));
-    let of_request = meanwhile.iter().copied().filter(|i| items[*i].subject().is_some_and(|subject| roles::level(subject.kind) == 0));
-    let mut lines: Vec<usize> = of_request.chain(own.iter().copied()).filter(is_near).collect();
-    let answers: Vec<Answer> = lines.iter().filter_map(|i| answered(&items[*i].entry)).collect();
+    // What was answered as the call began was another.
+    let is_later = |i: &usize| items[*i].time_ns.is_some_and(|time| time > whole.start.saturating_add(whole.quantum_ns));
+    let first = b.clients.partition_point(|i| items[*i].time_ns.is_some_and(|t| t < from));
+    let told = b.clients[first..].iter().copied().take_while(|i| items[*i].time_ns.is_some_and(|t| t <= to));
+    let told: Vec<usize> = told.filter(|i| is_near(i) && is_makers(i) && is_later(i) && !is_call(*i) && !own.contains(i)).collect();
+    let answers: Vec<Answer> = told.iter().chain(own).filter_map(|i| answered(&items[*i].entry)).collect();
     // What the call says itself of its attempts is read from its own lines.
-    let waits = lines.iter().filter(|i| !own.contains(i) && announced_ns(&items[**i]).is_some()).count();
-    if answers.len() + waits < 2 || answers.iter().any(|a| a.is_text() != answers[0].is_text()) || !is_alone(b, unit, whole, meanwhile, (from, to)) {
+    let waits = told.iter().filter(|i| answered(&items[**i].entry).is_none()).count();
+    if answers.len() + waits < 2 || answers.iter().any(|a| a.is_text() != answers[0].is_text()) {
         return None;
     }
+    let begin = items.partition_point(|item| item.time_ns.is_some_and(|t| t < from));
+    let meanwhile: Vec<usize> = (begin..items.len()).take_while(|i| items[*i].time_ns.is_some_and(|t| t <= to)).filter(is_makers).collect();
+    if !is_alone(b, unit, whole, (&meanwhile, own), (from, to)) {
+        return None;
+    }
+    let is_beside = |i: &usize| is_near(i) && !is_clients(&items[*i]) && !is_call(*i) && !own.contains(i);
+    let mut lines: Vec<usize> = meanwhile.iter().copied().filter(is_beside).chain(told).chain(own.iter().copied().filter(is_near)).collect();
     lines.sort_by_key(|i| (items[*i].time_ns, items[*i].line.clone()));
     let mut walk = Walk { b, whole, own, cursor: whole.start, is_open: true, out: Vec::new() };
     lines.iter().for_each(|i| walk.take(*i));
@@ -138,7 +192,7 @@ pub(super) fn attempts(b: &Builder<'_>, unit: &Unit, whole: &Draft, own: &[usize
 }
 
 /// No other call of the path was open in the program meanwhile, nor was a model asked under no name.
-fn is_alone(b: &Builder<'_>, unit: &Unit, whole: &Draft, meanwhile: &[usize], (from, to): (i64, i64)) -> bool {
+fn is_alone(b: &Builder<'_>, unit: &Unit, whole: &Draft, (meanwhile, own): (&[usize], &[usize]), (from, to): (i64, i64)) -> bool {
     let mut others = b.tree.units.values().filter(|u| u.kind == IdKind::Call && u.key != unit.key);
     let meets = |other: &Unit| {
         // What stands on lines of this call alone is another name of it, and owns none.
@@ -147,7 +201,16 @@ fn is_alone(b: &Builder<'_>, unit: &Unit, whole: &Draft, meanwhile: &[usize], (f
     };
     let is_nameless =
         |i: &usize| b.owner[*i].as_ref().is_some_and(|o| b.tree.units.get(o).is_some_and(|u| u.kind != IdKind::Call)) && line_kind(&b.tree.items[*i]) == Some(SpanKind::ModelCall);
-    let nameless = meanwhile.iter().any(|i| is_nameless(i) && b.tree.items[*i].service() == whole.service);
+    let moment = AT_ONCE_NS.saturating_add(2 * whole.quantum_ns);
+    let is_at = |i: usize, at: i64| b.tree.items[i].time_ns.is_some_and(|time| time.abs_diff(at) <= moment.unsigned_abs());
+    // What says that a model is called as the call begins speaks of it, and as it ends of the next; what neither begins nor ends is of one that is open.
+    let tells_of_another = |i: usize| {
+        let item = &b.tree.items[i];
+        let is_bound =
+            (item.verb.is_start() && (is_at(i, whole.start) || item.time_ns.is_some_and(|time| time.saturating_add(2 * whole.quantum_ns) >= whole.end))) || own.contains(&i);
+        !is_bound && (item.verb.is_start() || item.verb.is_terminal() || stated(item, b.profile).is_some())
+    };
+    let nameless = meanwhile.iter().any(|i| is_nameless(i) && tells_of_another(*i) && b.tree.items[*i].service() == whole.service);
     !nameless && others.by_ref().take(MAX_CALLS).all(|other| !meets(other)) && others.next().is_none()
 }
 
@@ -173,7 +236,19 @@ impl Walk<'_, '_> {
         let item = &self.b.tree.items[index];
         let Some(time) = item.time_ns else { return };
         if let Some(answer) = answered(&item.entry) {
+            if let Some(took) = answer.took_ns {
+                self.cursor = time.saturating_sub(took).max(self.whole.start).max(self.out.last().map_or(i64::MIN, |d| d.end));
+            }
             self.end(index, time, Some(answer.status));
+        } else if is_unanswered(&item.entry) {
+            // A time limit is one setting: what runs into it takes as long as the first that did, which began with the call.
+            if let Some(first) = self.out.first().filter(|first| first.outcome == Outcome::Timeout) {
+                self.cursor = self.cursor.max(time.saturating_sub(first.ns()));
+            }
+            self.end(index, time, None);
+            if let [_, .., last] = &mut *self.out {
+                last.evidence = Evidence::Assumed;
+            }
         } else if let Some(wait) = announced_ns(item) {
             // Without an answer before it the attempt ran into its time limit.
             if time.saturating_sub(self.cursor) > if self.is_open { 0 } else { AT_ONCE_NS } {
@@ -273,8 +348,23 @@ mod tests {
             ("HTTP Request: POST https://hooks.example.com/v1/orders \"HTTP/1.1 200 OK\"", None),
             ("127.0.0.1:39820 - \"POST /v1/messages HTTP/1.1\" 200", None),
             ("see https://api.openai.com/v1/responses", None),
+            ("[log_2f, x-request-id: \"req_1\"] post https://api.openai.com/v1/chat/completions failed with status 503 in 41ms - retrying, 2 attempts remaining", Some(503)),
+            ("[log_2f, request-id: \"req_1\"] post https://api.anthropic.com/v1/messages succeeded with status 200 in 556ms", Some(200)),
+            ("post https://hooks.example.com/v1/orders failed with status 503 in 41ms", None),
         ] {
             assert_eq!(answered(&Entry { body: Some(text.into()), ..Entry::default() }).map(|a| a.status), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_call_without_a_model_is_named_by_what_was_asked() {
+        for (text, want) in [
+            ("HTTP Request: POST https://api.openai.com/v1/chat/completions \"HTTP/1.1 200 OK\"", "chat/completions"),
+            ("HTTP Request: POST http://127.0.0.1:8842/v1/messages \"HTTP/1.1 529 \"", "messages"),
+            ("HTTP Request: POST https://x.azure.com/openai/deployments/a/embeddings?api-version=2024 \"HTTP/2 429\"", "a/embeddings"),
+            ("Retrying request in 0.4 seconds", "model call"),
+        ] {
+            assert_eq!(address(text), want, "{text}");
         }
     }
 }

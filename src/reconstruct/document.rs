@@ -262,7 +262,10 @@ fn ids(tree: &Tree) -> Vec<PathId> {
             scope: u.scope.as_deref().map(str::to_owned),
             proof: u.parent.as_ref().map(|p| Proof {
                 rule: p.rule,
-                parent: tree.units.get(&p.parent).map_or_else(|| p.parent.to_string(), |x| format!("{}:{}", roles::kind_word(x.kind, &x.label), x.value)),
+                parent: tree
+                    .units
+                    .get(tree.proved_by.get(&u.key).unwrap_or(&p.parent))
+                    .map_or_else(|| p.parent.to_string(), |x| format!("{}:{}", roles::kind_word(x.kind, &x.label), x.value)),
                 lines: p.lines.clone(),
             }),
         })

@@ -26,6 +26,8 @@ const MAX_SERVICES: usize = 8;
 const MAX_TEMPLATES: usize = 24;
 /// Fewest tasks that end so.
 const ENOUGH: usize = 20;
+/// More tasks than a pool of workers holds at once: fewer may all hang.
+const MORE_THAN_HANG: usize = 200;
 /// Most services whose lines without an id are counted.
 const MAX_UNNAMED: usize = 256;
 /// Of the lines without an id one in so many is looked at.
@@ -44,7 +46,8 @@ struct Told {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Task {
     templates: BTreeMap<u64, Told>,
-    /// A line says that it ended.
+    /// A line says that it began, and one that it ended.
+    is_begun: bool,
     is_ended: bool,
     /// It has more templates than are kept: which was the last is not known.
     is_cut: bool,
@@ -52,6 +55,7 @@ struct Task {
 
 impl Task {
     fn merge(&mut self, other: Self) {
+        self.is_begun |= other.is_begun;
         self.is_ended |= other.is_ended;
         self.is_cut |= other.is_cut;
         for (template, told) in other.templates {
@@ -105,7 +109,7 @@ impl Endings {
         // A line that names a request beside the task hands it over.
         let may_end = verb == Verb::None && !words::failed(entry) && is_own(IdKind::Request).next().is_none();
         let told = Told { last: (time.unix_ns, entry.at.start), lines: 1, may_end };
-        let new = Task { templates: BTreeMap::from([(template(entry), told)]), is_ended: verb.is_terminal(), is_cut: false };
+        let new = Task { templates: BTreeMap::from([(template(entry), told)]), is_begun: verb == Verb::Begin, is_ended: verb.is_terminal(), is_cut: false };
         if let Some(task) = named(services, service, MAX_SERVICES) {
             task.merge(new);
         }
@@ -127,6 +131,21 @@ impl Endings {
             }
         });
         other.unnamed.iter().for_each(|(service, lines)| self.count_unnamed(service, *lines));
+    }
+
+    /// Services that write of tasks that they begin, and of whose tasks no line says that they ended: that one has no end says nothing there.
+    pub fn open_ended(&self) -> BTreeSet<String> {
+        let ended_by_a_line = self.decide();
+        let mut begun: BTreeMap<&str, (usize, bool)> = BTreeMap::new();
+        for services in self.tasks.values() {
+            let is_ended = services.iter().any(|(service, task)| task.is_ended || ended_by_a_line.contains_key(service));
+            for (service, _) in services.iter().filter(|(_, task)| task.is_begun) {
+                let (tasks, any_ends) = begun.entry(service).or_default();
+                (*tasks, *any_ends) = (*tasks + 1, *any_ends || is_ended);
+            }
+        }
+        let is_open = |service: &str, tasks: usize, ends: bool| tasks >= MORE_THAN_HANG && !ends && !self.unnamed.contains_key(service);
+        begun.into_iter().filter(|(service, (tasks, ends))| is_open(service, *tasks, *ends)).map(|(service, _)| service.to_owned()).collect()
     }
 
     /// By service: the templates that end its tasks.
@@ -231,6 +250,26 @@ mod tests {
         assert_eq!(decided(long), BTreeMap::new(), "more templates than are kept");
         let anywhere = |n: u64| [line(n, (n % 3) as i64, "queue depth"), line(n, 1, "rows read")];
         assert_eq!(decided((0..60).flat_map(anywhere)), BTreeMap::new());
+    }
+
+    #[test]
+    fn a_service_that_ends_no_task_is_known_for_it_and_one_end_is_enough_to_know_better() {
+        let begun = |n: u64| line(n, 0, "executing task");
+        let decided = |lines: &mut dyn Iterator<Item = Entry>| {
+            let mut out = Endings::default();
+            lines.for_each(|entry| out.observe(&entry));
+            out.open_ended()
+        };
+        let worker = BTreeSet::from(["worker".to_owned()]);
+        assert_eq!(decided(&mut (0..250).map(begun)), worker);
+        assert_eq!(decided(&mut (0..199).map(begun)), BTreeSet::new(), "they may all hang");
+        assert_eq!(decided(&mut (0..250).map(|n| line(n, 0, "report ordered"))), BTreeSet::new(), "it begins none");
+        let by = |service: &str, entry: Entry| Entry { service: Some(service.into()), ..entry };
+        assert_eq!(decided(&mut (0..250).map(begun).chain([line(7, 5, "task finished")])), BTreeSet::new());
+        assert_eq!(decided(&mut (0..250).map(begun).chain([by("app", line(7, 5, "task finished"))])), BTreeSet::new(), "another service tells of an end");
+        let unnamed =
+            |n: u64| Entry { ids: Vec::new(), context: Some("thread=1".into()), at: crate::model::entry::At { start: n, ..Default::default() }, ..line(n, 5, "completed in 3 ms") };
+        assert_eq!(decided(&mut (0..250).map(begun).chain((0..30).map(unnamed))), BTreeSet::new(), "ends bear no id");
     }
 
     #[test]

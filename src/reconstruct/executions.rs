@@ -15,8 +15,8 @@ use crate::{
         item::Item,
         link, roles,
         spans::{self, Builder},
-        tree::Unit,
-        words::Verb,
+        tree::{Tree, Unit},
+        words::{self, Verb},
     },
 };
 use std::collections::BTreeMap;
@@ -99,7 +99,7 @@ pub fn task_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
 
 /// The worker that wrote the line runs the task: it has said that it began, and not that it ended. Whoever hands a task over names what that is done for, which
 /// the worker's first line may not.
-fn is_at_work(b: &Builder<'_>, work: &[usize], item: &Item) -> bool {
+pub(super) fn is_at_work(b: &Builder<'_>, work: &[usize], item: &Item) -> bool {
     let names_no_more = |begin: &Item| item.refs.iter().all(|r| r.relation != IdRelation::Own || roles::level(r.kind) > 1 || begin.reference(&r.key).is_some());
     let is_same_worker = |begin: &Item| {
         begin.service() == item.service() && (&begin.entry.source, &begin.entry.host, &begin.entry.context) == (&item.entry.source, &item.entry.host, &item.entry.context)
@@ -158,7 +158,7 @@ fn split(b: &Builder<'_>, work: &[usize]) -> Vec<Execution> {
                 let higher = !reserved && !counted_at_end && attempt.zip(run.attempt).is_some_and(|(a, r)| a > r);
                 // "Received" then "begins" are one start; the same verb twice without an end is a second delivery.
                 let again = starts && !over && repeated_start(tree, run, item);
-                (starts && over) || higher || again
+                (starts && over) || higher || again || (run.ended_by == Verb::End && words::is_done_already(&item.entry))
             }
         };
         let t = item.time_ns.unwrap_or_default();
@@ -181,7 +181,12 @@ fn split(b: &Builder<'_>, work: &[usize]) -> Vec<Execution> {
     runs
 }
 
-fn repeated_start(tree: &crate::reconstruct::tree::Tree, run: &Execution, item: &Item) -> bool {
+/// The line that opened the run is written again. What begins within a run, as the call of a model, may do so again and again.
+fn repeated_start(tree: &Tree, run: &Execution, item: &Item) -> bool {
+    let opener = run.items.iter().find(|i| tree.items[**i].verb == item.verb).map(|i| &tree.items[*i].entry.body);
+    if opener != Some(&item.entry.body) {
+        return false;
+    }
     run.items.iter().any(|i| {
         let other = &tree.items[*i];
         other.verb == item.verb
@@ -229,16 +234,23 @@ fn measure(b: &Builder<'_>, run: &mut Execution) {
         run.start = if started { s.start.min(first) } else { s.start };
         run.end = s.end.max(terminal.iter().filter_map(|i| tree.items[*i].time_ns).max().unwrap_or(s.end));
         run.evidence = Evidence::Stated;
-    } else if run.ended_by != Verb::None {
+    } else if run.ended_by != Verb::None && !is_lost(tree, run, &terminal) {
         run.start = first;
         run.end = terminal.iter().filter_map(|i| tree.items[*i].time_ns).max().unwrap_or(last);
         run.evidence = if started || terminal.len() < run.items.len() { Evidence::Paired } else { Evidence::Observed };
     } else {
         // What another worker says of it later (it goes back to the queue) is no sign of life.
-        let is_own = |i: &usize| tree.items[*i].entry.context.is_none() || tree.items[*i].entry.context == run.context;
+        let is_own = |i: &usize| !terminal.contains(i) && (tree.items[*i].entry.context.is_none() || tree.items[*i].entry.context == run.context);
         let own: Vec<usize> = run.items.iter().copied().filter(is_own).collect();
         (run.start, run.end) = (first, spans::bounds(tree, &own).map_or(last, |(_, last)| last.max(first)));
     }
+}
+
+/// All that is said of its end is said by another process, which found it gone: when that was nobody says.
+fn is_lost(tree: &Tree, run: &Execution, terminal: &[usize]) -> bool {
+    let by = |i: &usize| (tree.items[*i].entry.at.file, tree.items[*i].entry.host.as_deref(), tree.items[*i].entry.process.as_deref());
+    let begun = run.items.iter().find(|i| verb_of_run(&tree.items[**i]).is_start()).map(by);
+    run.ended_by == Verb::Stall && begun.is_some() && terminal.iter().all(|i| Some(by(i)) != begun)
 }
 
 fn draw_runs(b: &mut Builder<'_>, unit: &Unit, runs: &[Execution], handed: &[usize]) -> Vec<usize> {
@@ -254,7 +266,7 @@ fn draw_runs(b: &mut Builder<'_>, unit: &Unit, runs: &[Execution], handed: &[usi
         d.name = task_name(b, unit, run, handed);
         d.queue = queue_of(b, unit, &run.items, handed);
         d.attempt = run.attempt.or_else(|| (runs.len() > 1).then_some(n as u32 + 1));
-        d.unfinished = run.ended_by == Verb::None;
+        d.unfinished = run.ended_by == Verb::None && !b.profile.open_ended.contains(tree.items[main].service());
         d.outcome = match run.ended_by {
             Verb::None => Outcome::Unknown,
             Verb::End => Outcome::Ok,

@@ -294,6 +294,8 @@ impl Field {
             (by_name, format!("its name says so; {sampled} values are too few for a test"))
         } else if by_name == IdKind::Request && self.is_of_calls(fields) {
             (IdKind::Call, "stands on nothing but calls of a model".to_owned())
+        } else if by_name == IdKind::Task && share > 0.1 && is_of_a_number(label) {
+            (IdKind::Other, format!("a number of the business: {:.0} % of its values meet two or more requests", share * 100.0))
         } else if root_like && share > 0.5 {
             (IdKind::Group, format!("{:.0} % of its values meet two or more requests", share * 100.0))
         } else {
@@ -317,6 +319,12 @@ impl Field {
 /// By which a field whose name says nothing is kept.
 fn key_of(service: &str, label: &str) -> u64 {
     hash(&roles::role_key(service, label))
+}
+
+/// `job_no`: what is worked on in an office has a number, too.
+fn is_of_a_number(label: &str) -> bool {
+    let last = label.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or(label);
+    ["no", "nr", "num", "number", "No", "Nr", "Num", "Number"].into_iter().any(|word| last.ends_with(word))
 }
 
 /// `id`, `data.id`.

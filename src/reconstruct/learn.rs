@@ -22,7 +22,7 @@ use std::{
 /// Most (service, label) fields watched.
 const MAX_FIELDS: usize = 4_096;
 /// Version of the compact form.
-const LEARNED_VERSION: u32 = 11;
+const LEARNED_VERSION: u32 = 12;
 /// Most sources whose habits are kept.
 pub const MAX_HABITS: usize = 256;
 
@@ -320,6 +320,7 @@ impl Learned {
             makes: self.fields.makes(),
             arguments: self.arguments.decide(),
             endings: self.endings.decide(),
+            open_ended: self.endings.open_ended(),
             numbers: self.counters.decide(),
             ..Profile::default()
         };
@@ -410,6 +411,9 @@ fn profile_version(profile: &Profile) -> u64 {
     }
     for (service, templates) in &profile.endings {
         text.push_str(&format!("e{service}\u{1f}{templates:?}\n"));
+    }
+    for service in &profile.open_ended {
+        text.push_str(&format!("o{service}\n"));
     }
     for job in &profile.arguments {
         text.push_str(&format!("a{job}\n"));

@@ -250,6 +250,14 @@ struct About<'a> {
     items: &'a [&'a Item],
 }
 
+impl About<'_> {
+    /// The service that wrote the line had said before that the unit began.
+    fn was_at_work(&self, item: &Item, own: &WorkRef) -> bool {
+        let is_own = |i: &Item| i.reference(&own.key).is_some_and(|r| r.relation == IdRelation::Own && !r.listed);
+        self.items.iter().any(|i| i.verb.is_start() && i.service() == item.service() && i.time_ns.is_some() && i.time_ns < item.time_ns && is_own(i))
+    }
+}
+
 /// Two own ids on one line: is `other` above `own`?
 fn beside(item: &Item, own: &WorkRef, about: &About<'_>, other: &WorkRef, subject: Option<&WorkRef>, line_count: &mut dyn FnMut(&Arc<str>) -> u64) -> Option<(Weight, LinkRule)> {
     let kind = about.kind;
@@ -285,6 +293,10 @@ fn beside(item: &Item, own: &WorkRef, about: &About<'_>, other: &WorkRef, subjec
         // Two names of one call stand side by side under its unit. A provider's name for an attempt, on a line that names no more, is of the call.
         let (a, b) = (line_count(&own.key), line_count(&other.key));
         return (kind == IdKind::Call && other.kind == IdKind::Call && (b > a || (a == b && other.key < own.key))).then_some((Weight::SameCall, LinkRule::HandOver));
+    }
+    // What was at work already is handed over by nothing.
+    if item.verb == Verb::Queue && about.was_at_work(item, own) {
+        return None;
     }
     // A run is made of the jobs and messages that name it.
     match (names_run(&own.label), names_run(&other.label)) {

@@ -33,12 +33,14 @@ mod owners;
 pub mod roles;
 pub mod route;
 pub mod said;
+
 pub mod session;
 pub mod solo;
 pub mod spans;
 pub mod stamps;
 pub mod stretch;
 pub mod summary;
+mod tasks;
 pub mod tree;
 mod unclaimed;
 pub mod units;

@@ -9,7 +9,7 @@ use crate::{
         trace::LinkRule,
     },
     reconstruct::{
-        in_runs,
+        client_calls, in_runs,
         item::{Item, WorkRef},
         roles,
         tree::Tree,
@@ -40,8 +40,10 @@ pub(super) fn owners(tree: &Tree) -> Owners {
         }
     }
     let wholes = whole_calls(tree);
+    let told_by_clients = told_by_clients(tree);
     let of = |item: &Item| {
         let owner = whole_call(item, tree, owner_of(item, tree)?);
+        let owner = told_by_clients.get(&owner).map_or(owner, |maker| (*maker).clone());
         let owner = match wholes.get(&owner) {
             Some(whole) => (*whole).clone(),
             None => owner,
@@ -56,6 +58,22 @@ pub(super) fn owners(tree: &Tree) -> Owners {
     let mut of_lines: Vec<Option<Arc<str>>> = tree.items.iter().map(of).collect();
     let made_in = in_runs::claim(tree, &mut of_lines);
     Owners { of_lines, made_in }
+}
+
+/// Names of attempts that stand on nothing but what an HTTP client tells of them: for each whoever made the call, whose the lines are.
+fn told_by_clients(tree: &Tree) -> FxHashMap<&Arc<str>, &Arc<str>> {
+    let is_client = |item: &Item| client_calls::answered(&item.entry).is_some();
+    let mut only_client: FxHashMap<&Arc<str>, bool> = FxHashMap::default();
+    if !tree.items.iter().any(|item| item.refs.iter().any(|r| r.kind == IdKind::Call) && is_client(item)) {
+        return FxHashMap::default();
+    }
+    for item in &tree.items {
+        for r in item.refs.iter().filter(|r| r.kind == IdKind::Call) {
+            *only_client.entry(&r.key).or_insert(true) &= is_client(item);
+        }
+    }
+    let maker = |key: &&Arc<str>| tree.units.get(key).and_then(|unit| unit.parent.as_ref()).map(|link| &link.parent).filter(|parent| tree.units.contains_key(parent));
+    only_client.into_iter().filter(|(_, only)| *only).filter_map(|(key, _)| Some((key, maker(&key)?))).collect()
 }
 
 /// A line that names a call twice is of the call, not of what another calls its attempt, which stands below it.

@@ -11,7 +11,7 @@ use crate::{
         trace::{Anomaly, AnomalyKind, Evidence, LineRef, Outcome, SpanKind},
     },
     reconstruct::{
-        calls, classify, enclosing,
+        calls, classify, client_calls, enclosing,
         executions::{self, Execution},
         holders::Holders,
         item::{Item, WorkRef},
@@ -127,6 +127,8 @@ pub struct Builder<'a> {
     pub owner: Vec<Option<Arc<str>>>,
     /// Calls that a task's worker made whose lines name its request alone: for each the task.
     pub made_in: FxHashMap<Arc<str>, Arc<str>>,
+    /// Lines that HTTP clients write, in the order of their times.
+    pub clients: Vec<usize>,
     /// Stages handed over and never seen: unit key.
     pub missing: Vec<Arc<str>>,
     /// For each unit of the tree, by its place: its spans.
@@ -159,6 +161,7 @@ impl<'a> Builder<'a> {
             anomalies: Vec::new(),
             owner: owners.of_lines,
             made_in: owners.made_in,
+            clients: client_calls::lines_of_clients(tree),
             missing: Vec::new(),
             by_unit: Vec::new(),
             holders: Vec::new(),
@@ -332,7 +335,8 @@ pub fn line_span(b: &mut Builder<'_>, unit: &Unit, index: usize) -> bool {
     d.attempt = item.entry.attempt.as_ref().map(|a| a.number);
     d.holds_nothing = kind == SpanKind::Other;
     d.parent = parent_at(b, &unit.key, d.start, d.end);
-    b.draw(d);
+    let attempts = if kind == SpanKind::ModelCall { client_calls::attempts(b, unit, &d, &[index]) } else { None };
+    attempts.unwrap_or_else(|| vec![d]).into_iter().for_each(|d| b.draw(d));
     true
 }
 
@@ -345,7 +349,8 @@ pub fn step_title(item: &Item, kind: SpanKind) -> String {
         SpanKind::Tool => e.tool.as_deref().map(str::to_owned),
         _ => None,
     };
-    name.filter(|n| !n.is_empty()).unwrap_or_else(|| {
+    let asked = || client_calls::answered(e).and(e.body.as_deref()).map(|body| client_calls::address(body).to_owned());
+    name.filter(|n| !n.is_empty()).or_else(asked).unwrap_or_else(|| {
         let step = words::step_name(e);
         if step.is_empty() { kind.word().to_owned() } else { step }
     })

@@ -12,7 +12,7 @@ use crate::{
     reconstruct::{
         item::{self, Item},
         link::ParentLink,
-        roles,
+        roles, tasks,
     },
 };
 use rustc_hash::FxHashMap;
@@ -119,6 +119,8 @@ pub struct Tree {
     pub anomalies: Vec<Anomaly>,
     /// Neighbours that are not part of the path.
     pub links: Vec<Neighbour>,
+    /// For units whose parent goes by another name than the one its proof knows it by: that name.
+    pub proved_by: FxHashMap<Arc<str>, Arc<str>>,
     /// Time covered by each source (by name), for the words of what is missing.
     pub coverage: Vec<(String, i64, i64)>,
 }
@@ -131,6 +133,41 @@ impl Tree {
         self.items.dedup_by(|a, b| a.entry.at == b.entry.at);
         self.set_repeated_apart();
         self.note_untimed();
+        tasks::settle(self);
+    }
+
+    /// Hangs what stands below a name of a unit below the name that it goes by.
+    pub(super) fn rename_parents(&mut self, whole_of: &FxHashMap<Arc<str>, Arc<str>>) {
+        for unit in &mut self.units.list {
+            let Some(link) = &mut unit.parent else { continue };
+            if let Some(whole) = whole_of.get(&link.parent).filter(|whole| **whole != unit.key) {
+                self.proved_by.insert(unit.key.clone(), std::mem::replace(&mut link.parent, whole.clone()));
+            }
+        }
+    }
+
+    /// Hangs a task of which lines say but whose request it is of below the run that handed it over, if it does not stand above that.
+    pub(super) fn hang_below_run(&mut self, child: &Arc<str>, link: ParentLink, run: &Arc<str>) {
+        let parent_of = |key: &Arc<str>| self.units.get(key).and_then(|unit| unit.parent.as_ref()).map(|link| link.parent.clone());
+        let mut above = Some(run.clone());
+        for _ in 0..self.units.len() {
+            let Some(key) = above.filter(|key| key != child) else { return };
+            above = parent_of(&key);
+            if above.is_none() {
+                break;
+            }
+        }
+        let Some((place, depth)) = self.units.place.get(child).zip(self.units.get(run).map(|unit| unit.depth + 1)) else { return };
+        let unit = &mut self.units.list[*place];
+        if unit.parent.as_ref().is_some_and(|link| roles::level(link.kind) == 0) {
+            if link.parent == *run {
+                self.proved_by.remove(child);
+            } else {
+                self.proved_by.insert(child.clone(), link.parent.clone());
+            }
+            unit.parent = Some(ParentLink { parent: run.clone(), ..link });
+            unit.depth = unit.depth.max(depth);
+        }
     }
 
     /// Brings lines whose times were shifted into their order again.

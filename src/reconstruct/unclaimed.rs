@@ -12,7 +12,7 @@ use crate::{
     },
     reconstruct::{
         calls::AT_ONCE_NS,
-        client_calls::{announced_ns, answered, is_of_a_model},
+        client_calls::{address, announced_ns, answered, is_of_a_model, is_unanswered},
         enclosing,
         spans::{Builder, Draft, line_kind, outcome_of, step_title},
     },
@@ -27,7 +27,10 @@ const MAX_PAIRS: usize = 4_000_000;
 
 /// Draws them.
 pub(super) fn draw(b: &mut Builder<'_>) {
-    let is_told = |i: &usize| answered(&b.tree.items[*i].entry).is_some() || (announced_ns(&b.tree.items[*i]).is_some() && is_of_a_model(&b.tree.items[*i]));
+    let is_told = |i: &usize| {
+        let item = &b.tree.items[*i];
+        answered(&item.entry).is_some() || is_unanswered(&item.entry) || (announced_ns(item).is_some() && is_of_a_model(item))
+    };
     let told: BTreeSet<usize> = (0..b.tree.items.len()).filter(is_told).collect();
     if told.is_empty() || told.len() > MAX_ANSWERS {
         return;
@@ -149,10 +152,14 @@ impl Walk<'_, '_, '_> {
         let item = &self.holder.b.tree.items[index];
         if let Some(answer) = answered(&item.entry) {
             let outcome = outcome_of(answer.status).unwrap_or(Outcome::Ok);
+            self.cursor = answer.took_ns.map_or(self.cursor, |took| Some((at.saturating_sub(took), Evidence::Stated)));
             self.call(index, at, (outcome, Some(answer.status)));
             self.failed = (outcome != Outcome::Ok).then_some(at);
             // Two may have been asked at once: the next began behind this one only if something says so.
             self.cursor = None;
+        } else if is_unanswered(&item.entry) {
+            self.call(index, at, (Outcome::Timeout, None));
+            (self.failed, self.cursor) = (Some(at), None);
         } else if let Some(wait) = announced_ns(item).filter(|_| is_of_a_model(item) || self.has_just_failed(at)) {
             // Without an answer before it the attempt ran into its time limit.
             if !self.has_just_failed(at) {
@@ -228,34 +235,4 @@ fn is_loop(call: &Draft, answers: &[(i64, usize)], steps: &[(usize, &Draft)], b:
         answers.iter().filter(|(at, i)| inside(*at) && answered(&b.tree.items[*i].entry).is_some_and(|a| outcome_of(a.status).is_none())).map(|(at, _)| *at).collect();
     let (Some(first), Some(last)) = (well.iter().min(), well.iter().max()) else { return false };
     first < last && call.evidence == Evidence::Stated && steps.iter().any(|(_, d)| d.kind == SpanKind::Tool && first <= &d.start && d.end <= *last)
-}
-
-/// `chat/completions` of the address that was asked.
-fn address(body: &str) -> &str {
-    let path = body.split_once("://").and_then(|(_, after)| after.split(|c: char| c.is_whitespace() || matches!(c, '"' | '?' | '#')).next()).unwrap_or_default();
-    let mut slashes = path.rmatch_indices('/').map(|(at, _)| at + 1);
-    let (last, before) = (slashes.next().unwrap_or(0), slashes.next());
-    let is_version = |part: &str| part.starts_with('v') && part[1..].bytes().all(|b| b.is_ascii_digit());
-    match before {
-        _ if path.is_empty() => "model call",
-        Some(before) if path.is_char_boundary(before) && !is_version(path[before..last].trim_end_matches('/')) => &path[before..],
-        _ => &path[last..],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_call_without_a_model_is_named_by_what_was_asked() {
-        for (text, want) in [
-            ("HTTP Request: POST https://api.openai.com/v1/chat/completions \"HTTP/1.1 200 OK\"", "chat/completions"),
-            ("HTTP Request: POST http://127.0.0.1:8842/v1/messages \"HTTP/1.1 529 \"", "messages"),
-            ("HTTP Request: POST https://x.azure.com/openai/deployments/a/embeddings?api-version=2024 \"HTTP/2 429\"", "a/embeddings"),
-            ("Retrying request in 0.4 seconds", "model call"),
-        ] {
-            assert_eq!(address(text), want, "{text}");
-        }
-    }
 }

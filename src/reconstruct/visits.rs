@@ -11,7 +11,7 @@ use crate::{
         trace::{Evidence, Outcome, SpanKind},
     },
     reconstruct::{
-        executions,
+        client_calls, executions,
         item::Item,
         roles, route,
         spans::{Builder, Draft, bounds, line_kind, line_span, outcome, parent_at, stated},
@@ -91,7 +91,10 @@ fn is_makers_line(b: &Builder<'_>, item: &Item, index: usize) -> bool {
     let Some(owner) = &b.owner[index] else { return false };
     let Some(unit) = b.tree.units.get(owner) else { return false };
     match unit.kind {
-        IdKind::Task => executions::is_enqueue(b, unit, item),
+        IdKind::Task => {
+            let work: Vec<usize> = b.naming(owner).iter().copied().filter(|i| b.owner[*i].as_ref() == Some(owner) && line_kind(&b.tree.items[*i]).is_none()).collect();
+            executions::is_enqueue(b, unit, item) && !executions::is_at_work(b, &work, item)
+        }
         // The application's own line about a call (`reply drafted`, completion id) beside the gateway's record of it.
         IdKind::Call | IdKind::Tool => stated(item, b.profile).is_none() && !item.refs.iter().any(|r| r.kind == IdKind::Task),
         _ => false,
@@ -208,17 +211,39 @@ fn is_among(tree: &Tree, profile: &Profile, index: usize) -> bool {
 }
 
 /// A line with a status inside the interval of another closing line of the same visit ends a step (a call that failed, retried), unless
-/// it is a record of a request of its own.
+/// it is a record of a request of its own. The answer that an application tells of is the one that its server records around it.
 fn drop_inner(tree: &Tree, profile: &Profile, closing: &mut Vec<usize>) {
     let interval = |i: usize| stated(&tree.items[i], profile).map(|s| (s.start, s.end, tree.items[i].quantum_ns));
     let all = closing.clone();
+    let is_told_around = |i: usize| {
+        all.iter().any(|&j| j != i && is_one_answer(&tree.items[i], &tree.items[j]) && interval(i).zip(interval(j)).is_some_and(|(own, other)| lies_within((own, i), (other, j))))
+    };
     closing.retain(|&i| {
         let own_request = tree.items[i].entry.http.as_ref().is_some_and(|h| h.method.is_some() || h.path.is_some());
+        if own_request && is_told_around(i) {
+            return false;
+        }
         let Some((start, end, quantum)) = interval(i).filter(|_| !own_request) else { return true };
         // What a coarse clock cuts off may put the begin of a step before that of its visit.
         let inside = |(s, e, q): (i64, i64, i64)| s.saturating_sub(q.max(quantum)) <= start && end <= e.saturating_add(q.max(quantum)) && e - s > end - start;
         !all.iter().any(|&j| j != i && interval(j).is_some_and(inside))
     });
+}
+
+/// Two records of one answer, by two writers of one service: one method, route and status. Whoever is visited twice says the same both times.
+fn is_one_answer(a: &Item, b: &Item) -> bool {
+    let status = |item: &Item| item.entry.http.as_ref().and_then(|h| h.status);
+    let says = |item: &Item| (item.entry.logger.clone(), item.entry.body.is_some(), words::step_name(&item.entry));
+    status(a).is_some() && status(a) == status(b) && route::of_item(a).is_some_and(|route| route::of_item(b) == Some(route)) && says(a) != says(b)
+}
+
+/// An interval within another, as far as their clocks and roundings tell; of two that lie so both ways the later one counts as the outer.
+fn lies_within((own, i): ((i64, i64, i64), usize), (other, j): ((i64, i64, i64), usize)) -> bool {
+    let within = |(start, end, quantum): (i64, i64, i64), (from, to, coarse): (i64, i64, i64)| {
+        let slack = 2 * quantum.max(coarse) + (to - from) / 50;
+        from.saturating_sub(slack) <= start && end <= to.saturating_add(slack)
+    };
+    within(own, other) && (!within(other, own) || (own.1 - own.0, own.1, i) < (other.1 - other.0, other.1, j))
 }
 
 fn closing_count(rest: &[usize], access: &[usize]) -> usize {
@@ -268,7 +293,10 @@ fn opens(item: &Item) -> bool {
 }
 
 fn is_closing(item: &Item, profile: &Profile) -> bool {
-    stated(item, profile).is_some() && line_kind(item).is_none() && (has_status(item) || item.stamped_at_begin || matches!(item.verb, Verb::End | Verb::Fail))
+    stated(item, profile).is_some()
+        && line_kind(item).is_none()
+        && client_calls::answered(&item.entry).is_none()
+        && (has_status(item) || item.stamped_at_begin || matches!(item.verb, Verb::End | Verb::Fail))
 }
 
 /// Visits contain each other: the smallest visit that covers another is its parent; the edge is outermost.

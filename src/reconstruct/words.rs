@@ -301,6 +301,16 @@ pub fn client_left(entry: &Entry) -> bool {
     by_class || entry.body.as_deref().is_some_and(|body| says_client_left(head(body)))
 }
 
+/// What was delivered was done before, and is left alone: `job is done already, skipping`, `duplicate delivery ignored`.
+pub fn is_done_already(entry: &Entry) -> bool {
+    let Some(body) = entry.body.as_deref() else { return false };
+    let words: Vec<String> = head(body).split(|c: char| !c.is_alphanumeric()).take(24).map(str::to_ascii_lowercase).collect();
+    let says = |list: &[&str]| words.iter().any(|word| list.contains(&&**word));
+    let is_left = says(&["skip", "skipped", "skipping", "ignored", "ignoring", "ignore", "dropped", "dropping", "nothing"]);
+    let is_done = says(&["already"]) && says(&["done", "processed", "completed", "finished", "handled", "exists", "ran", "complete"]);
+    is_left && (is_done || says(&["duplicate", "duplicated", "dup"]))
+}
+
 /// `completion cancelled`: nobody wanted it any more, which is no failure of what was at work. It is where the line says so, or why.
 pub fn called_off(entry: &Entry) -> bool {
     if entry.severity.is_some_and(|severity| severity >= Severity::Error) {

@@ -39,4 +39,5 @@ mod temporal;
 mod ticket;
 mod tour;
 mod trouble;
+mod two_names;
 mod unnamed;

@@ -352,3 +352,118 @@ fn what_is_not_known_to_have_begun_is_at_most_so_much_of_the_whole() {
     assert_eq!(path["verdict"]["sentence"], "Answered in 8.60 s. At most 98 % of it was chat/completions. ");
     assert_eq!(only(&path, "model_call")["evidence"], "assumed");
 }
+
+/// What an SDK writes of an attempt, under its own marks.
+fn sdk(at_ms: u64, mark: &str, said_of_it: &str) -> String {
+    let provider = format!("req_{}", id(7, at_ms));
+    noted(at_ms, "info", &format!("[{mark}, x-request-id: \"{provider}\"] post https://api.openai.com/v1/chat/completions {said_of_it}"))
+}
+
+fn model(at_ms: u64, message: &str, more: &Value) -> String {
+    let mut all = json!({"request_id": REQUEST, "model": "gpt-4.1"});
+    all.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+    said(at_ms, "worker", message, &all)
+}
+
+#[test]
+fn attempts_that_an_sdk_tells_the_length_of_are_drawn_with_the_waits_between_them() {
+    let work = [
+        model(50, "calling model", &json!({})),
+        sdk(91, "log_c51795", "failed with status 503 in 41ms - retrying, 2 attempts remaining"),
+        sdk(641, "log_c95363, retryOf: log_c51795", "failed with status 500 in 82ms - retrying, 1 attempts remaining"),
+        sdk(1_470, "log_176759, retryOf: log_c51795", "succeeded with status 200 in 300ms"),
+        model(1_530, "first token", &json!({"ttft_ms": 1_480})),
+        model(2_050, "model call finished", &json!({"completion_id": "chatcmpl-AQ22IkVe5MR0gMp4kJeYyImBIi", "output_tokens": 554, "duration_ms": 2_000})),
+    ];
+    let path = path(&work, 2_060);
+    let want = [
+        step("model_call", "gpt-4.1", 50, 91, "error"),
+        step("retry_wait", "retry wait before gpt-4.1", 91, 559, "ok"),
+        step("model_call", "gpt-4.1", 559, 641, "error"),
+        step("retry_wait", "retry wait before gpt-4.1", 641, 1_170, "ok"),
+        step("model_call", "gpt-4.1", 1_170, 2_050, "ok"),
+    ];
+    assert_eq!(steps(&path), want);
+    assert_eq!((&path["verdict"]["retries"], &path["verdict"]["retry_class"]), (&json!(2), &json!("transient")));
+}
+
+#[test]
+fn attempts_that_run_into_a_time_limit_take_as_long_as_the_first_that_did() {
+    let lost = |at_ms: u64, mark: &str, what: &str| noted(at_ms, "info", &format!("[{mark}] connection timed out - {what}"));
+    let work = [
+        model(50, "calling model", &json!({})),
+        lost(4_053, "log_c06a7d", "retrying, 1 attempts remaining"),
+        lost(8_437, "log_c77f2d", "error; no more retries left"),
+        model(8_437, "model call failed", &json!({"level": "warn", "errorType": "APIConnectionTimeoutError", "duration_ms": 8_387})),
+    ];
+    let path = path(&work, 8_450);
+    let want = [
+        step("model_call", "gpt-4.1", 50, 4_053, "timeout"),
+        step("retry_wait", "retry wait before gpt-4.1", 4_053, 4_434, "ok"),
+        step("model_call", "gpt-4.1", 4_434, 8_437, "timeout"),
+    ];
+    assert_eq!(steps(&path), want);
+    let second = path["spans"].as_array().unwrap().iter().rfind(|span| span["kind"] == "model_call").unwrap();
+    assert_eq!(second["evidence"], "assumed");
+}
+
+#[test]
+fn attempts_are_left_alone_where_another_call_is_open_beside_them() {
+    let work = [
+        model(50, "calling model", &json!({})),
+        sdk(91, "log_c51795", "failed with status 503 in 41ms - retrying, 2 attempts remaining"),
+        model(400, "calling model", &json!({"model": "gpt-4.1-mini"})),
+        sdk(641, "log_c95363, retryOf: log_c51795", "succeeded with status 200 in 82ms"),
+        model(700, "model call finished", &json!({"completion_id": "chatcmpl-AQ22IkVe5MR0gMp4kJeYyImBIi", "output_tokens": 554, "duration_ms": 650})),
+        model(900, "model call finished", &json!({"model": "gpt-4.1-mini", "completion_id": "chatcmpl-BQ22IkVe5MR0gMp4kJeYyImBIi", "output_tokens": 12, "duration_ms": 500})),
+    ];
+    assert_eq!(steps(&path(&work, 910)), [step("model_call", "gpt-4.1", 50, 700, "ok"), step("model_call", "gpt-4.1-mini", 400, 900, "ok")]);
+}
+
+#[test]
+fn a_model_that_is_called_again_and_again_in_a_run_is_no_second_delivery() {
+    let call = |at: u64, n: u64| {
+        let both = json!({"request_id": REQUEST, "job_id": id(2, 1), "model": "gpt-4.1"});
+        let ends =
+            json!({"request_id": REQUEST, "job_id": id(2, 1), "model": "gpt-4.1", "completion_id": format!("chatcmpl-{}", id(6, n)), "output_tokens": 5, "duration_ms": 200});
+        [said(at, "worker", "calling model", &both), said(at + 200, "worker", "model call finished", &ends)]
+    };
+    let path = path(&[call(30, 1), call(300, 2), call(600, 3)].concat(), 900);
+    assert_eq!((&only(&path, "task")["name"], &path["verdict"]["duplicate_delivery"]), (&json!("task"), &json!(false)));
+    assert_eq!(steps(&path).len(), 3);
+}
+
+#[test]
+fn a_delivery_that_is_left_alone_since_the_job_was_done_is_a_run_of_its_own() {
+    let task = id(2, 1);
+    let of = |at: u64, service: &str, message: &str| said(at, service, message, &json!({"request_id": REQUEST, "job_id": task, "kind": "extract"}));
+    let lines = [of(0, "api", "job queued"), of(20, "worker", "job started"), of(500, "worker", "job done"), of(4_500, "worker", "job is done already, skipping")];
+    let path = document(&indexed(&lines), REQUEST);
+    let runs: Vec<_> =
+        path["spans"].as_array().unwrap().iter().filter(|span| span["kind"] == "task").map(|run| (run["name"].as_str().unwrap(), ms(run, "start"), ms(run, "end"))).collect();
+    assert_eq!(runs, [("extract", 20, 500), ("extract", 4_500, 4_500)]);
+    assert_eq!(path["verdict"]["duplicate_delivery"], true);
+}
+
+#[test]
+fn what_another_worker_found_stalled_is_known_to_have_run_only_as_long_as_its_own_worker_was_heard_of() {
+    let task = id(2, 1);
+    let of = |at: u64, host: &str, message: &str| said(at, "worker", message, &json!({"request_id": REQUEST, "job_id": task, "host": host}));
+    let lines = [
+        of(0, "a", "job queued"),
+        of(20, "a", "job started"),
+        of(60, "a", "document loaded"),
+        of(7_200, "b", "job stalled, put back into the queue"),
+        of(7_210, "a", "job started"),
+        of(7_900, "a", "job done"),
+    ];
+    let path = document(&indexed(&lines), REQUEST);
+    let runs: Vec<_> = path["spans"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|span| span["kind"] == "task")
+        .map(|run| (ms(run, "start"), ms(run, "end"), run["evidence"].as_str().unwrap(), run["outcome"].as_str().unwrap()))
+        .collect();
+    assert_eq!(runs, [(20, 60, "observed", "unknown"), (7_210, 7_900, "paired", "ok")]);
+}
