@@ -40,6 +40,8 @@ const TEXT_PATHS: [&str; 11] = [
 const OTHER_PATHS: [&str; 3] = ["/embeddings", "/rerank", "/transcriptions"];
 /// A coarser clock tells no attempts apart.
 const COARSE_NS: i64 = 20_000_000;
+/// More lines of a path while a call was open are not looked through.
+const MAX_LINES: usize = 4_000;
 /// More calls of one request are not told apart.
 const MAX_CALLS: usize = 64;
 
@@ -178,8 +180,11 @@ pub(super) fn attempts(b: &Builder<'_>, unit: &Unit, whole: &Draft, own: &[usize
     if answers.len() + waits < 2 || answers.iter().any(|a| a.is_text() != answers[0].is_text()) {
         return None;
     }
-    let begin = items.partition_point(|item| item.time_ns.is_some_and(|t| t < from));
-    let meanwhile: Vec<usize> = (begin..items.len()).take_while(|i| items[*i].time_ns.is_some_and(|t| t <= to)).filter(is_makers).collect();
+    let (begin, end) = (items.partition_point(|item| item.time_ns.is_some_and(|t| t < from)), items.partition_point(|item| item.time_ns.is_some_and(|t| t <= to)));
+    if end.saturating_sub(begin) > MAX_LINES {
+        return None;
+    }
+    let meanwhile: Vec<usize> = (begin..end).filter(is_makers).collect();
     if !is_alone(b, unit, whole, (&meanwhile, own), (from, to)) {
         return None;
     }

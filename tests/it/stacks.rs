@@ -159,3 +159,8 @@ fn an_h3_app_with_faststream_and_procrastinate_workers_beside_another_product_be
 fn a_sanic_app_with_taskiq_workers_beside_another_product_behind_lighttpd() {
     assert_eq!(found("guestnote"), (3640, 4156));
 }
+
+#[test]
+fn a_fastify_app_with_bee_queue_workers_beside_another_product_behind_nginx() {
+    assert_eq!(found("pactum"), (3576, 3911));
+}
