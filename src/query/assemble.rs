@@ -246,6 +246,7 @@ impl<'a, S: LineSource> Assembler<'a, S> {
         tree.links = neighbours.into_values().collect();
         possible.retain(|place, _| !lines.contains_key(place));
         tree.possible = possible.into_values().map(|item| Item::clone(&item)).collect();
+        item::sort(&mut tree.possible);
         // A line whose only ids here are those of a shared unit belongs to no one request.
         Ok((tree, lines.into_values().collect()))
     }

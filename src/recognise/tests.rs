@@ -270,6 +270,22 @@ fn what_was_returned_does_not_hide_how_a_job_stands() {
 }
 
 #[test]
+fn the_kind_beside_the_id_of_a_task_is_its_name_and_that_of_a_span_is_not() {
+    for (members, name) in [
+        (r#""jobId":"348218","kind":"extract""#, Some("extract")),
+        (r#""job":{"id":348218,"kind":"mail:send"}"#, Some("mail:send")),
+        (r#""jobId":"348218","kind":"consumer""#, None),
+        (r#""jobId":"348218","kind":"two words""#, None),
+        (r#""jobId":"348218","error":{"kind":"Timeout"}"#, None),
+        (r#""request_id":"req_8c2a2787fedeb496aa","kind":"extract""#, None),
+        (r#""parent_job_id":"348218","kind":"extract""#, None),
+    ] {
+        let e = read(&format!(r#"{{"time":"2026-11-23T08:17:42.824Z","level":"info","msg":"started",{members}}}"#));
+        assert_eq!(e.job.and_then(|job| job.name).as_deref(), name, "{members}");
+    }
+}
+
+#[test]
 fn a_provider_may_have_a_name_of_several_words_and_prose_is_none() {
     let provider = |line: &str| read(line).model.and_then(|m| m.provider).map(String::from);
     assert_eq!(provider(r#"{"model":"gemini","provider_name":"Google AI Studio"}"#).as_deref(), Some("Google AI Studio"));

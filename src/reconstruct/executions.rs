@@ -181,10 +181,10 @@ fn split(b: &Builder<'_>, work: &[usize]) -> Vec<Execution> {
     runs
 }
 
-/// The line that opened the run is written again. What begins within a run, as the call of a model, may do so again and again.
+/// A line that begins the run is written again. A step within it, as the call of a model, may begin again and again.
 fn repeated_start(tree: &Tree, run: &Execution, item: &Item) -> bool {
     let opener = run.items.iter().find(|i| tree.items[**i].verb == item.verb).map(|i| &tree.items[*i].entry.body);
-    if opener != Some(&item.entry.body) {
+    if spans::line_kind(item).is_some() && opener != Some(&item.entry.body) {
         return false;
     }
     run.items.iter().any(|i| {

@@ -508,4 +508,15 @@ mod tests {
             assert_eq!(masked(text), want, "{text}");
         }
     }
+
+    #[test]
+    fn work_that_was_done_before_is_told_from_work_that_is_done() {
+        let says = |body: &str| is_done_already(&Entry { body: Some(body.into()), ..Entry::default() });
+        for text in ["job is done already, skipping", "already processed, ignoring message", "duplicate delivery dropped", "Task already completed; skipped"] {
+            assert!(says(text), "{text}");
+        }
+        for text in ["job done", "already running", "skipping empty rows", "job finished already", "duplicate rows found", "done, nothing to send"] {
+            assert!(!says(text), "{text}");
+        }
+    }
 }
