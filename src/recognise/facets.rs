@@ -10,7 +10,7 @@ use crate::{
     },
     recognise::{
         escapes, failure,
-        ids::{Ids, clean, task_kind, task_name},
+        ids::{Ids, clean, run_number, task_kind, task_name},
         length::{self, Unit},
         mine,
         names::fold,
@@ -20,7 +20,7 @@ use crate::{
         spelling,
         table::Common,
         turning, twins,
-        values::{Line, scalar},
+        values::{Line, length_of, scalar},
     },
 };
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _};
@@ -41,6 +41,7 @@ pub fn fill(line: &Line<'_, '_>, common: &Common, entry: &mut Entry) {
     write(line, entry);
     fail(line, entry);
     fallback(line, entry);
+    wait_of_a_retry(entry);
 }
 
 /// The best length. When that is a number without a unit, the others may tell it; when it was rounded, one of them may be the same in full.
@@ -52,7 +53,7 @@ fn duration(line: &Line<'_, '_>) -> Option<Length> {
 }
 
 fn attempt(line: &Line<'_, '_>) -> Option<Attempt> {
-    line.candidates(Role::Attempt).find_map(|(c, leaf)| {
+    let stated = line.candidates(Role::Attempt).find_map(|(c, leaf)| {
         let raw = match leaf.kind {
             Kind::Num | Kind::Str => leaf.raw.trim(),
             _ => return None,
@@ -60,6 +61,10 @@ fn attempt(line: &Line<'_, '_>) -> Option<Attempt> {
         let number = raw.parse::<u32>().ok()?;
         let counted = !c.from_zero || line.plan.attempt_counted;
         Some(Attempt { raw: raw.into(), number: if counted { number.max(1) } else { number.saturating_add(1) } })
+    });
+    stated.or_else(|| {
+        let raw = run_number(line)?;
+        Some(Attempt { number: raw.parse::<u32>().ok()?.max(1), raw: raw.into() })
     })
 }
 
@@ -205,6 +210,43 @@ fn write(line: &Line<'_, '_>, entry: &mut Entry) {
     let write = Write { system: line.word(Role::DbSystem), operation: line.name(Role::DbOperation), target: line.word(Role::DbTarget), rows: line.count(Role::Rows) };
     if write.system.is_some() || write.operation.is_some() || write.target.is_some() {
         entry.write = Some(Box::new(write));
+    } else if let Some(said) = entry.body.as_deref().and_then(prose::statement) {
+        // `update available` is news.
+        let took = length_of_query(line);
+        if took.is_some() || write.rows.is_some() {
+            entry.duration = entry.duration.or(took);
+            entry.write = Some(Box::new(Write { rows: write.rows, ..said }));
+        }
+    }
+}
+
+/// `query_ms` beside a statement: how long that took. On any other line it is a part of something.
+fn length_of_query(line: &Line<'_, '_>) -> Option<Length> {
+    line.leaves.iter().find_map(|leaf| {
+        let key = line.names.key(leaf.path);
+        let (noun, unit) = key.rsplit_once('_').or_else(|| key.find("Ms").map(|at| key.split_at(at)))?;
+        let is_query = matches!(&*noun.to_ascii_lowercase(), "query" | "sql" | "db" | "statement" | "stmt");
+        let unit = Unit::of_suffix(&unit.to_ascii_lowercase()).filter(|_| is_query)?;
+        length_of(leaf, Some(unit))
+    })
+}
+
+/// A wait of which the text says that it comes before another attempt was in no queue.
+fn wait_of_a_retry(entry: &mut Entry) {
+    let says = |body: &str| {
+        let words: Vec<&str> = mine::head(body).split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(16).collect();
+        let is = |word: &str, list: &[&str]| list.iter().any(|w| word.eq_ignore_ascii_case(w));
+        words.iter().any(|word| is(word, &["retry", "retrying", "backoff"]))
+            || words.windows(2).any(|pair| is(pair[0], &["before", "until"]) && is(pair[1], &["try", "attempt", "next"]))
+    };
+    if entry.retry_delay.is_none()
+        && entry.body.as_deref().is_some_and(says)
+        && let Some(wait) = entry.job.as_mut().and_then(|job| job.queue_wait.take())
+    {
+        entry.retry_delay = Some(Box::new(wait));
+        if entry.job.as_deref() == Some(&Job { state: entry.outcome.clone(), ..Job::default() }) {
+            entry.job = None;
+        }
     }
 }
 
@@ -308,9 +350,10 @@ fn fail(line: &Line<'_, '_>, entry: &mut Entry) {
     }
 }
 
-/// `cv-parse@7`, `triage:v3`, `reply/v1.2`: a name and its version.
+/// `cv-parse@7`, `triage:v3`, `reply/v1.2`, `triage-v15`: a name and its version.
 fn is_versioned(tag: &str) -> bool {
-    let Some(at) = tag.rfind(['@', ':', '/']).filter(|_| tag.len() <= 64) else { return false };
+    let marked = tag.rfind(['@', ':', '/']).or_else(|| tag.rfind("-v").or_else(|| tag.rfind("_v")));
+    let Some(at) = marked.filter(|_| tag.len() <= 64) else { return false };
     let (name, version) = (&tag[..at], &tag[at + 1..]);
     let number = version.strip_prefix(['v', 'V']);
     let is_number = |n: &str| n.len() <= 8 && n.starts_with(|c: char| c.is_ascii_digit()) && n.bytes().all(|b| b.is_ascii_digit() || b == b'.');
@@ -330,6 +373,13 @@ fn fallback(line: &Line<'_, '_>, entry: &mut Entry) {
         {
             (out.from, out.to, out.in_words) = (Some(left.into()), Some(taken.into()), true);
         }
+    }
+    // Where one of the two is named for what it is, the line's model is the other.
+    let model = || entry.model.as_ref().and_then(|m| m.requested.clone());
+    match (&out.from, &out.to) {
+        (None, Some(to)) => out.from = model().filter(|model| model != to),
+        (Some(from), None) => out.to = model().filter(|model| model != from),
+        _ => {}
     }
     if out.from.is_some() || out.to.is_some() || out.used.is_some() {
         entry.fallback = Some(Box::new(out));

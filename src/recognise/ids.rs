@@ -116,7 +116,7 @@ fn of_leaf(line: &Line<'_, '_>, id: &IdLeaf, service: &str, common: &Common, out
     for value in values {
         let value = clean(&value);
         let group = id.id.kind == KindRule::Is(IdKind::Group) && value.bytes().any(|b| b.is_ascii_digit());
-        if !acceptable(value, id.id.says_id || group) || numbers_a_name(line, id, value) {
+        if !acceptable(value, id.id.says_id || group) || numbers_a_name(line, id, value) || is_run_number(line, id, value) {
             continue;
         }
         let by_plural = leaf.kind == Kind::Array && id.id.listed && !id.id.says_id && matches!(id.id.kind, KindRule::Is(_));
@@ -154,6 +154,21 @@ fn numbers_a_name(line: &Line<'_, '_>, id: &IdLeaf, value: &str) -> bool {
     let Some((_, noun)) = noun_of(key(leaf)).filter(|_| has_its_id) else { return false };
     let is_name = |other: &Leaf<'_>| noun_of(key(other)).is_some_and(|(last, of)| of == noun && matches!(&*last, "name" | "identifier" | "type" | "class"));
     line.leaves.iter().any(|other| other.object == leaf.object && other.kind == Kind::Str && is_name(other))
+}
+
+/// `{"task": "4c00f8a7-…", "run": 2}`: which run of the task it is, no id of another.
+fn is_run_number(line: &Line<'_, '_>, id: &IdLeaf, value: &str) -> bool {
+    let is_work = |other: &IdLeaf| other.leaf != id.leaf && other.id.kind == KindRule::Is(IdKind::Task) && other.id.relation == IdRelation::Own;
+    let is_small = value.len() <= 3 && value.bytes().all(|b| b.is_ascii_digit());
+    is_small && !id.id.says_id && line.names.key(line.leaves[id.leaf as usize].path).eq_ignore_ascii_case("run") && line.plan.ids.iter().any(is_work)
+}
+
+/// The number of a run beside the id of its task.
+pub fn run_number<'l>(line: &Line<'_, 'l>) -> Option<&'l str> {
+    line.plan.ids.iter().find_map(|id| {
+        let raw = line.leaves[id.leaf as usize].raw.trim();
+        is_run_number(line, id, raw).then_some(raw)
+    })
 }
 
 /// What is executed, where the execution stands beside it (`workflowId` with `executionId`).

@@ -57,6 +57,18 @@ pub fn rows(body: &str) -> Option<Write> {
 /// Words before `stored` or `saved` that name no thing: `time saved: 3.2s`.
 const NO_THINGS: [&str; 17] = ["has", "have", "had", "was", "were", "been", "not", "time", "cost", "costs", "money", "token", "tokens", "space", "memory", "energy", "bandwidth"];
 
+/// `update claims`, `INSERT INTO claim_items`: all that is said is what was done to which table.
+pub fn statement(body: &str) -> Option<Write> {
+    let mut words = body.split_whitespace();
+    let (verb, mut target) = (words.next()?, words.next()?);
+    let operation = ["insert", "update", "upsert", "delete", "select"].into_iter().find(|word| verb.eq_ignore_ascii_case(word))?;
+    if target.eq_ignore_ascii_case("into") || target.eq_ignore_ascii_case("from") {
+        target = words.next()?;
+    }
+    let is_table = target.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && target.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'));
+    (is_table && words.next().is_none()).then(|| Write { system: None, operation: Some(operation.into()), target: Some(target.into()), rows: None })
+}
+
 /// `Recipe stored`, `embedding saved recipe_id=4411`, `Saved order 7`: a thing was written. That it took some time is for the caller to know.
 pub fn stored(body: &str) -> Option<Write> {
     let was = |word: &str| match word.trim_end_matches([':', '.', ',']) {

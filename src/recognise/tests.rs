@@ -270,6 +270,49 @@ fn what_was_returned_does_not_hide_how_a_job_stands() {
 }
 
 #[test]
+fn a_number_of_a_run_beside_the_id_of_a_task_counts_its_runs() {
+    for (members, attempt, ids) in [
+        (r#""task":"4c00f8a7-f06a-4cf5-948c-58982120d251","run":2"#, Some(2), 1),
+        (r#""task":"4c00f8a7-f06a-4cf5-948c-58982120d251","run":"run-10391bdcd857""#, None, 2),
+        (r#""run":2"#, None, 1),
+    ] {
+        let e = read(&format!(r#"{{"time":"2026-11-23T08:17:42.824Z","level":"info","msg":"job started",{members}}}"#));
+        assert_eq!((e.attempt.map(|a| a.number), e.ids.len()), (attempt, ids), "{members}");
+    }
+}
+
+#[test]
+fn a_statement_that_is_all_a_line_says_is_a_write_and_what_the_query_took_is_its_length() {
+    let write = |text: &str, more: &str| {
+        let e = read(&format!(r#"{{"time":"2026-11-23T08:17:42.824Z","level":"info","msg":"{text}"{more}}}"#));
+        (e.write.and_then(|w| Some((w.operation?.to_string(), w.target?.to_string()))), e.duration.and_then(|d| d.ns))
+    };
+    let is = |operation: &str, target: &str| Some((operation.to_owned(), target.to_owned()));
+    assert_eq!(write("update claims", r#","rows":1,"query_ms":0.5"#), (is("update", "claims"), Some(500_000)));
+    assert_eq!(write("INSERT INTO claim_items", r#","queryMs":2"#), (is("insert", "claim_items"), Some(2_000_000)));
+    assert_eq!(write("delete from sessions", r#","rows":12"#), (is("delete", "sessions"), None));
+    assert_eq!(write("update available", ""), (None, None));
+    assert_eq!(write("update claims of today", r#","rows":1"#).0, None);
+    // On a line about more than a query it is a part.
+    assert_eq!(write("request finished", r#","query_ms":3"#), (None, None));
+}
+
+#[test]
+fn what_is_asked_in_place_of_a_model_is_told_from_it_and_a_pause_before_another_try_is_no_wait_in_a_queue() {
+    let of = |members: &str| read(&format!(r#"{{"time":"2026-11-23T08:17:42.824Z","level":"warn",{members}}}"#));
+    let turn = |members: &str| of(members).fallback.and_then(|f| Some((f.from?.to_string(), f.to?.to_string())));
+    let both = Some(("gpt-4.1".to_owned(), "claude-sonnet-4-5".to_owned()));
+    assert_eq!(turn(r#""msg":"switching model","llm":"claude-sonnet-4-5","instead_of":"gpt-4.1""#), both);
+    assert_eq!(turn(r#""msg":"falling back","model":"gpt-4.1","fallback_model":"claude-sonnet-4-5""#), both);
+    assert_eq!(turn(r#""msg":"asked again","model":"gpt-4.1","fallback_model":"gpt-4.1""#), None);
+    let pause = |members: &str| (of(members).retry_delay.and_then(|d| d.ns), of(members).job.and_then(|job| job.queue_wait).and_then(|d| d.ns));
+    assert_eq!(pause(r#""msg":"waiting 0.5s before try 2","wait_ms":500"#), (Some(500_000_000), None));
+    assert_eq!(pause(r#""msg":"retrying model call","wait_s":1"#), (Some(1_000_000_000), None));
+    assert_eq!(pause(r#""msg":"job started","wait_ms":500"#), (None, Some(500_000_000)));
+    assert_eq!(of(r#""msg":"llm request","llm":"gpt-4.1","prompt":"triage-v15""#).model.and_then(|m| m.prompt_version).as_deref(), Some("triage-v15"));
+}
+
+#[test]
 fn the_kind_beside_the_id_of_a_task_is_its_name_and_that_of_a_span_is_not() {
     for (members, name) in [
         (r#""jobId":"348218","kind":"extract""#, Some("extract")),

@@ -46,6 +46,9 @@ pub fn classify(entry: &Entry) -> (FailureClass, String) {
     if let Some((word, class)) = body.as_deref().and_then(by_message) {
         return (class, format!("the line says \u{201c}{word}\u{201d}"));
     }
+    if finds_answer_useless(entry) {
+        return (FailureClass::Semantic, "the line says that the answer does not fit".into());
+    }
     (FailureClass::Unknown, "no rule decides".into())
 }
 

@@ -133,15 +133,20 @@ fn split(b: &Builder<'_>, work: &[usize]) -> Vec<Execution> {
     let mut runs: Vec<Execution> = Vec::new();
     for index in order {
         let item = &tree.items[index];
-        let attempt = item.entry.attempt.as_ref().map(|a| a.number);
+        // What a step of the run counts (a model that is asked again) are no runs.
+        let attempt = item.entry.attempt.as_ref().filter(|_| item.entry.model.is_none() || item.entry.job.as_ref().is_some_and(|job| job.name.is_some())).map(|a| a.number);
         let context = item.entry.context.clone();
         let of_context = |r: &&mut Execution| context.is_some() && r.context == context;
         let verb = verb_of_run(item);
         let starts = verb.is_start();
         // A run that was only taken so far (reserved, prefetched, waiting for its delay) is begun by whoever begins it.
         let reserved = starts && runs.last().is_some_and(|r| r.ended_by == Verb::None && r.items.iter().all(|i| tree.items[*i].verb == Verb::Take) && verb == Verb::Begin);
+        // Of two runs at once the number says which it is.
+        let of_number = |r: &Execution| !starts && attempt.is_some() && r.attempt == attempt && r.context == context && r.ended_by == Verb::None;
         let current = if reserved {
             runs.last_mut()
+        } else if runs.iter().any(of_number) {
+            runs.iter_mut().rev().find(|r| of_number(r))
         } else if runs.iter().any(|r| context.is_some() && r.context == context) {
             runs.iter_mut().rev().find(of_context)
         } else {
@@ -234,23 +239,27 @@ fn measure(b: &Builder<'_>, run: &mut Execution) {
         run.start = if started { s.start.min(first) } else { s.start };
         run.end = s.end.max(terminal.iter().filter_map(|i| tree.items[*i].time_ns).max().unwrap_or(s.end));
         run.evidence = Evidence::Stated;
-    } else if run.ended_by != Verb::None && !is_lost(tree, run, &terminal) {
+    } else if let Some(own) = signs_of_a_lost_run(tree, run, &terminal) {
+        run.ended_by = Verb::Stall;
+        (run.start, run.end) = (first, spans::bounds(tree, &own).map_or(first, |(_, last)| last.max(first)));
+    } else if run.ended_by != Verb::None {
         run.start = first;
         run.end = terminal.iter().filter_map(|i| tree.items[*i].time_ns).max().unwrap_or(last);
         run.evidence = if started || terminal.len() < run.items.len() { Evidence::Paired } else { Evidence::Observed };
     } else {
         // What another worker says of it later (it goes back to the queue) is no sign of life.
-        let is_own = |i: &usize| !terminal.contains(i) && (tree.items[*i].entry.context.is_none() || tree.items[*i].entry.context == run.context);
+        let is_own = |i: &usize| tree.items[*i].entry.context.is_none() || tree.items[*i].entry.context == run.context;
         let own: Vec<usize> = run.items.iter().copied().filter(is_own).collect();
         (run.start, run.end) = (first, spans::bounds(tree, &own).map_or(last, |(_, last)| last.max(first)));
     }
 }
 
-/// All that is said of its end is said by another process, which found it gone: when that was nobody says.
-fn is_lost(tree: &Tree, run: &Execution, terminal: &[usize]) -> bool {
+/// All that is said of its end is said by another process, which found it gone: when that was nobody says. The lines of the one that ran it.
+fn signs_of_a_lost_run(tree: &Tree, run: &Execution, terminal: &[usize]) -> Option<Vec<usize>> {
     let by = |i: &usize| (tree.items[*i].entry.at.file, tree.items[*i].entry.host.as_deref(), tree.items[*i].entry.process.as_deref());
-    let begun = run.items.iter().find(|i| verb_of_run(&tree.items[**i]).is_start()).map(by);
-    run.ended_by == Verb::Stall && begun.is_some() && terminal.iter().all(|i| Some(by(i)) != begun)
+    let begun = by(run.items.iter().find(|i| verb_of_run(&tree.items[**i]).is_start())?);
+    let is_found = terminal.iter().any(|i| verb_of_run(&tree.items[*i]) == Verb::Stall) && terminal.iter().all(|i| by(i) != begun);
+    is_found.then(|| run.items.iter().copied().filter(|i| by(i) == begun).collect())
 }
 
 fn draw_runs(b: &mut Builder<'_>, unit: &Unit, runs: &[Execution], handed: &[usize]) -> Vec<usize> {

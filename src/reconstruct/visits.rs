@@ -120,6 +120,7 @@ fn visit_spans(b: &mut Builder<'_>, unit: &Unit, rest: &[usize], access: &[usize
     let Some((first, last)) = bounds(tree, &timed) else { return };
     let mut closing: Vec<usize> = plain.iter().chain(access).copied().filter(|i| is_closing(&tree.items[*i], b.profile)).collect();
     closing.sort_by_key(|i| tree.items[*i].time_ns);
+    drop_begins(tree, b.profile, &mut closing);
     // Of several, those with a status are the answers; else the one that covers the most.
     if closing.iter().any(|i| has_status(&tree.items[*i])) {
         closing.retain(|i| has_status(&tree.items[*i]));
@@ -228,6 +229,24 @@ fn drop_inner(tree: &Tree, profile: &Profile, closing: &mut Vec<usize>) {
         let inside = |(s, e, q): (i64, i64, i64)| s.saturating_sub(q.max(quantum)) <= start && end <= e.saturating_add(q.max(quantum)) && e - s > end - start;
         !all.iter().any(|&j| j != i && interval(j).is_some_and(inside))
     });
+}
+
+/// `response started` states a status and how long that took; what a later line says ended with the same begin is the whole of it.
+fn drop_begins(tree: &Tree, profile: &Profile, closing: &mut Vec<usize>) {
+    let interval = |i: usize| stated(&tree.items[i], profile).map(|s| (s.start, s.end, tree.items[i].quantum_ns));
+    let says_begin = |item: &Item| item.verb.is_start() || item.entry.body.as_deref().is_some_and(|body| words::verb_of_text(body) == Verb::Begin);
+    let is_begin = |i: usize| has_status(&tree.items[i]) && says_begin(&tree.items[i]);
+    let goes_on = |(start, end, quantum): (i64, i64, i64), other: usize| {
+        let slack = |coarse: i64, ns: i64| 2 * quantum.max(coarse) + ns / 50 + 5_000_000;
+        !says_begin(&tree.items[other]) && interval(other).is_some_and(|(from, to, coarse)| from.abs_diff(start) <= slack(coarse, to - from).unsigned_abs() && to > end)
+    };
+    let all = closing.clone();
+    let begun: Vec<usize> = all.iter().copied().filter(|&i| is_begin(i) && interval(i).is_some_and(|own| all.iter().any(|&j| j != i && goes_on(own, j)))).collect();
+    if begun.is_empty() {
+        return;
+    }
+    // The line that ends a stream names no status: the one that was sent before counts for it.
+    closing.retain(|i| !begun.contains(i) && (has_status(&tree.items[*i]) || begun.iter().any(|begin| interval(*begin).is_some_and(|own| goes_on(own, *i)))));
 }
 
 /// Two records of one answer, by two writers of one service: one method, route and status. Whoever is visited twice says the same both times.

@@ -80,9 +80,9 @@ fn strong_verb(word: &str) -> Option<Verb> {
         | "successfully" | "exit" | "exited" | "exits" | "took" | "answered" | "responded" | "handled" | "returned" | "executed" | "processed" | "stored" | "ok" | "stop"
         | "stopped" | "closed" | "sent" | "delivered" | "acked" | "served" => Verb::End,
         "fail" | "failed" | "fails" | "failure" | "failing" | "error" | "errored" | "abort" | "aborted" | "aborting" | "timeout" | "timedout" | "rejected" | "raised"
-        | "exception" | "crashed" | "panicked" | "cancelled" | "canceled" | "killed" => Verb::Fail,
+        | "exception" | "crashed" | "broke" | "broken" | "panicked" | "cancelled" | "canceled" | "killed" => Verb::Fail,
         "retry" | "retrying" | "retried" | "backoff" | "retryable" | "requeued" | "requeueing" => Verb::Retry,
-        "stalled" | "redelivered" | "redelivering" | "abandoned" | "orphaned" => Verb::Stall,
+        "stalled" | "redelivered" | "redelivering" | "abandoned" | "orphaned" | "sweeping" | "swept" | "reaped" => Verb::Stall,
         "dead" | "deadletter" | "deadlettered" | "parked" | "discarded" | "exhausted" | "buried" => Verb::Dead,
         "firsttoken" => Verb::FirstToken,
         _ => return None,
@@ -204,13 +204,15 @@ fn is_giving(word: &str) -> bool {
     matches!(word, "giving" | "gave" | "gives" | "given")
 }
 
-/// "will try again", "trying again", "to be tried again", "next attempt in". Whoever is told to try again is somebody else.
+/// "will try again", "will run again", "trying again", "to be tried again", "next attempt in". Whoever is told to try again is somebody else.
 fn is_again(before: &str, previous: &str, word: &str) -> bool {
     if matches!(word, "in" | "at") {
         return matches!(previous, "attempt" | "try") && matches!(before, "next" | "another");
     }
     word == "again"
-        && (previous == "trying" || (previous == "tried" && matches!(before, "be" | "get" | "gets")) || (previous == "try" && matches!(before, "will" | "ll" | "shall")))
+        && (previous == "trying"
+            || (previous == "tried" && matches!(before, "be" | "get" | "gets"))
+            || (matches!(previous, "try" | "run") && matches!(before, "will" | "ll" | "shall")))
 }
 
 /// `failed for good`, `failed permanently`; `Retries exceeded for …` at the head of a text, where it is not the reason another failure gives.
@@ -224,7 +226,7 @@ fn is_final(previous: &str, word: &str, count: usize) -> bool {
 
 /// The verb of an entry: its words, else its state word, sharpened by severity and failure facet.
 pub fn verb(entry: &Entry) -> Verb {
-    let mut verb = entry.body.as_deref().map_or(Verb::None, |body| verb_of_text(&without_name(head(body), entry)));
+    let mut verb = entry.body.as_deref().map_or(Verb::None, |body| verb_of_text(&without_name(without_shown(head(body)), entry)));
     if verb == Verb::None {
         let state = entry.job.as_ref().and_then(|j| j.state.as_deref());
         verb = [state, entry.outcome.as_deref(), entry.operation.as_deref()].into_iter().flatten().map(verb_of_text).find(|v| *v != Verb::None).unwrap_or(Verb::None);
@@ -247,6 +249,12 @@ pub fn verb(entry: &Entry) -> Verb {
         verb = Verb::Fail;
     }
     verb
+}
+
+/// A text up to a thing that a program shows as it is made, whose members are no verbs: `Finished Job<function: …, queued: 1796…, started: 1796…>`.
+fn without_shown(text: &str) -> &str {
+    let Some(at) = text.find('<').filter(|at| text[..*at].ends_with(|c: char| c.is_ascii_alphanumeric())) else { return text };
+    if text[at..].contains(": ") || text[at..].contains('=') { &text[..at] } else { text }
 }
 
 /// A text without the job it speaks of, whose name and arguments are no verbs: `Received message publish_index('done')`.
@@ -518,5 +526,14 @@ mod tests {
         for text in ["job done", "already running", "skipping empty rows", "job finished already", "duplicate rows found", "done, nothing to send"] {
             assert!(!says(text), "{text}");
         }
+    }
+
+    #[test]
+    fn members_of_a_thing_that_is_shown_are_no_verbs() {
+        let verb = |body: &str| verb(&Entry { body: Some(body.into()), ..Entry::default() });
+        assert_eq!(verb("Finished Job<function: triage, key: k, queued: 1796068308034, started: 1796068308039>"), Verb::End);
+        assert_eq!(verb("Sweeping job Job<function: triage, key: k, started: 1796068308039>"), Verb::Stall);
+        assert_eq!(verb("job failed, will run again in 2s"), Verb::Retry);
+        assert_eq!(verb("latency < 5 ms: request finished"), Verb::End);
     }
 }

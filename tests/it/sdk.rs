@@ -467,3 +467,76 @@ fn what_another_worker_found_stalled_is_known_to_have_run_only_as_long_as_its_ow
         .collect();
     assert_eq!(runs, [(20, 60, "observed", "unknown"), (7_210, 7_900, "paired", "ok")]);
 }
+
+#[test]
+fn attempts_of_a_model_are_no_runs_of_the_job_that_makes_them() {
+    let ask = |at: u64, attempt: u64, message: &str, more: &Value| {
+        let mut all = json!({"request_id": REQUEST, "job_id": id(2, 1), "llm": "gpt-4.1", "try": attempt});
+        all.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        said(at, "worker", message, &all)
+    };
+    let work = [
+        ask(30, 1, "llm request", &json!({})),
+        ask(60, 1, "llm request failed with 503", &json!({"level": "warn", "http_status": 503, "took_ms": 30})),
+        ask(560, 2, "llm request", &json!({})),
+        ask(900, 2, "llm response", &json!({"completion": "chatcmpl-AQ22IkVe5MR0gMp4kJeYyImBIi", "in_tokens": 860, "out_tokens": 696, "took_ms": 340})),
+    ];
+    let path = path(&work, 910);
+    let run = only(&path, "task");
+    assert_eq!((ms(run, "start"), ms(run, "end"), &path["verdict"]["duplicate_delivery"], &path["verdict"]["retries"]), (20, 910, &json!(false), &json!(1)));
+    let want = [step("model_call", "gpt-4.1", 30, 60, "error"), step("retry_wait", "retry wait before gpt-4.1", 60, 560, "ok"), step("model_call", "gpt-4.1", 560, 900, "ok")];
+    assert_eq!(steps(&path), want);
+}
+
+#[test]
+fn an_answer_that_is_begun_ends_with_the_line_that_ends_its_stream() {
+    let of = |at: u64, message: &str, more: &Value| {
+        let mut all = json!({"request_id": REQUEST});
+        all.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        said(at, "api", message, &all)
+    };
+    let begun = |at: u64| of(at, "response started", &json!({"method": "POST", "path": "/letters", "status": 200, "duration_ms": 652}));
+    let stream = |ends: u64, message: &str| {
+        [of(4, "request started", &json!({"method": "POST", "path": "/letters"})), begun(656), of(ends, message, &json!({"chunks": 28, "duration_ms": ends - 4}))]
+    };
+    let visit = |lines: &[String]| {
+        let path = document(&indexed(lines), REQUEST);
+        let span = only(&path, "app");
+        (ms(span, "start"), ms(span, "end"), span["outcome"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(visit(&stream(2_228, "stream finished")), (4, 2_228, "ok".into()));
+    assert_eq!(visit(&stream(1_100, "client closed the stream")), (4, 1_100, "cancelled".into()));
+    assert_eq!(visit(&stream(1_100, "stream broken")), (4, 1_100, "error".into()));
+    // Where nothing ends it, its begin is all that is known.
+    assert_eq!(visit(&stream(2_228, "stream finished")[..2]), (4, 656, "ok".into()));
+}
+
+#[test]
+fn of_two_runs_at_once_each_has_the_lines_of_its_number() {
+    let of = |at: u64, run: u64, message: &str| said(at, "worker", message, &json!({"request_id": REQUEST, "task": id(2, 1), "kind": "triage", "run": run}));
+    let lines = [of(20, 1, "job started"), of(90, 2, "job started"), of(430, 2, "job done"), of(580, 1, "job done")];
+    let path = document(&indexed(&lines), REQUEST);
+    let mut runs: Vec<_> =
+        path["spans"].as_array().unwrap().iter().filter(|span| span["kind"] == "task").map(|run| (run["attempt"].as_u64().unwrap(), ms(run, "start"), ms(run, "end"))).collect();
+    runs.sort_unstable();
+    assert_eq!((runs, &path["verdict"]["duplicate_delivery"]), (vec![(1, 20, 580), (2, 90, 430)], &json!(true)));
+}
+
+#[test]
+fn an_answer_that_does_not_match_and_is_asked_for_again_is_a_semantic_retry() {
+    let model = |at: u64, n: u64, took: u64| {
+        said(
+            at,
+            "worker",
+            "llm response",
+            &json!({"request_id": REQUEST, "job_id": id(2, 1), "llm": "gpt-4.1", "completion": format!("chatcmpl-{}", id(6, n)), "out_tokens": 319, "took_ms": took}),
+        )
+    };
+    let work = [
+        model(470, 1, 440),
+        said(471, "worker", "llm output does not match Triage, asking again", &json!({"request_id": REQUEST, "job_id": id(2, 1), "level": "warning", "problems": 3})),
+        model(2_180, 2, 1_700),
+    ];
+    let path = path(&work, 2_190);
+    assert_eq!((&path["verdict"]["retries"], &path["verdict"]["retry_class"]), (&json!(1), &json!("semantic")));
+}
