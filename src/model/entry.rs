@@ -250,6 +250,8 @@ pub struct Job {
     pub queue: Option<Box<str>>,
     /// Task or actor name.
     pub name: Option<Box<str>>,
+    /// Which of its queue's tasks it is, by a member that may say that of a step, too (`kind`).
+    pub kind: Option<Box<str>>,
     /// State word as written.
     pub state: Option<Box<str>>,
     /// Stated wait in the queue.

@@ -225,7 +225,7 @@ fn names(line: &Line<'_, '_>, entry: &mut Entry) {
     set(&mut entry.logger, line.candidates(Role::Logger).filter(|(_, l)| l.kind == Kind::Str).find_map(|(c, l)| scalar(l).filter(|t| is_logger(t, *c))).map(|t| t.trim().into()));
     set(&mut entry.service_version, line.word(Role::ServiceVersion));
     set(&mut entry.config_version, line.word(Role::ConfigVersion));
-    set(&mut entry.host, line.word(Role::Host));
+    set(&mut entry.host, line.word(Role::Host).filter(|host| !has_port(host)));
     if let Some(pod) = line.word(Role::Pod) {
         if entry.service.is_none() {
             entry.service = workload(&pod).map(Into::into);
@@ -271,4 +271,9 @@ pub fn workload(pod: &str) -> Option<&str> {
     }
     // A stateful set numbers its pods.
     suffix.bytes().all(|b| b.is_ascii_digit()).then_some(rest)
+}
+
+/// `api.example.com:8080`, `127.0.0.1:49326`: who was asked or who asks, no machine that writes logs.
+fn has_port(host: &str) -> bool {
+    host.rsplit_once(':').is_some_and(|(name, port)| !name.is_empty() && !name.contains(':') && !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
 }

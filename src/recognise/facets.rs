@@ -195,7 +195,8 @@ fn model(line: &Line<'_, '_>, common: &Common, entry: &mut Entry) {
 fn job(line: &Line<'_, '_>, entry: &mut Entry) {
     let job = Job {
         queue: line.candidates(Role::Queue).filter(|(_, l)| l.kind == Kind::Str).find_map(|(_, l)| scalar(l)).or_else(|| line.text(Role::TargetQueue)).map(|q| q.trim().into()),
-        name: line.word(Role::JobName).or_else(|| task_name(line)).or_else(|| task_kind(line)),
+        name: line.word(Role::JobName).or_else(|| task_name(line)),
+        kind: task_kind(line),
         state: None,
         queue_wait: line.length(Role::QueueWait),
         delay: line.length(Role::Delay),
@@ -209,11 +210,13 @@ fn job(line: &Line<'_, '_>, entry: &mut Entry) {
 fn write(line: &Line<'_, '_>, entry: &mut Entry) {
     let write = Write { system: line.word(Role::DbSystem), operation: line.name(Role::DbOperation), target: line.word(Role::DbTarget), rows: line.count(Role::Rows) };
     if write.system.is_some() || write.operation.is_some() || write.target.is_some() {
+        entry.duration = entry.duration.or_else(|| length_of_query(line));
         entry.write = Some(Box::new(write));
     } else if let Some(said) = entry.body.as_deref().and_then(prose::statement) {
         // `update available` is news.
         let took = length_of_query(line);
-        if took.is_some() || write.rows.is_some() {
+        let is_said_to_be = || entry.body.as_deref().is_some_and(prose::names_a_store) && entry.duration.is_some();
+        if took.is_some() || write.rows.is_some() || is_said_to_be() {
             entry.duration = entry.duration.or(took);
             entry.write = Some(Box::new(Write { rows: write.rows, ..said }));
         }

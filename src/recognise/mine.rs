@@ -346,10 +346,11 @@ fn fill<'t>(template: &'t Template, text: &'t str) -> Option<Vec<(&'t str, &'t s
             (false, false) => memmem::find(rest.as_bytes(), literal.as_bytes())?,
         };
         let value = &rest[..cut];
-        let one_word = matches!(hole.split(':').next(), Some("task" | "parent_task" | "request" | "worker" | "queue" | "name" | "duration" | "delay" | "attempt" | "call"));
+        let one_word = matches!(hole.split(':').next(), Some("task" | "parent_task" | "request" | "worker" | "queue" | "duration" | "delay" | "attempt" | "call"));
         // `uuid4().hex` writes one without its dashes.
         let is_plain = |value: &[u8]| value.len() == 32 && is_hex(value);
         let not_uuid = hole.ends_with(":uuid") && !is_uuid(value.trim().as_bytes()) && !is_plain(value.trim().as_bytes());
+        let one_word = one_word || hole.ends_with(":word");
         if value.is_empty() || not_uuid || (one_word && value.trim().contains(char::is_whitespace)) {
             return None;
         }

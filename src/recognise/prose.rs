@@ -57,9 +57,14 @@ pub fn rows(body: &str) -> Option<Write> {
 /// Words before `stored` or `saved` that name no thing: `time saved: 3.2s`.
 const NO_THINGS: [&str; 17] = ["has", "have", "had", "was", "were", "been", "not", "time", "cost", "costs", "money", "token", "tokens", "space", "memory", "energy", "bandwidth"];
 
-/// `update claims`, `INSERT INTO claim_items`: all that is said is what was done to which table.
+/// `db insert lines`: it says where, too.
+pub fn names_a_store(body: &str) -> bool {
+    body.split_whitespace().next().is_some_and(|word| is_of(word.trim_end_matches(':'), &["db", "sql", "query", "database", "postgres", "mysql", "sqlite"]))
+}
+
+/// `update claims`, `INSERT INTO claim_items`, `db insert lines`: all that is said is what was done to which table.
 pub fn statement(body: &str) -> Option<Write> {
-    let mut words = body.split_whitespace();
+    let mut words = body.split_whitespace().skip(usize::from(names_a_store(body)));
     let (verb, mut target) = (words.next()?, words.next()?);
     let operation = ["insert", "update", "upsert", "delete", "select"].into_iter().find(|word| verb.eq_ignore_ascii_case(word))?;
     if target.eq_ignore_ascii_case("into") || target.eq_ignore_ascii_case("from") {

@@ -291,6 +291,8 @@ fn a_statement_that_is_all_a_line_says_is_a_write_and_what_the_query_took_is_its
     assert_eq!(write("update claims", r#","rows":1,"query_ms":0.5"#), (is("update", "claims"), Some(500_000)));
     assert_eq!(write("INSERT INTO claim_items", r#","queryMs":2"#), (is("insert", "claim_items"), Some(2_000_000)));
     assert_eq!(write("delete from sessions", r#","rows":12"#), (is("delete", "sessions"), None));
+    assert_eq!(write("db insert hs_lines", r#","rows":1,"durationMs":1.5"#), (is("insert", "hs_lines"), Some(1_500_000)));
+    assert_eq!(write("insert into shipments", r#","table":"shipments","query_ms":2.5"#), (is("insert", "shipments"), Some(2_500_000)));
     assert_eq!(write("update available", ""), (None, None));
     assert_eq!(write("update claims of today", r#","rows":1"#).0, None);
     // On a line about more than a query it is a part.
@@ -313,7 +315,7 @@ fn what_is_asked_in_place_of_a_model_is_told_from_it_and_a_pause_before_another_
 }
 
 #[test]
-fn the_kind_beside_the_id_of_a_task_is_its_name_and_that_of_a_span_is_not() {
+fn the_kind_beside_the_id_of_a_task_is_read_and_that_of_a_span_is_not() {
     for (members, name) in [
         (r#""jobId":"348218","kind":"extract""#, Some("extract")),
         (r#""job":{"id":348218,"kind":"mail:send"}"#, Some("mail:send")),
@@ -324,7 +326,7 @@ fn the_kind_beside_the_id_of_a_task_is_its_name_and_that_of_a_span_is_not() {
         (r#""parent_job_id":"348218","kind":"extract""#, None),
     ] {
         let e = read(&format!(r#"{{"time":"2026-11-23T08:17:42.824Z","level":"info","msg":"started",{members}}}"#));
-        assert_eq!(e.job.and_then(|job| job.name).as_deref(), name, "{members}");
+        assert_eq!(e.job.and_then(|job| job.kind).as_deref(), name, "{members}");
     }
 }
 

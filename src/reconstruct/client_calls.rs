@@ -11,6 +11,7 @@ use crate::{
     model::{
         entry::{Entry, Severity},
         id::IdKind,
+        profile::Profile,
         trace::{Evidence, FailureClass, Outcome, SpanKind},
     },
     reconstruct::{
@@ -22,6 +23,8 @@ use crate::{
         words::Verb,
     },
 };
+
+use std::collections::BTreeSet;
 
 /// How addresses end that models are asked at for a text (the public APIs of their providers and of what speaks like them), and for what is none.
 const TEXT_PATHS: [&str; 11] = [
@@ -42,6 +45,8 @@ const OTHER_PATHS: [&str; 3] = ["/embeddings", "/rerank", "/transcriptions"];
 const COARSE_NS: i64 = 20_000_000;
 /// More lines of a path while a call was open are not looked through.
 const MAX_LINES: usize = 4_000;
+/// So are more lines of clients.
+const MAX_TOLD: usize = 256;
 /// More calls of one request are not told apart.
 const MAX_CALLS: usize = 64;
 
@@ -88,9 +93,15 @@ fn answer_in(text: &str) -> Option<(u16, Option<i64>)> {
 }
 
 /// An attempt that was answered by nothing: `[log_51e11c] connection timed out - retrying, 2 attempts remaining`.
-pub(super) fn is_unanswered(entry: &Entry) -> bool {
-    let said = entry.body.as_deref().and_then(|body| body.strip_prefix("[log_")?.split_once("] connection "));
-    said.is_some_and(|(_, what)| what.starts_with("timed out - ") || what.starts_with("failed - "))
+pub(super) fn unanswered(entry: &Entry) -> Option<Outcome> {
+    let (_, what) = entry.body.as_deref()?.strip_prefix("[log_")?.split_once("] connection ")?;
+    if what.starts_with("timed out - ") { Some(Outcome::Timeout) } else { what.starts_with("failed - ").then_some(Outcome::Error) }
+}
+
+/// The mark under which an SDK counts the attempts of one call: that of the first, which the later ones name (`[log_2f, retryOf: log_1c, …]`).
+fn mark(entry: &Entry) -> Option<&str> {
+    let inside = entry.body.as_deref()?.strip_prefix('[').filter(|body| body.starts_with("log_"))?.split(']').next()?;
+    inside.split_once("retryOf: ").map_or(inside, |(_, first)| first).split(',').next()
 }
 
 /// The host that a client says it asked.
@@ -146,12 +157,18 @@ pub(super) fn announced_ns(item: &Item) -> Option<i64> {
 
 /// It tells of an attempt or of what comes between two.
 fn is_clients(item: &Item) -> bool {
-    answered(&item.entry).is_some() || is_unanswered(&item.entry) || announced_ns(item).is_some()
+    answered(&item.entry).is_some() || unanswered(&item.entry).is_some() || announced_ns(item).is_some()
 }
 
 /// Lines of a path that HTTP clients write, in the order of their times.
 pub(super) fn lines_of_clients(tree: &Tree) -> Vec<usize> {
     (0..tree.items.len()).filter(|i| tree.items[*i].time_ns.is_some() && is_clients(&tree.items[*i])).collect()
+}
+
+/// Lines of a path that state how long a model took, with that.
+pub(super) fn stated_calls(tree: &Tree, profile: &Profile) -> Vec<(i64, i64, usize)> {
+    let of = |(i, item): (usize, &Item)| stated(item, profile).filter(|_| line_kind(item) == Some(SpanKind::ModelCall)).map(|s| (s.start, s.end, i));
+    tree.items.iter().enumerate().filter_map(of).collect()
 }
 
 /// The attempts of a call; `None` where its program tells of fewer than two.
@@ -171,13 +188,27 @@ pub(super) fn attempts(b: &Builder<'_>, unit: &Unit, whole: &Draft, own: &[usize
     let is_near = |i: &usize| items[*i].entry.at.file == log.entry.at.file && items[*i].service() == whole.service && items[*i].time_ns.is_some_and(|t| (from..=to).contains(&t));
     // What was answered as the call began was another.
     let is_later = |i: &usize| items[*i].time_ns.is_some_and(|time| time > whole.start.saturating_add(whole.quantum_ns));
-    let first = b.clients.partition_point(|i| items[*i].time_ns.is_some_and(|t| t < from));
-    let told = b.clients[first..].iter().copied().take_while(|i| items[*i].time_ns.is_some_and(|t| t <= to));
-    let told: Vec<usize> = told.filter(|i| is_near(i) && is_makers(i) && is_later(i) && !is_call(*i) && !own.contains(i)).collect();
+    let up_to = |is_before: &dyn Fn(i64) -> bool| b.clients.partition_point(|i| items[*i].time_ns.is_some_and(is_before));
+    let meanwhile = &b.clients[up_to(&|t| t < from)..up_to(&|t| t <= to)];
+    if meanwhile.len() > MAX_TOLD {
+        return None;
+    }
+    let told: Vec<usize> = meanwhile.iter().copied().filter(|i| is_near(i) && is_makers(i) && is_later(i) && !is_call(*i) && !own.contains(i)).collect();
     let answers: Vec<Answer> = told.iter().chain(own).filter_map(|i| answered(&items[*i].entry)).collect();
     // What the call says itself of its attempts is read from its own lines.
     let waits = told.iter().filter(|i| answered(&items[**i].entry).is_none()).count();
     if answers.len() + waits < 2 || answers.iter().any(|a| a.is_text() != answers[0].is_text()) {
+        return None;
+    }
+    // An SDK that marks its attempts gives those of one call one mark. What nothing answered bears a mark of its own: it is of a call that failed so, or of one whose
+    // later attempts name it.
+    let marks: BTreeSet<&str> = told.iter().filter(|i| answered(&items[**i].entry).is_some()).filter_map(|i| mark(&items[*i].entry)).collect();
+    let is_lost = told.iter().any(|i| unanswered(&items[*i].entry).is_some());
+    let is_known_lost = || {
+        matches!(whole.outcome, Outcome::Timeout | Outcome::Error) && marks.is_empty()
+            || told.iter().any(|i| unanswered(&items[*i].entry).is_some() && mark(&items[*i].entry).is_some_and(|m| marks.contains(m)))
+    };
+    if marks.len() > 1 || (is_lost && !is_known_lost()) {
         return None;
     }
     let (begin, end) = (items.partition_point(|item| item.time_ns.is_some_and(|t| t < from)), items.partition_point(|item| item.time_ns.is_some_and(|t| t <= to)));
@@ -185,7 +216,11 @@ pub(super) fn attempts(b: &Builder<'_>, unit: &Unit, whole: &Draft, own: &[usize
         return None;
     }
     let meanwhile: Vec<usize> = (begin..end).filter(is_makers).collect();
-    if !is_alone(b, unit, whole, (&meanwhile, own), (from, to)) {
+    // Another host is asked for another call, unless a line says that it was asked in place of the first.
+    let hosts: BTreeSet<&str> = told.iter().filter(|i| answered(&items[**i].entry).is_some()).filter_map(|i| asked_host(&items[*i].entry)).collect();
+    let models: BTreeSet<&str> = own.iter().filter_map(|i| items[*i].entry.model.as_ref()?.requested.as_deref()).collect();
+    let turns = || models.len() > 1 || meanwhile.iter().chain(own).any(|i| items[*i].entry.fallback.is_some());
+    if (hosts.len() > 1 && !turns()) || !is_alone(b, unit, whole, (&meanwhile, own), (from, to)) {
         return None;
     }
     let is_beside = |i: &usize| is_near(i) && !is_clients(&items[*i]) && !is_call(*i) && !own.contains(i);
@@ -216,6 +251,16 @@ fn is_alone(b: &Builder<'_>, unit: &Unit, whole: &Draft, (meanwhile, own): (&[us
         !is_bound && (item.verb.is_start() || item.verb.is_terminal() || stated(item, b.profile).is_some())
     };
     let nameless = meanwhile.iter().any(|i| is_nameless(i) && tells_of_another(*i) && b.tree.items[*i].service() == whole.service);
+    // A call that ends later may have begun before this one ended. What lies within the other is told of the same one at another place.
+    let slack = 2 * whole.quantum_ns;
+    let crosses = |(start, end): (i64, i64), (from, to): (i64, i64)| start + slack < from && from + slack < end && end + slack < to;
+    let overlaps = |(start, end, i): &(i64, i64, usize)| {
+        let (own_ns, other_ns) = ((whole.start, whole.end), (*start, *end));
+        (crosses(own_ns, other_ns) || crosses(other_ns, own_ns)) && !own.contains(i) && b.tree.items[*i].service() == whole.service
+    };
+    if b.stated_calls.len() > MAX_LINES || b.stated_calls.iter().any(overlaps) {
+        return false;
+    }
     !nameless && others.by_ref().take(MAX_CALLS).all(|other| !meets(other)) && others.next().is_none()
 }
 
@@ -245,14 +290,16 @@ impl Walk<'_, '_> {
                 self.cursor = time.saturating_sub(took).max(self.whole.start).max(self.out.last().map_or(i64::MIN, |d| d.end));
             }
             self.end(index, time, Some(answer.status));
-        } else if is_unanswered(&item.entry) {
+        } else if let Some(outcome) = unanswered(&item.entry) {
             // A time limit is one setting: what runs into it takes as long as the first that did, which began with the call.
-            if let Some(first) = self.out.first().filter(|first| first.outcome == Outcome::Timeout) {
+            if let Some(first) = self.out.first().filter(|first| first.outcome == Outcome::Timeout && outcome == Outcome::Timeout) {
                 self.cursor = self.cursor.max(time.saturating_sub(first.ns()));
             }
             self.end(index, time, None);
-            if let [_, .., last] = &mut *self.out {
-                last.evidence = Evidence::Assumed;
+            let is_first = self.out.len() == 1;
+            if let Some(last) = self.out.last_mut() {
+                last.outcome = outcome;
+                last.evidence = if is_first { last.evidence } else { Evidence::Assumed };
             }
         } else if let Some(wait) = announced_ns(item) {
             // Without an answer before it the attempt ran into its time limit.

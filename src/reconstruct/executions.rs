@@ -67,7 +67,7 @@ pub fn task_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
     let tree = b.tree;
     let (queueing, mut work): (Vec<usize>, Vec<usize>) = indexes.iter().partition(|i| is_enqueue(b, unit, &tree.items[**i]));
     // What a task at work queues or pushes is another's.
-    let (own, enqueues): (Vec<usize>, Vec<usize>) = queueing.iter().partition(|i| is_at_work(b, &work, &tree.items[**i]));
+    let (own, enqueues): (Vec<usize>, Vec<usize>) = queueing.iter().partition(|i| is_at_work(b, &work, |_| true, &tree.items[**i]));
     // Lines owned by another unit that hand this one over (`fanned out`, `mail handed over`).
     let mut handed: Vec<usize> = b
         .naming(&unit.key)
@@ -99,14 +99,16 @@ pub fn task_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
 
 /// The worker that wrote the line runs the task: it has said that it began, and not that it ended. Whoever hands a task over names what that is done for, which
 /// the worker's first line may not.
-pub(super) fn is_at_work(b: &Builder<'_>, work: &[usize], item: &Item) -> bool {
+pub(super) fn is_at_work(b: &Builder<'_>, lines: &[usize], is_work: impl Fn(&usize) -> bool, item: &Item) -> bool {
     let names_no_more = |begin: &Item| item.refs.iter().all(|r| r.relation != IdRelation::Own || roles::level(r.kind) > 1 || begin.reference(&r.key).is_some());
     let is_same_worker = |begin: &Item| {
         begin.service() == item.service() && (&begin.entry.source, &begin.entry.host, &begin.entry.context) == (&item.entry.source, &item.entry.host, &item.entry.context)
     };
-    let lines = || work.iter().map(|i| &b.tree.items[*i]).filter(|line| line.time_ns < item.time_ns);
-    let is_open = |begin: &Item| !lines().any(|end| end.verb.is_terminal() && begin.time_ns <= end.time_ns);
-    lines().any(|begin| begin.verb == Verb::Begin && is_same_worker(begin) && names_no_more(begin) && is_open(begin))
+    // Lines of a tree stand in the order of their times: the last before it that begins or ends tells.
+    let before = lines.partition_point(|i| b.tree.items[*i].time_ns.is_some_and(|at| Some(at) < item.time_ns));
+    let mut told = lines[..before].iter().rev().filter(|i| is_work(i)).map(|i| &b.tree.items[*i]);
+    told.find_map(|line| if line.verb.is_terminal() { Some(false) } else { (line.verb == Verb::Begin && is_same_worker(line) && names_no_more(line)).then_some(true) })
+        .unwrap_or(false)
 }
 
 /// Lines that tell of nothing by themselves stand in the last run that had begun.
@@ -131,10 +133,15 @@ fn split(b: &Builder<'_>, work: &[usize]) -> Vec<Execution> {
     let mut order = work.to_vec();
     order.sort_by_key(|i| (tree.items[*i].time_ns, tree.items[*i].verb.causal_rank(), tree.items[*i].line.clone()));
     let mut runs: Vec<Execution> = Vec::new();
-    for index in order {
+    for (place, index) in order.iter().copied().enumerate() {
         let item = &tree.items[index];
         // What a step of the run counts (a model that is asked again) are no runs.
-        let attempt = item.entry.attempt.as_ref().filter(|_| item.entry.model.is_none() || item.entry.job.as_ref().is_some_and(|job| job.name.is_some())).map(|a| a.number);
+        let attempt = item
+            .entry
+            .attempt
+            .as_ref()
+            .filter(|_| item.entry.model.is_none() || item.entry.job.as_ref().is_some_and(|job| job.name.is_some() || job.kind.is_some()))
+            .map(|a| a.number);
         let context = item.entry.context.clone();
         let of_context = |r: &&mut Execution| context.is_some() && r.context == context;
         let verb = verb_of_run(item);
@@ -163,7 +170,9 @@ fn split(b: &Builder<'_>, work: &[usize]) -> Vec<Execution> {
                 let higher = !reserved && !counted_at_end && attempt.zip(run.attempt).is_some_and(|(a, r)| a > r);
                 // "Received" then "begins" are one start; the same verb twice without an end is a second delivery.
                 let again = starts && !over && repeated_start(tree, run, item);
-                (starts && over) || higher || again || (run.ended_by == Verb::End && words::is_done_already(&item.entry))
+                let is_skipped = |i: &usize| words::is_done_already(&tree.items[*i].entry);
+                let skipped = run.ended_by == Verb::End && is_skipped(&index) && !run.items.iter().all(is_skipped) && !goes_on(tree, &order[place + 1..]);
+                (starts && over) || higher || again || skipped
             }
         };
         let t = item.time_ns.unwrap_or_default();
@@ -186,6 +195,11 @@ fn split(b: &Builder<'_>, work: &[usize]) -> Vec<Execution> {
     runs
 }
 
+/// What follows goes on with a run that has begun: its next line begins none, and leaves none alone.
+fn goes_on(tree: &Tree, later: &[usize]) -> bool {
+    later.first().is_some_and(|i| !tree.items[*i].verb.is_start() && !words::is_done_already(&tree.items[*i].entry))
+}
+
 /// A line that begins the run is written again. A step within it, as the call of a model, may begin again and again.
 fn repeated_start(tree: &Tree, run: &Execution, item: &Item) -> bool {
     let opener = run.items.iter().find(|i| tree.items[**i].verb == item.verb).map(|i| &tree.items[*i].entry.body);
@@ -202,11 +216,21 @@ fn repeated_start(tree: &Tree, run: &Execution, item: &Item) -> bool {
     })
 }
 
+/// `model call start`, `retrying model call`, under the id of the task that makes it: the run goes on.
+fn is_of_a_step(item: &Item) -> bool {
+    let body = item.entry.body.as_deref().unwrap_or_default();
+    let speaks_of_it = || body.split(|c: char| !c.is_alphanumeric()).take(16).any(|word| word.eq_ignore_ascii_case("job") || word.eq_ignore_ascii_case("task"));
+    let is_named = || item.entry.job.as_ref().is_some_and(|job| job.name.is_some() || job.kind.is_some());
+    spans::line_kind(item) == Some(SpanKind::ModelCall) && !is_named() && !speaks_of_it()
+}
+
 /// What a line says of its run. One that was placed without an id speaks of a step inside ("retrying the call"), unless it states a length: what
 /// that is of, [`measure`] sees.
 fn verb_of_run(item: &Item) -> Verb {
     match item.placed_by {
         Some(PlacedBy::Lane | PlacedBy::Alone | PlacedBy::Session) if item.duration_ns().is_none() || spans::line_kind(item).is_some() => Verb::None,
+        _ if is_of_a_step(item) => Verb::None,
+        _ if !item.verb.is_terminal() && words::is_done_already(&item.entry) => Verb::End,
         _ => item.verb,
     }
 }
@@ -256,7 +280,7 @@ fn measure(b: &Builder<'_>, run: &mut Execution) {
 
 /// All that is said of its end is said by another process, which found it gone: when that was nobody says. The lines of the one that ran it.
 fn signs_of_a_lost_run(tree: &Tree, run: &Execution, terminal: &[usize]) -> Option<Vec<usize>> {
-    let by = |i: &usize| (tree.items[*i].entry.at.file, tree.items[*i].entry.host.as_deref(), tree.items[*i].entry.process.as_deref());
+    let by = |i: &usize| (&tree.items[*i].entry.source, tree.items[*i].entry.host.as_deref(), tree.items[*i].entry.process.as_deref());
     let begun = by(run.items.iter().find(|i| verb_of_run(&tree.items[**i]).is_start())?);
     let is_found = terminal.iter().any(|i| verb_of_run(&tree.items[*i]) == Verb::Stall) && terminal.iter().all(|i| by(i) != begun);
     is_found.then(|| run.items.iter().copied().filter(|i| by(i) == begun).collect())
@@ -275,14 +299,14 @@ fn draw_runs(b: &mut Builder<'_>, unit: &Unit, runs: &[Execution], handed: &[usi
         d.name = task_name(b, unit, run, handed);
         d.queue = queue_of(b, unit, &run.items, handed);
         d.attempt = run.attempt.or_else(|| (runs.len() > 1).then_some(n as u32 + 1));
-        d.unfinished = run.ended_by == Verb::None && !b.profile.open_ended.contains(tree.items[main].service());
+        d.unfinished = matches!(run.ended_by, Verb::None | Verb::Stall) && !b.profile.open_ended.contains(tree.items[main].service());
         d.outcome = match run.ended_by {
             Verb::None => Outcome::Unknown,
             Verb::End => Outcome::Ok,
             Verb::Stall => Outcome::Unknown,
             _ => spans::outcome(&tree.items[main]),
         };
-        if run.ended_by == Verb::None && runs.get(n + 1).is_some() {
+        if matches!(run.ended_by, Verb::None | Verb::Stall) && runs.get(n + 1).is_some() {
             d.unfinished = false;
         }
         d.parent = parent_unit.as_ref().and_then(|p| spans::parent_at(b, p, first_handed.unwrap_or(d.start).min(d.start), d.start));
@@ -301,9 +325,17 @@ fn task_name(b: &Builder<'_>, unit: &Unit, run: &Execution, handed: &[usize]) ->
     let named = |i: &usize| b.tree.items[*i].entry.job.as_ref().and_then(|j| j.name.as_deref()).map(str::to_owned);
     let queued = |i: &usize| b.tree.items[*i].entry.job.as_ref().and_then(|j| j.queue.as_deref()).map(str::to_owned);
     let operation = |i: &usize| b.tree.items[*i].entry.operation.as_deref().filter(|o| !o.is_empty()).map(str::to_owned);
+    // A step has a kind, too: what begins or ends the run, or hands it over, says that of the task.
+    let of_kind = |i: &usize| {
+        let item = &b.tree.items[*i];
+        let is_bound = item.verb == Verb::Queue || verb_of_run(item).is_start() || verb_of_run(item).is_terminal();
+        item.entry.job.as_ref().and_then(|j| j.kind.as_deref()).filter(|_| is_bound && spans::line_kind(item).is_none()).map(str::to_owned)
+    };
     run.items
         .iter()
         .find_map(named)
+        .or_else(|| run.items.iter().find_map(of_kind))
+        .or_else(|| handed.iter().find_map(of_kind))
         .or_else(|| handed.iter().filter(|i| b.tree.items[**i].subject().is_none_or(|s| s.key == unit.key || crate::reconstruct::roles::level(s.kind) == 0)).find_map(named))
         .or_else(|| run.items.iter().find_map(queued))
         .or_else(|| handed.iter().find_map(queued))

@@ -10,7 +10,12 @@ use crate::{
         id::{IdKind, IdRef, IdRelation},
         profile::{MainField, RoleDecision},
     },
-    reconstruct::{aliases, learn::hash, roles},
+    reconstruct::{
+        aliases,
+        learn::hash,
+        roles,
+        words::{self, Verb},
+    },
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +60,8 @@ pub(super) struct Value {
     pub(super) span: Option<(i64, i64)>,
     /// How it is made, and whether it is unique by its looks.
     make: Option<(u64, bool)>,
+    /// Requests (hashes) on lines that hand it over or take it up; none is known by zero.
+    worked_for: BTreeSet<u64>,
     /// Hash of the label and of the value of requests that stand beside it.
     requests: Vec<(u64, u64)>,
 }
@@ -98,6 +105,11 @@ impl Fields {
         let v = field.values.entry(value).or_default();
         v.lines += 1;
         v.widen(entry.time.map(|t| (t.unix_ns, t.unix_ns)));
+        // Asked of numbers alone: the words of every line are dear.
+        if kind == IdKind::Task && is_of_a_number(label) && v.worked_for.len() < MAX_MET && hands_over_or_takes_up(entry, label) {
+            let own = entry.ids.iter().find(|id| id.kind == IdKind::Request && id.relation == IdRelation::Own);
+            v.worked_for.insert(own.map_or(0, |id| hash(&id.value)));
+        }
         if v.make.is_none() {
             v.make = id.make().map(|make| (make, id.scope.is_none()));
         }
@@ -167,7 +179,7 @@ impl Fields {
         let mut decisions: Vec<RoleDecision> =
             self.by_service.iter().flat_map(|(service, fields)| fields.iter().map(move |(label, field)| field.decide(service, label, fields))).collect();
         aliases::decide(&self.by_service, &mut decisions);
-        decisions.retain(|d| d.kind != IdKind::Other || is_bare(&d.label));
+        decisions.retain(|d| d.kind != IdKind::Other || d.by_name != IdKind::Other || is_bare(&d.label));
         decisions
     }
 
@@ -207,6 +219,10 @@ impl Field {
             v.lines += value.lines;
             v.widen(value.span);
             v.make = v.make.max(value.make);
+            v.worked_for.extend(value.worked_for);
+            while v.worked_for.len() > MAX_MET {
+                v.worked_for.pop_last();
+            }
             v.requests.extend(value.requests);
             v.keep_smallest();
         }
@@ -269,6 +285,17 @@ impl Field {
         self.kind == Some(IdKind::Call) && lines.len() >= ENOUGH && lines[lines.len() / 2] >= 2 && beside * 2 >= lines.len() && many * 50 <= lines.len() && self.is_short_lived()
     }
 
+    /// A number that no line hands over or takes up, for most of its values, is one of the business: an order's, a vacancy's. So is one that is handed over for
+    /// one request after another. (That several requests speak of one proves nothing: they ask how it stands.)
+    fn is_of_the_business(&self) -> Option<String> {
+        let worked_on = self.values.values().filter(|v| !v.worked_for.is_empty()).count();
+        let again = self.values.values().filter(|v| v.worked_for.iter().filter(|request| **request != 0).nth(1).is_some()).count();
+        if again * 10 > worked_on {
+            return Some(format!("a number of the business: {again} of {worked_on} values are handed over for several requests"));
+        }
+        (worked_on * 2 < self.values.len()).then(|| format!("a number of the business: {worked_on} of {} values are handed over or taken up", self.values.len()))
+    }
+
     /// Nearly every value is over in moments, and in a tenth of the time that all of them take.
     fn is_short_lived(&self) -> bool {
         let mut lives: Vec<i64> = self.values.values().filter_map(|v| v.span).map(|(a, b)| b.saturating_sub(a)).collect();
@@ -290,12 +317,12 @@ impl Field {
             (IdKind::Task, "the only id of its service, each value short-lived and on several lines".to_owned())
         } else if !roles::is_work(by_name) {
             (by_name, "its name says so".to_owned())
+        } else if let Some(why) = Some(label).filter(|label| by_name == IdKind::Task && is_of_a_number(label)).and_then(|_| self.is_of_the_business()) {
+            (IdKind::Other, why)
         } else if sampled < ENOUGH {
             (by_name, format!("its name says so; {sampled} values are too few for a test"))
         } else if by_name == IdKind::Request && self.is_of_calls(fields) {
             (IdKind::Call, "stands on nothing but calls of a model".to_owned())
-        } else if by_name == IdKind::Task && share > 0.1 && is_of_a_number(label) {
-            (IdKind::Other, format!("a number of the business: {:.0} % of its values meet two or more requests", share * 100.0))
         } else if root_like && share > 0.5 {
             (IdKind::Group, format!("{:.0} % of its values meet two or more requests", share * 100.0))
         } else {
@@ -321,10 +348,29 @@ fn key_of(service: &str, label: &str) -> u64 {
     hash(&roles::role_key(service, label))
 }
 
-/// `job_no`: what is worked on in an office has a number, too.
+/// `job queued` of a `job_no`: the noun of the number is what is spoken of; or no noun is, as in `follow-up queued`.
+fn hands_over_or_takes_up(entry: &Entry, label: &str) -> bool {
+    if entry.http.as_ref().is_some_and(|http| http.status.is_some() || http.path.is_some()) {
+        return false;
+    }
+    let (noun, other) = if label.to_ascii_lowercase().contains("job") { ("job", "task") } else { ("task", "job") };
+    let body = entry.body.as_deref().unwrap_or_default();
+    let speaks_of = |noun: &str| body.split(|c: char| !c.is_alphanumeric()).take(16).any(|word| word.eq_ignore_ascii_case(noun));
+    match words::verb(entry) {
+        Verb::Queue | Verb::Take => speaks_of(noun) || !speaks_of(other),
+        Verb::Begin => speaks_of(noun),
+        _ => false,
+    }
+}
+
+/// `job_no`, `jobNumber`: what is worked on in an office has a number, too.
 fn is_of_a_number(label: &str) -> bool {
-    let last = label.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or(label);
-    ["no", "nr", "num", "number", "No", "Nr", "Num", "Number"].into_iter().any(|word| last.ends_with(word))
+    let is_end = |word: &&str| label.len() > word.len() && label[label.len() - word.len()..].eq_ignore_ascii_case(word);
+    let starts_a_word = |word: &str| {
+        let (before, tail) = label.split_at(label.len() - word.len());
+        tail.starts_with(|c: char| c.is_ascii_uppercase()) || before.ends_with(|c: char| !c.is_alphanumeric())
+    };
+    label.is_ascii() && ["no", "nr", "num", "number"].iter().find(|word| is_end(word)).is_some_and(|word| starts_a_word(word))
 }
 
 /// `id`, `data.id`.
@@ -335,7 +381,10 @@ fn is_bare(label: &str) -> bool {
 /// The work field on by far the most lines of a service, each value on several; and the work fields whose every value stands on one
 /// line. A request id is never handed over by what stands below it, so request fields are not among the latter.
 fn main(fields: &BTreeMap<String, Field>) -> Option<MainField> {
-    let work = || fields.iter().filter(|(_, f)| f.kind.is_some_and(roles::is_work) && f.kind != Some(IdKind::Span));
+    let is_work = |label: &str, f: &Field| {
+        f.kind.is_some_and(roles::is_work) && f.kind != Some(IdKind::Span) && !(f.kind == Some(IdKind::Task) && is_of_a_number(label) && f.is_of_the_business().is_some())
+    };
+    let work = || fields.iter().filter(|(label, f)| is_work(label, f));
     let (label, field) = work().max_by_key(|(label, f)| (f.lines, std::cmp::Reverse((*label).clone())))?;
     let several = field.lines_a_value();
     if several.len() < ENOUGH || several[several.len() / 2] < 2 {

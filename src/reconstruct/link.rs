@@ -20,6 +20,8 @@ use std::{
     sync::Arc,
 };
 
+/// What is said within this part of a run may be said late of its begin.
+const SOON: i64 = 16;
 /// Stands in the key of an id that counts only within its scope.
 const SCOPED: char = '\u{1f}';
 
@@ -251,10 +253,13 @@ struct About<'a> {
 }
 
 impl About<'_> {
-    /// The service that wrote the line had said before that the unit began.
+    /// The service that wrote the line had said well before that the unit began: what is handed over may be at work before that is said.
     fn was_at_work(&self, item: &Item, own: &WorkRef) -> bool {
-        let is_own = |i: &Item| i.reference(&own.key).is_some_and(|r| r.relation == IdRelation::Own && !r.listed);
-        self.items.iter().any(|i| i.verb.is_start() && i.service() == item.service() && i.time_ns.is_some() && i.time_ns < item.time_ns && is_own(i))
+        let is_own = |i: &&&Item| i.reference(&own.key).is_some_and(|r| r.relation == IdRelation::Own && !r.listed);
+        let begun = self.items.iter().filter(|i| i.verb.is_start() && i.service() == item.service()).filter(is_own).filter_map(|i| i.time_ns).min();
+        let last = self.items.iter().filter(is_own).filter_map(|i| i.time_ns).max();
+        let Some(((begun, at), last)) = begun.zip(item.time_ns).zip(last) else { return false };
+        begun < at && at - begun > (last - begun) / SOON
     }
 }
 

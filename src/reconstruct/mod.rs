@@ -33,7 +33,6 @@ mod owners;
 pub mod roles;
 pub mod route;
 pub mod said;
-
 pub mod session;
 pub mod solo;
 pub mod spans;

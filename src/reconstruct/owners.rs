@@ -88,8 +88,9 @@ fn owner_of(item: &Item, tree: &Tree) -> Option<Arc<str>> {
     if let Some(subject) = item.subject()
         && let Some(unit) = tree.units.get(&subject.key)
     {
-        // A server that is handed a task's id as that of a request counts its own beside it.
-        let is_taken = roles::level(subject.kind) == 0 && roles::level(unit.kind) > 0;
+        // A server that is handed a task's id as that of a request counts its own beside it; and an answer to whoever asked is the request's, whatever it names.
+        let is_answer = || item.entry.http.as_ref().is_some_and(|http| http.status.is_some() && http.path.is_some()) && item.duration_ns().is_some() && unit.kind == IdKind::Task;
+        let is_taken = (roles::level(subject.kind) == 0 && roles::level(unit.kind) > 0) || is_answer();
         let is_served = |r: &&WorkRef| r.kind == IdKind::Request && r.relation == IdRelation::Own && !r.listed && tree.units.get(&r.key).is_some_and(|u| u.kind == IdKind::Request);
         return Some(item.refs.iter().filter(|_| is_taken).find(is_served).unwrap_or(subject).key.clone());
     }

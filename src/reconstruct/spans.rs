@@ -129,6 +129,8 @@ pub struct Builder<'a> {
     pub made_in: FxHashMap<Arc<str>, Arc<str>>,
     /// Lines that HTTP clients write, in the order of their times.
     pub clients: Vec<usize>,
+    /// Where there are any: the lines that state how long a model took, with that.
+    pub stated_calls: Vec<(i64, i64, usize)>,
     /// Stages handed over and never seen: unit key.
     pub missing: Vec<Arc<str>>,
     /// For each unit of the tree, by its place: its spans.
@@ -162,12 +164,16 @@ impl<'a> Builder<'a> {
             owner: owners.of_lines,
             made_in: owners.made_in,
             clients: client_calls::lines_of_clients(tree),
+            stated_calls: Vec::new(),
             missing: Vec::new(),
             by_unit: Vec::new(),
             holders: Vec::new(),
             naming,
             main_sources,
         };
+        if !out.clients.is_empty() {
+            out.stated_calls = client_calls::stated_calls(tree, profile);
+        }
         out.reindex();
         out
     }

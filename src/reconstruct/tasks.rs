@@ -2,7 +2,7 @@
 //! number that several logs know, each in a scope of its own), and which the run that was at work handed over.
 //!
 //! Guarantees: decided within one tree, by its lines alone and free of their order; what a line hands over together counts as one thing only where nothing
-//! else is ever handed over with either, and where their runs do not stand apart. Ids and proofs stay what they were. It never moves a line to another tree.
+//! else is ever handed over with either, and where what is said of the one lies within what is said of the other. Ids and proofs stay what they were. It never moves a line to another tree.
 
 use crate::{
     model::{
@@ -37,8 +37,8 @@ struct Told {
     names: BTreeSet<Box<str>>,
     begins: bool,
     ends: bool,
-    /// First and last line of the run.
-    run_ns: Option<(i64, i64)>,
+    /// Services that speak of it otherwise than to hand it over.
+    known_to: BTreeSet<String>,
 }
 
 /// Makes one unit of what are names of one task, and hangs what a task at work handed over below it.
@@ -134,7 +134,7 @@ fn told(tree: &Tree) -> All {
         for r in tasks {
             let told = out.of_units.entry(r.key.clone()).or_default();
             told.lines += 1;
-            told.names.extend(item.entry.job.as_ref().and_then(|job| job.name.clone()));
+            told.names.extend(item.entry.job.as_ref().and_then(|job| job.name.clone().or_else(|| job.kind.clone())));
             if item.verb != Verb::Queue && is_about(item, r) {
                 told.note_work(item);
             }
@@ -171,7 +171,10 @@ impl All {
 
 impl Told {
     fn note_work(&mut self, item: &Item) {
-        let Some(at) = item.time_ns else { return };
+        if item.time_ns.is_none() {
+            return;
+        }
+        self.known_to.insert(item.service().to_owned());
         if item.verb.is_start() || item.verb.is_terminal() {
             self.run_by.entry(item.service().to_owned()).or_default().insert(endings::template(&item.entry));
             if item.verb.is_start() || self.at_work.contains_key(item.service()) {
@@ -180,23 +183,30 @@ impl Told {
         }
         self.begins |= item.verb.is_start();
         self.ends |= item.verb.is_terminal();
-        self.run_ns = Some(self.run_ns.map_or((at, at), |(from, to)| (from.min(at), to.max(at))));
     }
 }
 
-/// Neither was seen to begin and end before the other began.
+/// What is said under one name lies within what is said under the other: the services that speak of the one speak of the other, and not both were seen to begin
+/// and to end, each in its own words.
 fn coincide(a: &Told, b: &Told) -> bool {
     let is_whole = |told: &Told| told.begins && told.ends;
-    let Some(((from, to), (begin, end))) = a.run_ns.zip(b.run_ns) else { return true };
-    let shares_a_log = a.run_by.is_empty() || b.run_by.is_empty() || a.run_by.keys().any(|service| b.run_by.contains_key(service));
-    shares_a_log && !(is_whole(a) && is_whole(b) && (to < begin || end < from))
+    let words = |told: &Told| told.run_by.values().flatten().copied().collect::<BTreeSet<u64>>();
+    let is_within = |one: &Told, other: &Told| one.known_to.is_subset(&other.known_to);
+    (is_within(a, b) || is_within(b, a)) && !(is_whole(a) && is_whole(b) && words(a) != words(b))
 }
 
-/// A number under which two services' logs tell of one task: one of them only speaks of it, or both say the same of their runs, as workers of one kind do.
+/// A number under which logs tell of one task: all but one only speak of it; or they are logs of workers of one kind (`worker-1`, `worker-2`), which say the same
+/// of their runs.
 fn is_one_number(a: &Told, b: &Told) -> bool {
     let agree = a.names.is_empty() || b.names.is_empty() || a.names.iter().any(|name| b.names.iter().any(|other| name.contains(&**other) || other.contains(&**name)));
+    let are_of_one_kind = || a.run_by.keys().all(|one| b.run_by.keys().all(|other| stem(one) == stem(other)));
     let is_run_alike = || a.run_by.values().flatten().any(|template| b.run_by.values().any(|others| others.contains(template)));
-    agree && (a.run_by.is_empty() || b.run_by.is_empty() || is_run_alike())
+    agree && (a.run_by.is_empty() || b.run_by.is_empty() || (are_of_one_kind() && is_run_alike()))
+}
+
+/// `worker` of `worker-2`, `worker_b`.
+fn stem(service: &str) -> &str {
+    service.rsplit_once(['-', '_', '.']).filter(|(_, which)| which.len() < 2 || which.bytes().all(|b| b.is_ascii_digit())).map_or(service, |(stem, _)| stem)
 }
 
 /// `job_no` and `task_id`, not `notify_job_id` and `index_job_id`: other nouns or forms, of which one at most says which task it is.

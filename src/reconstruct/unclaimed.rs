@@ -12,7 +12,7 @@ use crate::{
     },
     reconstruct::{
         calls::AT_ONCE_NS,
-        client_calls::{address, announced_ns, answered, is_of_a_model, is_unanswered},
+        client_calls::{address, announced_ns, answered, is_of_a_model},
         enclosing,
         spans::{Builder, Draft, line_kind, outcome_of, step_title},
     },
@@ -29,7 +29,7 @@ const MAX_PAIRS: usize = 4_000_000;
 pub(super) fn draw(b: &mut Builder<'_>) {
     let is_told = |i: &usize| {
         let item = &b.tree.items[*i];
-        answered(&item.entry).is_some() || is_unanswered(&item.entry) || (announced_ns(item).is_some() && is_of_a_model(item))
+        answered(&item.entry).is_some() || (announced_ns(item).is_some() && is_of_a_model(item))
     };
     let told: BTreeSet<usize> = (0..b.tree.items.len()).filter(is_told).collect();
     if told.is_empty() || told.len() > MAX_ANSWERS {
@@ -157,9 +157,6 @@ impl Walk<'_, '_, '_> {
             self.failed = (outcome != Outcome::Ok).then_some(at);
             // Two may have been asked at once: the next began behind this one only if something says so.
             self.cursor = None;
-        } else if is_unanswered(&item.entry) {
-            self.call(index, at, (Outcome::Timeout, None));
-            (self.failed, self.cursor) = (Some(at), None);
         } else if let Some(wait) = announced_ns(item).filter(|_| is_of_a_model(item) || self.has_just_failed(at)) {
             // Without an answer before it the attempt ran into its time limit.
             if !self.has_just_failed(at) {

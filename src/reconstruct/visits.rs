@@ -5,7 +5,7 @@
 
 use crate::{
     model::{
-        entry::Severity,
+        entry::{FileId, Severity},
         id::{IdKind, IdRelation},
         profile::Profile,
         trace::{Evidence, Outcome, SpanKind},
@@ -24,6 +24,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+
+/// More answers of one visit, or that begin beside one, are not held against each other.
+const MOST_AT_ONCE: usize = 64;
 
 /// Spans of a request or trace id: one visit a service, the edge's from access lines; and the single-line spans under them.
 pub(super) fn root_spans(b: &mut Builder<'_>, unit: &Unit, indexes: &[usize]) {
@@ -92,8 +95,8 @@ fn is_makers_line(b: &Builder<'_>, item: &Item, index: usize) -> bool {
     let Some(unit) = b.tree.units.get(owner) else { return false };
     match unit.kind {
         IdKind::Task => {
-            let work: Vec<usize> = b.naming(owner).iter().copied().filter(|i| b.owner[*i].as_ref() == Some(owner) && line_kind(&b.tree.items[*i]).is_none()).collect();
-            executions::is_enqueue(b, unit, item) && !executions::is_at_work(b, &work, item)
+            let is_work = |i: &usize| b.owner[*i].as_ref() == Some(owner) && line_kind(&b.tree.items[*i]).is_none();
+            executions::is_enqueue(b, unit, item) && !executions::is_at_work(b, b.naming(owner), is_work, item)
         }
         // The application's own line about a call (`reply drafted`, completion id) beside the gateway's record of it.
         IdKind::Call | IdKind::Tool => stated(item, b.profile).is_none() && !item.refs.iter().any(|r| r.kind == IdKind::Task),
@@ -212,23 +215,64 @@ fn is_among(tree: &Tree, profile: &Profile, index: usize) -> bool {
 }
 
 /// A line with a status inside the interval of another closing line of the same visit ends a step (a call that failed, retried), unless
-/// it is a record of a request of its own. The answer that an application tells of is the one that its server records around it.
+/// it is a record of a request of its own.
 fn drop_inner(tree: &Tree, profile: &Profile, closing: &mut Vec<usize>) {
     let interval = |i: usize| stated(&tree.items[i], profile).map(|s| (s.start, s.end, tree.items[i].quantum_ns));
     let all = closing.clone();
-    let is_told_around = |i: usize| {
-        all.iter().any(|&j| j != i && is_one_answer(&tree.items[i], &tree.items[j]) && interval(i).zip(interval(j)).is_some_and(|(own, other)| lies_within((own, i), (other, j))))
-    };
+    let told_twice = told_twice(tree, profile, closing);
     closing.retain(|&i| {
-        let own_request = tree.items[i].entry.http.as_ref().is_some_and(|h| h.method.is_some() || h.path.is_some());
-        if own_request && is_told_around(i) {
+        if told_twice.contains(&i) {
             return false;
         }
+        let own_request = tree.items[i].entry.http.as_ref().is_some_and(|h| h.method.is_some() || h.path.is_some());
         let Some((start, end, quantum)) = interval(i).filter(|_| !own_request) else { return true };
         // What a coarse clock cuts off may put the begin of a step before that of its visit.
         let inside = |(s, e, q): (i64, i64, i64)| s.saturating_sub(q.max(quantum)) <= start && end <= e.saturating_add(q.max(quantum)) && e - s > end - start;
         !all.iter().any(|&j| j != i && interval(j).is_some_and(inside))
     });
+}
+
+/// A record of an answer, to be held against others.
+struct Answer<'t> {
+    index: usize,
+    start: i64,
+    end: i64,
+    quantum_ns: i64,
+    /// Of what, by which process: log, host, method, path and status.
+    of: (FileId, Option<&'t str>, Option<&'t str>, &'t str, u16),
+    /// Who says so, and how.
+    says: (Option<&'t str>, Option<String>),
+}
+
+/// The answer that an application tells of is the one that its server records around it: one method, path and status, by two writers of one process, begun and
+/// ended at the same moments. Each record is one other's at most. Those that are told around.
+fn told_twice(tree: &Tree, profile: &Profile, closing: &[usize]) -> BTreeSet<usize> {
+    let answer = |index: usize| {
+        let item = &tree.items[index];
+        let (http, s) = (item.entry.http.as_deref()?, stated(item, profile)?);
+        let of = (item.entry.at.file, item.entry.host.as_deref(), http.method.as_deref(), http.path.as_deref()?.split('?').next()?, http.status?);
+        let says = (item.entry.logger.as_deref(), item.entry.body.as_deref().map(|body| body.chars().filter(|c| !c.is_ascii_digit()).take(80).collect()));
+        Some(Answer { index, start: s.start, end: s.end, quantum_ns: item.quantum_ns, of, says })
+    };
+    let mut answers: Vec<Answer> = closing.iter().filter_map(|i| answer(*i)).collect();
+    answers.sort_by(|a, b| (&a.of, a.start, a.end, a.index).cmp(&(&b.of, b.start, b.end, b.index)));
+    let (mut inner, mut outer) = (BTreeSet::new(), BTreeSet::new());
+    for (place, one) in answers.iter().enumerate() {
+        let is_same = |other: &&Answer| {
+            let slack = 2 * one.quantum_ns.max(other.quantum_ns) + (one.end - one.start).max(other.end - other.start) / 50 + 5_000_000;
+            one.of == other.of && one.says != other.says && one.start.abs_diff(other.start) <= slack.unsigned_abs() && one.end.abs_diff(other.end) <= slack.unsigned_abs()
+        };
+        let free = |other: &&Answer| !inner.contains(&other.index) && !outer.contains(&other.index);
+        if !free(&one) {
+            continue;
+        }
+        if let Some(other) = answers[place + 1..].iter().take(MOST_AT_ONCE).filter(free).find(is_same) {
+            let (within, around) = if (one.end - one.start, one.end, one.index) < (other.end - other.start, other.end, other.index) { (one, other) } else { (other, one) };
+            inner.insert(within.index);
+            outer.insert(around.index);
+        }
+    }
+    inner
 }
 
 /// `response started` states a status and how long that took; what a later line says ended with the same begin is the whole of it.
@@ -241,28 +285,15 @@ fn drop_begins(tree: &Tree, profile: &Profile, closing: &mut Vec<usize>) {
         !says_begin(&tree.items[other]) && interval(other).is_some_and(|(from, to, coarse)| from.abs_diff(start) <= slack(coarse, to - from).unsigned_abs() && to > end)
     };
     let all = closing.clone();
+    if all.len() > MOST_AT_ONCE {
+        return;
+    }
     let begun: Vec<usize> = all.iter().copied().filter(|&i| is_begin(i) && interval(i).is_some_and(|own| all.iter().any(|&j| j != i && goes_on(own, j)))).collect();
     if begun.is_empty() {
         return;
     }
     // The line that ends a stream names no status: the one that was sent before counts for it.
     closing.retain(|i| !begun.contains(i) && (has_status(&tree.items[*i]) || begun.iter().any(|begin| interval(*begin).is_some_and(|own| goes_on(own, *i)))));
-}
-
-/// Two records of one answer, by two writers of one service: one method, route and status. Whoever is visited twice says the same both times.
-fn is_one_answer(a: &Item, b: &Item) -> bool {
-    let status = |item: &Item| item.entry.http.as_ref().and_then(|h| h.status);
-    let says = |item: &Item| (item.entry.logger.clone(), item.entry.body.is_some(), words::step_name(&item.entry));
-    status(a).is_some() && status(a) == status(b) && route::of_item(a).is_some_and(|route| route::of_item(b) == Some(route)) && says(a) != says(b)
-}
-
-/// An interval within another, as far as their clocks and roundings tell; of two that lie so both ways the later one counts as the outer.
-fn lies_within((own, i): ((i64, i64, i64), usize), (other, j): ((i64, i64, i64), usize)) -> bool {
-    let within = |(start, end, quantum): (i64, i64, i64), (from, to, coarse): (i64, i64, i64)| {
-        let slack = 2 * quantum.max(coarse) + (to - from) / 50;
-        from.saturating_sub(slack) <= start && end <= to.saturating_add(slack)
-    };
-    within(own, other) && (!within(other, own) || (own.1 - own.0, own.1, i) < (other.1 - other.0, other.1, j))
 }
 
 fn closing_count(rest: &[usize], access: &[usize]) -> usize {

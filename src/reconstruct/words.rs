@@ -315,8 +315,12 @@ pub fn is_done_already(entry: &Entry) -> bool {
     let words: Vec<String> = head(body).split(|c: char| !c.is_alphanumeric()).take(24).map(str::to_ascii_lowercase).collect();
     let says = |list: &[&str]| words.iter().any(|word| list.contains(&&**word));
     let is_left = says(&["skip", "skipped", "skipping", "ignored", "ignoring", "ignore", "dropped", "dropping", "nothing"]);
-    let is_done = says(&["already"]) && says(&["done", "processed", "completed", "finished", "handled", "exists", "ran", "complete"]);
-    is_left && (is_done || says(&["duplicate", "duplicated", "dup"]))
+    // Of a page or a chunk it is said within a run.
+    let is_of_the_task = says(&["job", "task", "message", "delivery", "run", "event"]) || words.first().is_some_and(|word| word == "already");
+    let is_done_word = |word: &String| ["done", "processed", "completed", "finished", "handled", "exists", "ran", "complete"].contains(&&**word);
+    let near = |at: usize| words[at + 1..].iter().take(2).any(is_done_word) || at.checked_sub(1).is_some_and(|before| is_done_word(&words[before]));
+    let is_done = words.iter().position(|word| word == "already").is_some_and(near);
+    is_left && is_of_the_task && (is_done || says(&["duplicate", "duplicated", "dup"]))
 }
 
 /// `completion cancelled`: nobody wanted it any more, which is no failure of what was at work. It is where the line says so, or why.

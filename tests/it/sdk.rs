@@ -540,3 +540,68 @@ fn an_answer_that_does_not_match_and_is_asked_for_again_is_a_semantic_retry() {
     let path = path(&work, 2_190);
     assert_eq!((&path["verdict"]["retries"], &path["verdict"]["retry_class"]), (&json!(1), &json!("semantic")));
 }
+
+#[test]
+fn what_is_skipped_within_a_run_ends_none() {
+    let task = id(2, 1);
+    let of = |at: u64, message: &str| said(at, "worker", message, &json!({"request_id": REQUEST, "job_id": task}));
+    for skipped in ["chunk 3 already processed, skipping", "ignoring duplicate page 3", "job part already done, skipping"] {
+        let lines = [of(20, "job started"), of(60, "file downloaded"), of(70, skipped), of(300, "vectors upserted"), of(400, "job completed")];
+        let path = document(&indexed(&lines), REQUEST);
+        let run = only(&path, "task");
+        assert_eq!((ms(run, "start"), ms(run, "end"), &path["verdict"]["duplicate_delivery"]), (20, 400, &json!(false)), "{skipped}");
+    }
+    for again in ["duplicate delivery ignored", "already processed, skipping"] {
+        let lines = [of(20, "job started"), of(400, "job completed"), of(4_400, again), of(4_401, again)];
+        let path = document(&indexed(&lines), REQUEST);
+        let runs: Vec<_> = path["spans"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|span| span["kind"] == "task")
+            .map(|run| (ms(run, "start"), ms(run, "end"), run["outcome"].as_str().unwrap()))
+            .collect();
+        assert_eq!((runs, &path["state"]), (vec![(20, 400, "ok"), (4_400, 4_401, "ok")], &json!("ok")), "{again}");
+    }
+}
+
+#[test]
+fn a_delivery_that_another_worker_begins_in_its_own_words_is_another() {
+    let of = |at: u64, message: &str| said(at, "worker", message, &json!({"request_id": REQUEST, "job_id": id(2, 1)}));
+    let lines = [of(20, "worker host-1 started job"), of(3_000, "worker host-2 started job"), of(3_300, "worker host-2 started job"), of(3_400, "job finished")];
+    let path = document(&indexed(&lines), REQUEST);
+    assert_eq!((path["spans"].as_array().unwrap().iter().filter(|span| span["kind"] == "task").count(), &path["verdict"]["duplicate_delivery"]), (2, &json!(true)));
+}
+
+#[test]
+fn attempts_under_two_marks_are_of_two_calls_and_a_call_that_goes_on_behind_another_keeps_its_time() {
+    let finished = |at: u64, n: u64, took: u64| model(at, "model call finished", &json!({"output_tokens": n, "duration_ms": took}));
+    // Another chain of attempts was open beside the one whose end is told.
+    let chains = [
+        sdk(90, "log_aaaaaa, retryOf: log_111111", "failed with status 500 in 40ms - error; no more retries left"),
+        sdk(690, "log_bbbbbb", "succeeded with status 200 in 640ms"),
+        finished(700, 12, 650),
+    ];
+    assert_eq!(steps(&path(&chains, 710)), [step("model_call", "gpt-4.1", 50, 700, "ok")]);
+    let crossing = [
+        sdk(460, "log_aaaaaa", "failed with status 503 in 40ms - retrying, 2 attempts remaining"),
+        sdk(600, "log_bbbbbb", "succeeded with status 200 in 570ms"),
+        finished(610, 12, 600),
+        sdk(900, "log_cccccc, retryOf: log_aaaaaa", "succeeded with status 200 in 300ms"),
+        finished(910, 13, 500),
+    ];
+    assert_eq!(steps(&path(&crossing, 920)), [step("model_call", "gpt-4.1", 10, 610, "ok"), step("model_call", "gpt-4.1", 410, 910, "ok")]);
+}
+
+#[test]
+fn what_other_sdks_of_the_same_make_tell_is_no_call_of_a_model() {
+    let other =
+        |at: u64, said_of_it: &str| noted(at, "info", &format!("[log_c5179{at}, x-request-id: \"req_{}\"] post https://api.cards.example.com/v1/cards {said_of_it}", id(7, at)));
+    let work = [
+        other(91, "failed with status 503 in 41ms - retrying, 2 attempts remaining"),
+        noted(800, "info", "[log_ee01] connection timed out - retrying, 1 attempts remaining"),
+        other(990, "succeeded with status 200 in 40ms"),
+    ];
+    let path = path(&work, 1_000);
+    assert_eq!((steps(&path), &path["verdict"]["retries"]), (vec![], &json!(0)));
+}

@@ -164,3 +164,8 @@ fn a_sanic_app_with_taskiq_workers_beside_another_product_behind_lighttpd() {
 fn a_fastify_app_with_bee_queue_workers_beside_another_product_behind_nginx() {
     assert_eq!(found("pactum"), (3576, 3911));
 }
+
+#[test]
+fn a_quart_app_with_saq_workers_beside_another_product_behind_a_go_proxy() {
+    assert_eq!(found("claimwise"), (0, 5266));
+}

@@ -91,7 +91,7 @@ fn numbers_of_two_queues_that_one_request_uses_are_two_jobs_where_their_runs_say
         let own = json!({"request_id": request(n), "job_no": 7_100 + n});
         [said(at, service, &format!("{what} started"), &own), said(at + 90, service, &format!("{what} finished"), &own)].to_vec()
     };
-    let lines: Vec<String> = (0..30).flat_map(|n| [of(n, "mailer", n * 1_000, "mail"), of(n, "thumbs", n * 1_000 + 5, "thumbnail")].concat()).collect();
+    let lines: Vec<String> = (0..30).flat_map(|n| [of(n, "mailer", n * 1_000, "mail job"), of(n, "thumbs", n * 1_000 + 5, "thumbnail job")].concat()).collect();
     let path = document(&indexed(&lines), &request(5));
     let services: Vec<&Value> = spans(&path, "task").iter().map(|run| &run["service"]).collect();
     assert_eq!(services, [&json!("mailer"), &json!("thumbs")]);
@@ -128,14 +128,102 @@ fn what_a_task_at_work_queues_stands_below_its_run() {
     assert_eq!(parent, (id(5, 4), "hand_over".into(), "job:4204".into()));
 }
 
+/// A visit of a shop: what it says between its first line and its answer.
+fn visit(n: u64, at_ms: u64, says: &[(u64, &str, Value)]) -> Vec<String> {
+    let of = |more: &Value| {
+        let mut all = json!({"request_id": request(n)});
+        all.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        all
+    };
+    let mut lines = vec![said(at_ms, "shop", "request started", &of(&json!({"method": "POST", "path": "/orders"})))];
+    lines.extend(says.iter().map(|(at, message, more)| said(at_ms + at, "shop", message, &of(more))));
+    lines.push(said(at_ms + 20, "shop", "request finished", &of(&json!({"method": "POST", "path": "/orders", "status": 201, "duration_ms": 20, "job_no": 5_000 + n}))));
+    lines
+}
+
 #[test]
-fn a_number_that_several_requests_speak_of_is_one_of_the_business() {
-    // Vacancies: each is looked at by many, and posted by one.
-    let seen = |n: u64| said(n * 50, "board", "vacancy shown", &json!({"request_id": request(n), "job_no": 5_000 + n % 40}));
-    let posted = |n: u64| said(n * 50, "board", "vacancy queued for review", &json!({"request_id": request(1_000 + n), "job_no": 5_000 + n}));
-    let lines: Vec<String> = (0..40).map(posted).chain((40..240).map(seen)).collect();
-    let path = document(&indexed(&lines), &request(57));
-    assert_eq!((path["ids"].as_array().unwrap().len(), path["lines"].as_array().unwrap().len(), spans(&path, "task").len()), (1, 1, 0), "{path:#}");
+fn a_number_that_nothing_hands_over_is_one_of_the_business() {
+    // A print shop: each order has a number, which is worked on in an office.
+    let order = |n: u64| visit(n, n * 1_000, &[(2, "quote calculated", json!({"job_no": 5_000 + n})), (8, "processing order", json!({"job_no": 5_000 + n}))]);
+    // Each night all of them are indexed, by nobody's request.
+    let night = |n: u64| said(400_000 + n, "shop", "order indexed", &json!({"job_no": 5_000 + n}));
+    let lines: Vec<String> = (0..40).flat_map(order).chain((0..400).map(night)).collect();
+    let path = document(&indexed(&lines), &request(7));
+    assert_eq!((&path["state"], path["lines"].as_array().unwrap().len(), spans(&path, "task").len(), spans(&path, "app").len()), (&json!("ok"), 4, 0, 1), "{path:#}");
+}
+
+#[test]
+fn a_number_that_is_handed_over_for_one_request_after_another_is_one_of_the_business() {
+    let ticket = |n: u64| visit(n, n * 1_000, &[(5, "job queued", json!({"job_no": 5_000 + n % 10}))]);
+    let lines: Vec<String> = (0..60).flat_map(ticket).collect();
+    let path = document(&indexed(&lines), &request(7));
+    assert_eq!((&path["state"], path["lines"].as_array().unwrap().len(), path["ids"].as_array().unwrap().len()), (&json!("ok"), 3, 1), "{path:#}");
+}
+
+#[test]
+fn the_answer_to_whoever_asked_is_the_requests_though_it_names_the_job() {
+    let lines: Vec<String> = (0..30)
+        .flat_map(|n| {
+            [
+                visit(n, n * 1_000, &[(5, "job queued", json!({"job_no": 5_000 + n}))]),
+                vec![
+                    said(n * 1_000 + 50, "worker", "job started", &json!({"request_id": request(n), "job_no": 5_000 + n})),
+                    said(n * 1_000 + 90, "worker", "job finished", &json!({"request_id": request(n), "job_no": 5_000 + n})),
+                ],
+            ]
+            .concat()
+        })
+        .collect();
+    let path = document(&indexed(&lines), &request(7));
+    assert_eq!((&path["state"], &path["response_ns"], spans(&path, "app").len()), (&json!("ok"), &json!(20_000_000), 1), "{path:#}");
+    let services: Vec<&Value> = spans(&path, "task").iter().map(|run| &run["service"]).collect();
+    assert_eq!(services, [&json!("worker")]);
+}
+
+#[test]
+fn jobs_of_two_services_with_one_number_are_two_whatever_both_say_of_their_runs() {
+    let of = |n: u64, service: &str, at: u64, end: &str| {
+        let own = json!({"request_id": request(n), "job_id": 7_100 + n});
+        [said(at, service, "job started", &own), said(at + 90, service, end, &own)].to_vec()
+    };
+    let lines: Vec<String> = (0..30).flat_map(|n| [of(n, "ocr", n * 1_000, "job failed"), of(n, "embedder", n * 1_000 + 300, "job finished")].concat()).collect();
+    let path = document(&indexed(&lines), &request(5));
+    let runs: Vec<(&Value, &Value)> = spans(&path, "task").iter().map(|run| (&run["service"], &run["outcome"])).collect();
+    assert_eq!(runs, [(&json!("ocr"), &json!("error")), (&json!("embedder"), &json!("ok"))]);
+    assert_eq!((&path["state"], &path["verdict"]["retries"]), (&json!("failed"), &json!(0)));
+}
+
+#[test]
+fn two_jobs_of_one_worker_that_one_line_queues_stay_two() {
+    let both = |n: u64| {
+        let (at, first, second) = (n * 1_000, json!({"request_id": request(n), "job_id": id(3, n)}), json!({"request_id": request(n), "task_id": id(4, n)}));
+        vec![
+            said(at, "api", "work queued", &json!({"request_id": request(n), "job_id": id(3, n), "task_id": id(4, n)})),
+            said(at + 10, "worker", "indexing started", &first),
+            said(at + 20, "worker", "mail started", &second),
+            said(at + 200, "worker", "mail finished", &second),
+            said(at + 500, "worker", "indexing finished", &first),
+        ]
+    };
+    let path = document(&indexed(&(0..30).flat_map(both).collect::<Vec<_>>()), &request(5));
+    assert_eq!(spans(&path, "task").len(), 2, "{path:#}");
+}
+
+#[test]
+fn a_job_that_began_before_its_hand_over_was_logged_stays_in_its_path() {
+    let of = |n: u64| {
+        let (at, outer, inner) = (n * 5_000, json!({"request_id": request(n), "job_id": id(3, n)}), json!({"message_id": id(4, n)}));
+        vec![
+            said(at, "api", "job queued", &outer),
+            said(at + 10, "worker", "job started", &outer),
+            said(at + 99, "worker", "message started", &inner),
+            said(at + 100, "worker", "message queued", &json!({"job_id": id(3, n), "message_id": id(4, n)})),
+            said(at + 400, "worker", "message done", &inner),
+            said(at + 500, "worker", "job done", &outer),
+        ]
+    };
+    let path = document(&indexed(&(0..30).flat_map(of).collect::<Vec<_>>()), &request(5));
+    assert_eq!((path["lines"].as_array().unwrap().len(), spans(&path, "task").len()), (6, 2), "{path:#}");
 }
 
 #[test]
@@ -164,4 +252,23 @@ fn an_answer_that_the_application_and_its_server_tell_of_is_one_visit() {
     let begun = said(4, "api", "request started", &json!({"request_id": request(1)}));
     let nested = document(&indexed(&[begun, inner(90, 20), inner(100, 95)]), &request(1));
     assert_eq!(spans(&nested, "app").len(), 2, "{nested:#}");
+    // So does one service that asks itself, on another machine or for another thing.
+    let told = |at: u64, ms: u64, path: &str, host: &str| {
+        let own = json!({"request_id": request(1), "method": "GET", "path": path, "status": 200, "duration_ms": ms, "host": host});
+        [said(at, "api", "answered", &own), said(at + 1, "api", "request completed", &own)].to_vec()
+    };
+    let leader = document(
+        &indexed(
+            &[told(100, 90, "/reviews/7", "api-1"), told(96, 75, "/reviews/7", "api-2"), vec![said(4, "api", "request started", &json!({"request_id": request(1)}))]].concat(),
+        ),
+        &request(1),
+    );
+    assert_eq!(spans(&leader, "app").len(), 2, "{leader:#}");
+    let parts = [
+        told(100, 90, "/reviews/7", "api-1"),
+        told(60, 30, "/reviews/8", "api-1"),
+        told(96, 30, "/reviews/9", "api-1"),
+        vec![said(4, "api", "request started", &json!({"request_id": request(1)}))],
+    ];
+    assert_eq!(spans(&document(&indexed(&parts.concat()), &request(1)), "app").len(), 3);
 }

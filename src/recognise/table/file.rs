@@ -83,12 +83,12 @@ fn holes(template: &str) -> impl Iterator<Item = &str> {
     template.split('{').skip(1).filter_map(|tail| Some(tail.split_once('}')?.0))
 }
 
-/// A name, perhaps with the unit of a length or `uuid` behind it.
+/// A name, perhaps with the unit of a length, `uuid` or `word` behind it.
 fn is_hole(hole: &str) -> bool {
     match hole.split_once(':') {
         None => hole == "-" || HOLES.contains(&hole),
         Some((name @ ("duration" | "delay"), unit)) => !name.is_empty() && Unit::of_suffix(unit).is_some(),
-        Some((name, form)) => form == "uuid" && HOLES.contains(&name),
+        Some((name, form)) => matches!(form, "uuid" | "word") && HOLES.contains(&name),
     }
 }
 

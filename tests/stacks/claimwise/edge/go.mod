@@ -1,0 +1,3 @@
+module claimwise.example/edge
+
+go 1.22
