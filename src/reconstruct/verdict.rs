@@ -44,6 +44,8 @@ pub fn state(b: &Builder<'_>, root: Option<usize>) -> State {
     }
     if d.status.is_none() {
         match d.outcome {
+            // Whether a task failed its last run tells.
+            Outcome::Timeout | Outcome::Error if d.kind == SpanKind::Task => {}
             Outcome::Timeout => return State::Timeout,
             Outcome::Cancelled => return State::ClientDisconnect,
             Outcome::Error => return State::Failed,
@@ -58,11 +60,11 @@ pub fn state(b: &Builder<'_>, root: Option<usize>) -> State {
     State::Ok
 }
 
-/// A task whose last run failed and was not run again.
+/// A task whose last run failed and was not run again. Of runs at once the one with the higher number is the last, whenever the other gave up.
 fn failed_task(b: &Builder<'_>) -> Option<usize> {
     b.tree.units.values().filter(|u| u.kind == IdKind::Task).find_map(|u| {
         let runs = spans::executions_of(b, &u.key);
-        let last = runs.into_iter().max_by_key(|i| b.spans[*i].end)?;
+        let last = runs.into_iter().max_by_key(|i| (b.spans[*i].attempt, b.spans[*i].end))?;
         matches!(b.spans[last].outcome, Outcome::Error | Outcome::Timeout).then_some(last)
     })
 }

@@ -523,6 +523,15 @@ fn of_two_runs_at_once_each_has_the_lines_of_its_number() {
 }
 
 #[test]
+fn work_that_a_second_delivery_did_is_done_though_the_first_gave_up_behind_it() {
+    let of = |at: u64, run: u64, level: &str, message: &str| said(at, "worker", message, &json!({"request_id": REQUEST, "job_id": id(2, 1), "attempt": run, "level": level}));
+    let lines =
+        [of(20, 1, "info", "job received"), of(4_000, 2, "info", "job received"), of(4_500, 2, "info", "job done"), of(6_000, 1, "warn", "job failed, will be tried again")];
+    let path = document(&indexed(&lines), REQUEST);
+    assert_eq!((&path["state"], &path["verdict"]["duplicate_delivery"]), (&json!("ok"), &json!(true)), "{path:#}");
+}
+
+#[test]
 fn an_answer_that_does_not_match_and_is_asked_for_again_is_a_semantic_retry() {
     let model = |at: u64, n: u64, took: u64| {
         said(

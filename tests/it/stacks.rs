@@ -167,5 +167,10 @@ fn a_fastify_app_with_bee_queue_workers_beside_another_product_behind_nginx() {
 
 #[test]
 fn a_quart_app_with_saq_workers_beside_another_product_behind_a_go_proxy() {
-    assert_eq!(found("claimwise"), (0, 5266));
+    assert_eq!(found("claimwise"), (4912, 5266));
+}
+
+#[test]
+fn a_starlette_app_with_workers_on_a_postgres_table_beside_another_product_behind_a_load_balancer() {
+    assert_eq!(found("tarifio"), (4097, 4304));
 }

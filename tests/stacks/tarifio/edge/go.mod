@@ -1,0 +1,3 @@
+module tarifio.example/lb
+
+go 1.22
