@@ -28,8 +28,10 @@ pub fn from_to(body: &str) -> Option<(&str, &str)> {
         return (is(to, &["to"]) && is_name(left) && is_name(taken) && left != &taken).then_some((left, taken));
     }
     let taken = after.iter().take(5).nth(named(&after[..after.len().min(5)])?).copied().filter(|word| is_name(word))?;
-    let bad = before.iter().rposition(|word| is(word, &FAILING))?;
-    let left = before[..bad].iter().rev().find(|word| is_name(word)).copied()?;
+    // "giving up on gpt-5-mini", "gpt-5-mini failed".
+    let given_up = before.windows(3).find(|three| is(three[0], &["up"]) && is(three[1], &["on"]) && is_name(three[2])).map(|three| three[2]);
+    let failed = || before[..before.iter().rposition(|word| is(word, &FAILING))?].iter().rev().find(|word| is_name(word)).copied();
+    let left = given_up.or_else(failed)?;
     (left != taken).then_some((left, taken))
 }
 
@@ -58,6 +60,7 @@ mod tests {
             ("\"gpt-4.1-mini\" unavailable (\"maxRetriesExceeded: 500\"), falling back to \"claude-haiku-4-5\"", Some(("gpt-4.1-mini", "claude-haiku-4-5"))),
             ("model openai/gpt-4o timed out after 3 attempts; switching to model mistral-large", Some(("openai/gpt-4o", "mistral-large"))),
             ("falling back from gpt-4o to gpt-4o-mini", Some(("gpt-4o", "gpt-4o-mini"))),
+            ("giving up on gpt-5-mini, switching to claude-sonnet-4-6", Some(("gpt-5-mini", "claude-sonnet-4-6"))),
             ("llama3:70b is overloaded, retrying with llama3:8b", Some(("llama3:70b", "llama3:8b"))),
             ("gpt-4.1 failed, retrying in 2 seconds", None),
             ("request failed, trying again", None),

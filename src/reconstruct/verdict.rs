@@ -333,7 +333,9 @@ fn after_response(b: &Builder<'_>, root: usize, state: State, s: &mut Sentence<'
     if last - end < 1_000_000 || state == State::Unfinished {
         return;
     }
-    s.say("All work was done after ");
+    // A worker that never says when it is done was last heard of then.
+    let is_open = |d: &Draft| d.kind == SpanKind::Task && d.outcome == Outcome::Unknown && d.end == last;
+    s.say(if b.spans.iter().any(is_open) { "Work was last seen after " } else { "All work was done after " });
     s.figure(length(last - b.spans[root].start));
     let wait = (0..b.spans.len()).filter(|i| b.spans[*i].kind.is_wait() && b.spans[*i].end > end).max_by_key(|i| (b.spans[*i].ns(), std::cmp::Reverse(*i)));
     if let Some(wait) = wait

@@ -174,3 +174,8 @@ fn a_quart_app_with_saq_workers_beside_another_product_behind_a_go_proxy() {
 fn a_starlette_app_with_workers_on_a_postgres_table_beside_another_product_behind_a_load_balancer() {
     assert_eq!(found("tarifio"), (4097, 4304));
 }
+
+#[test]
+fn a_go_api_with_python_workers_on_redis_streams_beside_another_product_behind_a_node_proxy() {
+    assert_eq!(found("castnotes"), (3546, 3859));
+}

@@ -56,6 +56,18 @@ fn a_number_and_the_id_of_its_queue_are_one_job_and_each_keeps_its_proof() {
 }
 
 #[test]
+fn a_worker_that_never_says_when_it_is_done_leaves_no_request_unfinished() {
+    let told = |n: u64| [queued(n, n * 100), run(n, "worker", n * 100 + 20, "").into_iter().take(1).collect()].concat();
+    let state = |requests: u64| {
+        let path = document(&indexed(&(0..requests).flat_map(told).collect::<Vec<_>>()), &request(7));
+        (path["state"].as_str().unwrap().to_owned(), path["verdict"]["sentence"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(state(250), ("ok".into(), "Answered in 9.00 ms. Work was last seen after 20.0 ms; the longest wait was 12.0 ms for reviews.classify.".into()));
+    // So few may all hang.
+    assert_eq!(state(150).0, "unfinished");
+}
+
+#[test]
 fn runs_of_one_number_in_two_workers_are_runs_of_one_job() {
     let again = |n: u64| [queued(n, n * 5_000), run(n, "worker-1", n * 5_000 + 20, "job failed, will be retried"), run(n, "worker-2", n * 5_000 + 2_000, "job finished")].concat();
     let lines: Vec<String> = (0..30).flat_map(again).collect();
