@@ -1,4 +1,4 @@
-//! Ten products that ran for real under faults (`tests/stacks`), with who owns each line: what their paths hold, and that none holds another's.
+//! Fourteen products that ran for real under faults (`tests/stacks`), with who owns each line: what their paths hold, and that none holds another's.
 //!
 //! The generators stand beside the logs and are run by hand. How many own lines are found is a figure of today, kept from falling.
 

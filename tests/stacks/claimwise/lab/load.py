@@ -1,65 +1,11 @@
 """The traffic: scenarios with their faults, in a random order over the time, and bursts."""
 import asyncio, itertools, json, os, random, secrets, sys, time
 import aiohttp
+from .scenarios import plan
 from .side import emit
 from .traffic import noted_probes, play
 SECONDS = float(sys.argv[1])
 random.seed(int(os.environ.get("SEED", 1212)))
-#          name              n  route     fault
-PLAN = [l.split() for l in """
-    clm_ok                  28  clm       A=ok
-    clm_adj                 16  clm       A=ok
-    clm_adj_down             3  clm       A=ok;W=503,500,ok
-    clm_adj_dead             2  clm       A=ok;W=503
-    clm_429                  5  clm       A=429,ok
-    clm_5xx                  5  clm       A=500,503,ok
-    clm_hang                 3  clm       A=hang,ok
-    clm_fallback             5  clm       A=503;B=ok
-    clm_reask                5  clm       A=shape,ok
-    clm_schema_retry         3  clm       A=shape,shape,ok
-    clm_schema_dead          2  clm       A=shape
-    clm_down_retry           4  clm       A=503,503,503,ok;B=503
-    clm_dead                 3  clm       A=500;B=500
-    clm_filter               3  clm       A=400;B=400
-    clm_dup                  4  clm       A=ok;D=
-    clm_crash                6  clm       A=slow,ok
-    clm_422                  4  clm       -
-    agent_ok                24  agent     A=ok
-    agent_429                4  agent     A=429,ok
-    agent_fallback           3  agent     A=500;B=ok
-    agent_down_retry         2  agent     A=503,503,503,ok;B=503
-    agent_404                2  agent     -
-    ask_ok                  46  ask       A=ok
-    ask_429                  6  ask       A=429,ok
-    ask_5xx                  5  ask       A=503,500,ok
-    ask_hang                 3  ask       A=hang,ok
-    ask_fallback             5  ask       A=500;B=ok
-    ask_reask                5  ask       A=shape,ok
-    ask_bad                  3  ask       A=shape
-    ask_down                 4  ask       A=503;B=500
-    ask_timeout              3  ask       A=hang;B=hang
-    ask_leave                4  ask       A=slow
-    ask_404                  3  ask       -
-    ask_400                  3  ask       -
-    ask_401                  3  ask       -
-    let_ok                  30  let       A=ok
-    let_429                  4  let       A=429,ok
-    let_fallback             4  let       A=500;B=ok
-    let_break                3  let       A=ok;X=1
-    let_leave                5  let       A=ok;L=1
-    let_down                 2  let       A=500;B=500
-    poll                    28  poll      -
-    poll_404                 2  poll      -
-    read                    18  read      -
-    read_404                 3  read      -
-    read_bug                 3  read      -
-    tag                     10  tag       -
-    park                   14  park     -
-    park_400                2  park     -
-    park_bug                2  park     -
-    park_read               8  parks   -
-    scan                     7  scan      -
-""".strip().split("\n")]
 BASE = "http://127.0.0.1:9500"
 jobs, cons, odd = [], [], []
 DUPS = itertools.cycle([150, 4500])
@@ -131,20 +77,4 @@ async def one(s, leaver, name, route, fault):
 TARGETS = ((9510, "/healthz", "app"), (9515, "/up", "app"), (9500, "/edge-health", "edge"))
 
 
-async def main():
-    plan = [(0.2, ("clm_odd", "clm", "A=ok")), (0.3, ("clm_ok", "clm", "A=ok"))]
-    crash = .42 * SECONDS
-    for name, n, *rest in PLAN:
-        for _ in range(max(1, int(int(n) * float(os.environ.get("SHARE", 1))))):
-            at = random.uniform(.02, .97) * SECONDS
-            if name == "clm_crash":
-                at = crash + random.uniform(0, .3)
-            elif name == "clm_dup":
-                at = random.choice([random.uniform(.04, .3), random.uniform(.55, .8)]) * SECONDS
-            elif "dead" in name or "retry" in name or name == "clm_filter":
-                at = random.uniform(.02, .75) * SECONDS
-            elif rest[0] in ("clm", "agent", "ask", "let") and random.random() < .4:
-                at = random.choice([.17, .52, .78]) * SECONDS + random.uniform(0, 1.2)
-            plan.append((max(at, 2.5 if rest[0] != "clm" else 0), (name, *rest)))
-    await play(plan, one, lambda s: noted_probes(s, TARGETS), "clm_crash", 1.1, force_close=True)
-asyncio.run(main())
+asyncio.run(play(plan(SECONDS, {"J": "clm", "F": "adj", "S": "let", "C": "tag", "O": "park", "Os": "parks"}), one, lambda s: noted_probes(s, TARGETS), "clm_crash", 1.1, force_close=True))
