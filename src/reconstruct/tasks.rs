@@ -174,11 +174,14 @@ impl Told {
         if item.time_ns.is_none() {
             return;
         }
-        self.known_to.insert(item.service().to_owned());
+        let service = item.service();
+        if !self.known_to.contains(service) {
+            self.known_to.insert(service.to_owned());
+        }
         if item.verb.is_start() || item.verb.is_terminal() {
-            self.run_by.entry(item.service().to_owned()).or_default().insert(endings::template(&item.entry));
-            if item.verb.is_start() || self.at_work.contains_key(item.service()) {
-                self.at_work.insert(item.service().to_owned(), item.verb.is_start());
+            self.run_by.entry(service.to_owned()).or_default().insert(endings::template(&item.entry));
+            if item.verb.is_start() || self.at_work.contains_key(service) {
+                self.at_work.insert(service.to_owned(), item.verb.is_start());
             }
         }
         self.begins |= item.verb.is_start();
