@@ -27,6 +27,7 @@ mod order;
 mod pages;
 mod relations;
 mod request_page;
+mod runs;
 mod said;
 mod samples;
 mod sdk;
