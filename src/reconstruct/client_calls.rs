@@ -1,6 +1,6 @@
 //! Attempts of a model call that only the HTTP client of its program tells of: `HTTP Request: POST https://…/v1/chat/completions "HTTP/1.1 429 …"`,
-//! then `Retrying request in 0.46 seconds`; or `post https://…/v1/chat/completions failed with status 429 in 41ms - retrying, 2 attempts remaining`. The lines
-//! name the request, not the call.
+//! then `Retrying request in 0.46 seconds`; or `post https://…/v1/chat/completions failed with status 429 in 41ms - retrying, 2 attempts remaining`. Most of
+//! the lines name the request, not the call.
 //!
 //! Guarantees: they are a call's where it is the only one of the path that is open in that program then, they stand in its log while it was open, and all
 //! ask for the same kind of thing at an address that models are asked at. An attempt ends with the answer that is told, or with the notice that it will be
@@ -23,7 +23,6 @@ use crate::{
         words::Verb,
     },
 };
-
 use std::collections::BTreeSet;
 
 /// How addresses end that models are asked at for a text (the public APIs of their providers and of what speaks like them), and for what is none.
@@ -194,21 +193,10 @@ pub(super) fn attempts(b: &Builder<'_>, unit: &Unit, whole: &Draft, own: &[usize
         return None;
     }
     let told: Vec<usize> = meanwhile.iter().copied().filter(|i| is_near(i) && is_makers(i) && is_later(i) && !is_call(*i) && !own.contains(i)).collect();
-    let answers: Vec<Answer> = told.iter().chain(own).filter_map(|i| answered(&items[*i].entry)).collect();
     // What the call says itself of its attempts is read from its own lines.
-    let waits = told.iter().filter(|i| answered(&items[**i].entry).is_none()).count();
-    if answers.len() + waits < 2 || answers.iter().any(|a| a.is_text() != answers[0].is_text()) {
-        return None;
-    }
-    // An SDK that marks its attempts gives those of one call one mark. What nothing answered bears a mark of its own: it is of a call that failed so, or of one whose
-    // later attempts name it.
-    let marks: BTreeSet<&str> = told.iter().filter(|i| answered(&items[**i].entry).is_some()).filter_map(|i| mark(&items[*i].entry)).collect();
-    let is_lost = told.iter().any(|i| unanswered(&items[*i].entry).is_some());
-    let is_known_lost = || {
-        matches!(whole.outcome, Outcome::Timeout | Outcome::Error) && marks.is_empty()
-            || told.iter().any(|i| unanswered(&items[*i].entry).is_some() && mark(&items[*i].entry).is_some_and(|m| marks.contains(m)))
-    };
-    if marks.len() > 1 || (is_lost && !is_known_lost()) {
+    let (answers, others): (Vec<&Entry>, Vec<&Entry>) = told.iter().map(|i| &*items[*i].entry).partition(|entry| answered(entry).is_some());
+    let are_texts: Vec<bool> = answers.iter().copied().chain(own.iter().map(|i| &*items[*i].entry)).filter_map(answered).map(Answer::is_text).collect();
+    if are_texts.len() + others.len() < 2 || are_texts.iter().any(|is_text| *is_text != are_texts[0]) || !are_of_one_call(whole, &answers, &others) {
         return None;
     }
     let (begin, end) = (items.partition_point(|item| item.time_ns.is_some_and(|t| t < from)), items.partition_point(|item| item.time_ns.is_some_and(|t| t <= to)));
@@ -217,7 +205,7 @@ pub(super) fn attempts(b: &Builder<'_>, unit: &Unit, whole: &Draft, own: &[usize
     }
     let meanwhile: Vec<usize> = (begin..end).filter(is_makers).collect();
     // Another host is asked for another call, unless a line says that it was asked in place of the first.
-    let hosts: BTreeSet<&str> = told.iter().filter(|i| answered(&items[**i].entry).is_some()).filter_map(|i| asked_host(&items[*i].entry)).collect();
+    let hosts: BTreeSet<&str> = answers.iter().filter_map(|entry| asked_host(entry)).collect();
     let models: BTreeSet<&str> = own.iter().filter_map(|i| items[*i].entry.model.as_ref()?.requested.as_deref()).collect();
     let turns = || models.len() > 1 || meanwhile.iter().chain(own).any(|i| items[*i].entry.fallback.is_some());
     if (hosts.len() > 1 && !turns()) || !is_alone(b, unit, whole, (&meanwhile, own), (from, to)) {
@@ -229,6 +217,15 @@ pub(super) fn attempts(b: &Builder<'_>, unit: &Unit, whole: &Draft, own: &[usize
     let mut walk = Walk { b, whole, own, cursor: whole.start, is_open: true, out: Vec::new() };
     lines.iter().for_each(|i| walk.take(*i));
     walk.finish()
+}
+
+/// What a client was answered, and what else it tells, may be of one call by the marks that its SDK gives the attempts: those of one call bear one. What
+/// nothing answered bears a mark of its own: it is of a call that failed so, or of one whose later attempts name it.
+fn are_of_one_call(whole: &Draft, answers: &[&Entry], others: &[&Entry]) -> bool {
+    let marks: BTreeSet<&str> = answers.iter().filter_map(|entry| mark(entry)).collect();
+    let mut lost = others.iter().filter(|entry| unanswered(entry).is_some()).peekable();
+    let failed_so = matches!(whole.outcome, Outcome::Timeout | Outcome::Error) && marks.is_empty();
+    marks.len() <= 1 && (lost.peek().is_none() || failed_so || lost.any(|entry| mark(entry).is_some_and(|mark| marks.contains(mark))))
 }
 
 /// No other call of the path was open in the program meanwhile, nor was a model asked under no name.

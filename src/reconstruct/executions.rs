@@ -218,10 +218,8 @@ fn repeated_start(tree: &Tree, run: &Execution, item: &Item) -> bool {
 
 /// `model call start`, `retrying model call`, under the id of the task that makes it: the run goes on.
 fn is_of_a_step(item: &Item) -> bool {
-    let body = item.entry.body.as_deref().unwrap_or_default();
-    let speaks_of_it = || body.split(|c: char| !c.is_alphanumeric()).take(16).any(|word| word.eq_ignore_ascii_case("job") || word.eq_ignore_ascii_case("task"));
     let is_named = || item.entry.job.as_ref().is_some_and(|job| job.name.is_some() || job.kind.is_some());
-    spans::line_kind(item) == Some(SpanKind::ModelCall) && !is_named() && !speaks_of_it()
+    spans::line_kind(item) == Some(SpanKind::ModelCall) && !is_named() && !words::speaks_of(&item.entry, &["job", "task"])
 }
 
 /// What a line says of its run. One that was placed without an id speaks of a step inside ("retrying the call"), unless it states a length: what
@@ -299,16 +297,14 @@ fn draw_runs(b: &mut Builder<'_>, unit: &Unit, runs: &[Execution], handed: &[usi
         d.name = task_name(b, unit, run, handed);
         d.queue = queue_of(b, unit, &run.items, handed);
         d.attempt = run.attempt.or_else(|| (runs.len() > 1).then_some(n as u32 + 1));
-        d.unfinished = matches!(run.ended_by, Verb::None | Verb::Stall) && !b.profile.open_ended.contains(tree.items[main].service());
+        // Behind one that another run follows nothing is to be awaited.
+        let is_last = n + 1 == runs.len();
+        d.unfinished = is_last && matches!(run.ended_by, Verb::None | Verb::Stall) && !b.profile.open_ended.contains(tree.items[main].service());
         d.outcome = match run.ended_by {
-            Verb::None => Outcome::Unknown,
+            Verb::None | Verb::Stall => Outcome::Unknown,
             Verb::End => Outcome::Ok,
-            Verb::Stall => Outcome::Unknown,
             _ => spans::outcome(&tree.items[main]),
         };
-        if matches!(run.ended_by, Verb::None | Verb::Stall) && runs.get(n + 1).is_some() {
-            d.unfinished = false;
-        }
         d.parent = parent_unit.as_ref().and_then(|p| spans::parent_at(b, p, first_handed.unwrap_or(d.start).min(d.start), d.start));
         if n == 0 {
             queue_wait(b, unit, &d, &enqueued_at, main);

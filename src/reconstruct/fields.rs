@@ -354,8 +354,7 @@ fn hands_over_or_takes_up(entry: &Entry, label: &str) -> bool {
         return false;
     }
     let (noun, other) = if label.to_ascii_lowercase().contains("job") { ("job", "task") } else { ("task", "job") };
-    let body = entry.body.as_deref().unwrap_or_default();
-    let speaks_of = |noun: &str| body.split(|c: char| !c.is_alphanumeric()).take(16).any(|word| word.eq_ignore_ascii_case(noun));
+    let speaks_of = |noun: &str| words::speaks_of(entry, &[noun]);
     match words::verb(entry) {
         Verb::Queue | Verb::Take => speaks_of(noun) || !speaks_of(other),
         Verb::Begin => speaks_of(noun),

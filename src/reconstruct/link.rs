@@ -16,6 +16,7 @@ use crate::{
     },
 };
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -94,7 +95,7 @@ pub fn parentage(unit: &str, kind: IdKind, items: &[&Item], askers: &Askers, lin
     let mut polled: Vec<Arc<str>> = Vec::new();
     // A trace may have been opened inside a task (a gateway's own): then no line of it names a request, which those of whoever polls do.
     let inner = kind == IdKind::Trace && items.iter().all(|i| i.refs.iter().all(|r| r.kind != IdKind::Request));
-    let about = About { kind, inner, items };
+    let about = About { kind, inner, items, at_work: OnceCell::new() };
     for item in items {
         let Some(own) = item.reference(unit) else { continue };
         if asks_about(item, own) {
@@ -250,17 +251,35 @@ struct About<'a> {
     inner: bool,
     /// Every line that carries its id.
     items: &'a [&'a Item],
+    /// Made when it is first asked for: few units are handed over by a line that names another.
+    at_work: OnceCell<AtWork<'a>>,
+}
+
+/// When each service first said that the unit began, and the last that is said of it.
+struct AtWork<'a> {
+    begun: BTreeMap<&'a str, i64>,
+    last: Option<i64>,
 }
 
 impl About<'_> {
     /// The service that wrote the line had said well before that the unit began: what is handed over may be at work before that is said.
     fn was_at_work(&self, item: &Item, own: &WorkRef) -> bool {
-        let is_own = |i: &&&Item| i.reference(&own.key).is_some_and(|r| r.relation == IdRelation::Own && !r.listed);
-        let begun = self.items.iter().filter(|i| i.verb.is_start() && i.service() == item.service()).filter(is_own).filter_map(|i| i.time_ns).min();
-        let last = self.items.iter().filter(is_own).filter_map(|i| i.time_ns).max();
-        let Some(((begun, at), last)) = begun.zip(item.time_ns).zip(last) else { return false };
+        let AtWork { begun, last } = self.at_work.get_or_init(|| at_work(self.items, own));
+        let Some(((begun, at), last)) = begun.get(item.service()).copied().zip(item.time_ns).zip(*last) else { return false };
         begun < at && at - begun > (last - begun) / SOON
     }
+}
+
+fn at_work<'a>(items: &'a [&'a Item], own: &WorkRef) -> AtWork<'a> {
+    let mut said = AtWork { begun: BTreeMap::new(), last: None };
+    for item in items.iter().filter(|i| i.reference(&own.key).is_some_and(|r| r.relation == IdRelation::Own && !r.listed)) {
+        let Some(time) = item.time_ns else { continue };
+        said.last = said.last.max(Some(time));
+        if item.verb.is_start() {
+            said.begun.entry(item.service()).and_modify(|begun| *begun = time.min(*begun)).or_insert(time);
+        }
+    }
+    said
 }
 
 /// Two own ids on one line: is `other` above `own`?

@@ -259,7 +259,7 @@ fn told_twice(tree: &Tree, profile: &Profile, closing: &[usize]) -> BTreeSet<usi
     let (mut inner, mut outer) = (BTreeSet::new(), BTreeSet::new());
     for (place, one) in answers.iter().enumerate() {
         let is_same = |other: &&Answer| {
-            let slack = 2 * one.quantum_ns.max(other.quantum_ns) + (one.end - one.start).max(other.end - other.start) / 50 + 5_000_000;
+            let slack = slack_of_visits((one.end - one.start).max(other.end - other.start), one.quantum_ns.max(other.quantum_ns));
             one.of == other.of && one.says != other.says && one.start.abs_diff(other.start) <= slack.unsigned_abs() && one.end.abs_diff(other.end) <= slack.unsigned_abs()
         };
         let free = |other: &&Answer| !inner.contains(&other.index) && !outer.contains(&other.index);
@@ -281,8 +281,8 @@ fn drop_begins(tree: &Tree, profile: &Profile, closing: &mut Vec<usize>) {
     let says_begin = |item: &Item| item.verb.is_start() || item.entry.body.as_deref().is_some_and(|body| words::verb_of_text(body) == Verb::Begin);
     let is_begin = |i: usize| has_status(&tree.items[i]) && says_begin(&tree.items[i]);
     let goes_on = |(start, end, quantum): (i64, i64, i64), other: usize| {
-        let slack = |coarse: i64, ns: i64| 2 * quantum.max(coarse) + ns / 50 + 5_000_000;
-        !says_begin(&tree.items[other]) && interval(other).is_some_and(|(from, to, coarse)| from.abs_diff(start) <= slack(coarse, to - from).unsigned_abs() && to > end)
+        !says_begin(&tree.items[other])
+            && interval(other).is_some_and(|(from, to, coarse)| from.abs_diff(start) <= slack_of_visits(to - from, quantum.max(coarse)).unsigned_abs() && to > end)
     };
     let all = closing.clone();
     if all.len() > MOST_AT_ONCE {
@@ -404,7 +404,7 @@ pub(super) fn hang_called<'t>(b: &mut Builder<'t>, units: impl Iterator<Item = &
 /// For each visit the smallest that holds it. Looked for among those that are there as it begins: of a request of thousands of visits all pairs are too many.
 fn parents(spans: &[Draft], visits: &[usize]) -> Vec<Option<usize>> {
     let quantum_ns = visits.iter().map(|i| spans[*i].quantum_ns).max().unwrap_or(0);
-    let slack = |i: &usize| slack_of_visits(&spans[*i], quantum_ns);
+    let slack = |i: &usize| slack_of_visits(spans[*i].ns(), quantum_ns);
     let mut coming: Vec<usize> = visits.to_vec();
     coming.sort_by_key(|i| std::cmp::Reverse(spans[*i].start - slack(i)));
     let mut order: Vec<usize> = (0..visits.len()).collect();
@@ -425,15 +425,15 @@ fn parents(spans: &[Draft], visits: &[usize]) -> Vec<Option<usize>> {
     out
 }
 
-/// How far a visit may stick out of one that holds it.
-fn slack_of_visits(outer: &Draft, quantum_ns: i64) -> i64 {
-    2 * quantum_ns + outer.ns() / 50 + 5_000_000
+/// How far a visit of that length may stick out of one that holds it.
+fn slack_of_visits(ns: i64, quantum_ns: i64) -> i64 {
+    2 * quantum_ns + ns / 50 + 5_000_000
 }
 
 /// One visit holds another, of another service or unit.
 fn holds(spans: &[Draft], outer: usize, inner: usize) -> bool {
     let (other, me) = (&spans[outer], &spans[inner]);
-    let slack = slack_of_visits(other, me.quantum_ns.max(other.quantum_ns));
+    let slack = slack_of_visits(other.ns(), me.quantum_ns.max(other.quantum_ns));
     // A moment before a begin that is known to the millisecond may be inside it.
     let meets = overlap(other, me) > 0 || (me.ns() == 0 && other.ns() > 0 && me.start <= other.end);
     let covers = other.start <= me.start + slack && other.end + slack >= me.end && meets;

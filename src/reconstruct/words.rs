@@ -309,6 +309,12 @@ pub fn client_left(entry: &Entry) -> bool {
     by_class || entry.body.as_deref().is_some_and(|body| says_client_left(head(body)))
 }
 
+/// The text names one of these things near its beginning.
+pub fn speaks_of(entry: &Entry, nouns: &[&str]) -> bool {
+    let mut words = entry.body.as_deref().unwrap_or_default().split(|c: char| !c.is_alphanumeric()).take(16);
+    words.any(|word| nouns.iter().any(|noun| word.eq_ignore_ascii_case(noun)))
+}
+
 /// What was delivered was done before, and is left alone: `job is done already, skipping`, `duplicate delivery ignored`.
 pub fn is_done_already(entry: &Entry) -> bool {
     let Some(body) = entry.body.as_deref() else { return false };
