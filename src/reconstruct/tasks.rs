@@ -24,6 +24,9 @@ use std::{
     sync::Arc,
 };
 
+/// More logs that tell of runs under one number are not compared, each with each.
+const MAX_TELLING: usize = 256;
+
 /// What the lines tell that name a task as what they are about or hand over.
 #[derive(Default)]
 struct Told {
@@ -106,9 +109,10 @@ fn names(tree: &Tree, told: &BTreeMap<Arc<str>, Told>) -> FxHashMap<Arc<str>, Ar
         }
     }
     for keys in numbers.values() {
-        let (first, others) = (keys[0], &keys[1..]);
-        if others.iter().all(|other| keys.iter().all(|key| key == other || is_one_number(&told[*key], &told[*other]))) {
-            same.extend(others.iter().map(|other| (first, *other)));
+        // Where nothing is said of a run, nor of which task it is, nothing contradicts.
+        let telling: Vec<&Told> = keys.iter().map(|key| &told[*key]).filter(|told| !told.names.is_empty() || !told.run_by.is_empty()).take(MAX_TELLING + 1).collect();
+        if telling.len() <= MAX_TELLING && telling.iter().enumerate().all(|(n, one)| telling[..n].iter().all(|other| is_one_number(one, other))) {
+            same.extend(keys[1..].iter().map(|other| (keys[0], *other)));
         }
     }
     join(tree, told, &same)
@@ -264,17 +268,22 @@ fn words(label: &str) -> Vec<String> {
 
 /// The names of one task go by the uppermost, among equals the one most lines bear.
 fn join(tree: &Tree, told: &BTreeMap<Arc<str>, Told>, same: &[(&Arc<str>, &Arc<str>)]) -> FxHashMap<Arc<str>, Arc<str>> {
-    let mut group: BTreeMap<&Arc<str>, usize> = BTreeMap::new();
-    let mut groups: Vec<BTreeSet<&Arc<str>>> = Vec::new();
+    let mut place: BTreeMap<&Arc<str>, usize> = BTreeMap::new();
+    let mut groups: Vec<Vec<&Arc<str>>> = Vec::new();
     for (a, b) in same {
-        let mut members: BTreeSet<&Arc<str>> = BTreeSet::from([*a, *b]);
-        for key in [a, b] {
-            if let Some(at) = group.get(key) {
-                members.append(&mut groups[*at]);
-            }
+        let [one, other] = [*a, *b].map(|key| {
+            *place.entry(key).or_insert_with(|| {
+                groups.push(vec![key]);
+                groups.len() - 1
+            })
+        });
+        // The smaller moves to the larger: else many names of one task would be moved for each of them.
+        let (from, to) = if groups[one].len() < groups[other].len() { (one, other) } else { (other, one) };
+        if from != to {
+            let moved = std::mem::take(&mut groups[from]);
+            place.extend(moved.iter().map(|key| (*key, to)));
+            groups[to].extend(moved);
         }
-        group.extend(members.iter().map(|key| (*key, groups.len())));
-        groups.push(members);
     }
     let mut out = FxHashMap::default();
     for members in groups {

@@ -56,6 +56,19 @@ fn a_number_and_the_id_of_its_queue_are_one_job_and_each_keeps_its_proof() {
 }
 
 #[test]
+fn a_number_that_hundreds_of_logs_speak_of_is_that_of_one_job() {
+    let mut lines: Vec<String> = (0..30).flat_map(|n| [queued(n, n * 1_000), run(n, "worker", n * 1_000 + 20, "job finished")].concat()).collect();
+    let own = json!({"correlation_id": request(7), "job_id": 4_207});
+    lines.extend((0..300).map(|n| said(7_040 + n / 2, &format!("desk{n}"), "contract looked at", &own)));
+    let path = document(&indexed(&lines), &request(7));
+    let runs: Vec<(&Value, &Value, &Value)> = spans(&path, "task").iter().map(|run| (&run["service"], &run["name"], &run["outcome"])).collect();
+    assert_eq!(runs, [(&json!("worker"), &json!("reviews.classify"), &json!("ok"))]);
+    // Each log's own name of it keeps the scope in which that counts.
+    let scopes = path["ids"].as_array().unwrap().iter().filter(|id| id["value"] == "4207").map(|id| id["scope"].as_str().unwrap()).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!((scopes.len(), scopes.contains("service=desk299")), (302, true));
+}
+
+#[test]
 fn a_worker_that_never_says_when_it_is_done_leaves_no_request_unfinished() {
     let told = |n: u64| [queued(n, n * 100), run(n, "worker", n * 100 + 20, "").into_iter().take(1).collect()].concat();
     let state = |requests: u64| {
